@@ -1,0 +1,130 @@
+# Everything runs in .venv inside this directory, with the versions of requirements.lock.
+#   make demo PYTHON=python3.12   another interpreter (remove .venv first, `make clean`)
+#   make demo CORES=4             fewer cores
+#   make demo ARGS="--config …"   more arguments for Snakemake
+
+PYTHON ?= python3
+CORES ?= all
+ARGS ?=
+UPGRADE ?=
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint env lock clean
+.NOTPARALLEL:
+
+# An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
+KEY := $(shell { pwd; cat pyproject.toml requirements.lock; } 2>/dev/null | cksum | cut -d' ' -f1)
+
+# Snakemake does not quote the path of its interpreter, so where that contains a blank it is reached through a link.
+define enter_env
+bin="$$PWD/.venv/bin"; \
+case "$$PWD" in *[[:space:]]*) \
+	link=$$(mktemp -d); trap 'rm -rf "$$link"' EXIT; ln -s "$$PWD/.venv" "$$link/venv"; bin="$$link/venv/bin" ;; \
+esac; \
+export PATH="$$bin:$$PATH"; unset PYTHONHOME
+endef
+
+define check_python
+command -v "$(PYTHON)" >/dev/null || { \
+	echo "error: '$(PYTHON)' not found; xinc needs Python 3.11 or newer: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "error: '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1); xinc needs Python 3.11 or newer:" \
+		"make PYTHON=/path/to/python3" >&2; exit 1; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "error: '$(PYTHON)' cannot make virtual environments; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
+endef
+
+# $(call install,EXTRAS)
+define install
+@if [ "$$(cat .venv/.place 2>/dev/null)" != "$$PWD" ]; then \
+	$(check_python); \
+	echo "Creating .venv with $$("$(PYTHON)" -V)"; \
+	rm -rf .venv; "$(PYTHON)" -m venv .venv; pwd > .venv/.place; \
+fi; \
+rm -f .venv/.ready-*; \
+echo "Installing xinc[$(1)] from requirements.lock into .venv: a minute or two, or what the downloads take"; \
+pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input); \
+"$${pip[@]}" install -qq -c requirements.lock setuptools wheel; \
+"$${pip[@]}" install -qq -c requirements.lock --no-build-isolation -e ".[$(1)]"; \
+problems=$$("$${pip[@]}" check) || { echo "$$problems" >&2; exit 1; }
+endef
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+
+.venv/.ready-workflow-$(KEY):
+	$(call install,workflow)
+	@touch '$@'
+
+.venv/.ready-test-$(KEY):
+	$(call install,workflow$(,)test)
+	@touch '$@' '.venv/.ready-workflow-$(KEY)'
+
+, := ,
+
+demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and write its report
+	@$(enter_env); \
+	python -m snakemake --cores "$(CORES)" $(ARGS); \
+	python -m snakemake --report report.html $(ARGS); \
+	echo; \
+	echo "Report:  $$PWD/report.html"; \
+	last=; \
+	for canvas in results/*/*/seed*/canvas.zarr; do \
+		if [ -d "$$canvas" ]; then echo "Canvas:  $$canvas"; last=$$canvas; fi; \
+	done; \
+	if [ -n "$$last" ]; then \
+		echo "Open one in .venv/bin/python:"; \
+		echo "    import xinc"; \
+		echo "    canvas = xinc.open_canvas(\"$$last\")"; \
+	fi
+
+env: .venv/.ready-test-$(KEY) ## only make the environment, tests and linters included
+	@echo "Ready: .venv"
+
+lint: .venv/.ready-test-$(KEY) ## ruff, mypy and snakemake --lint
+	@$(enter_env); \
+	echo "ruff check"; ruff check .; \
+	echo "ruff format --check"; ruff format --check .; \
+	echo "mypy"; mypy; \
+	echo "snakemake --lint"; python -m snakemake --lint
+
+test: lint ## all linters, then all tests, in parallel
+	@$(enter_env); \
+	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
+	python -m pytest -n auto --maxprocesses=8
+
+# CUDA packages and Triton stay out of the lock: torch itself names their exact versions, and a CPU build has none.
+# Local version labels (+cpu) go too, so that one file serves every build of torch.
+lock: ## renew requirements.lock and environment.yml after a change of pyproject.toml (UPGRADE="zarr dask" or all)
+	@$(check_python); \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	touch requirements.lock; \
+	cp requirements.lock "$$work/kept.txt"; \
+	for name in $(UPGRADE); do \
+		if [ "$$name" = all ]; then : > "$$work/kept.txt"; fi; \
+		sed -i -E "/^$$name==/Id" "$$work/kept.txt"; \
+	done; \
+	echo "Resolving in a fresh environment"; \
+	"$(PYTHON)" -m venv "$$work/venv"; \
+	pip=("$$work/venv/bin/python" -m pip --disable-pip-version-check --no-input); \
+	"$${pip[@]}" install -qq -c "$$work/kept.txt" setuptools wheel; \
+	"$${pip[@]}" install -qq -c "$$work/kept.txt" --no-build-isolation -e ".[workflow,test]"; \
+	"$${pip[@]}" check; \
+	{ \
+		echo "# Exact versions of everything that xinc[workflow,test] installs, for Python 3.11 and newer on Linux."; \
+		echo "# Written by \`make lock\`; used as constraints: pip install -c requirements.lock -e \".[workflow]\""; \
+		"$${pip[@]}" freeze --all --exclude pip --exclude-editable \
+			| grep -viE '^(nvidia-|cuda-|triton)' | sed -E 's/\+[a-z0-9.]+$$//' | LC_ALL=C sort -f; \
+	} > "$$work/new.txt"; \
+	cp "$$work/new.txt" requirements.lock; \
+	awk -F'==' 'NR == FNR { version[tolower($$1)] = $$2; next } \
+		NF == 2 { name = $$1; sub(/^ *- /, "", name); print $$1 "==" version[tolower(name)]; next } { print }' \
+		requirements.lock environment.yml > "$$work/environment.yml"; \
+	cp "$$work/environment.yml" environment.yml; \
+	echo "requirements.lock: $$(grep -c == requirements.lock) packages"
+
+clean: ## remove the environment, caches and build files; results and the report stay
+	rm -rf .venv build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

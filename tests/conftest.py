@@ -1,0 +1,41 @@
+"""What all tests share: one CPU thread, reproducible examples of hypothesis, and tiny networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from xinc.models.base import INR
+from xinc.models.storage import build
+
+torch.set_num_threads(1)
+
+# The first example pays for imports; wall time says nothing on a shared machine.
+settings.register_profile("xinc", deadline=None, max_examples=30)
+settings.load_profile("xinc")
+
+#: The design notes beside the checkout; absent where only the repository is.
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip(f"the reference material is not there: {SHARED}")
+    return SHARED
+
+
+@pytest.fixture
+def nerv() -> INR:
+    """16×24, four frames: block1 (4→12), block2 (3→8), head (2→3)."""
+    settings = {"embed_levels": 6, "strides": [2, 2], "widths": [4, 3, 2], "output_activation": "sigmoid"}
+    return build("nerv", settings, (16, 24), range(4), 4, seed=1)
+
+
+@pytest.fixture
+def ffn() -> INR:
+    """Frames 0 and 2 of three, 6×9: layer1 (10→7), layer2 (7→7), layer3 (7→3)."""
+    return build("ffn", {"fourier_features": 5, "hidden_width": 7}, (6, 9), [0, 2], 3, seed=1)

@@ -1,0 +1,24 @@
+def canvas_layers(video, model, seed):
+    """The layers of one network's canvas."""
+    return [f"results/{video}/{model}/seed{seed}/canvas.zarr/{layer}" for layer in plan.layers(model)]
+
+
+rule canvas:
+    """Contribution maps of one layer, for the frames the configuration asks for."""
+    input:
+        "results/{video}/{model}/seed{seed}/model.pt",
+    output:
+        directory("results/{video}/{model}/seed{seed}/canvas.zarr/{layer}"),
+    params:
+        spec=lambda wildcards: plan.canvas_spec(wildcards.video, wildcards.model, wildcards.seed, wildcards.layer),
+    log:
+        "logs/canvas/{video}.{model}.seed{seed}.{layer}.log",
+    benchmark:
+        "logs/benchmarks/canvas/{video}.{model}.seed{seed}.{layer}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=lambda wildcards: plan.gpus(wildcards.model, "canvas"),
+    script:
+        "../scripts/canvas.py"

@@ -1,0 +1,46 @@
+rule video:
+    """Frames of one video at analysis resolution, with masks and flow where it has them."""
+    input:
+        lambda wildcards: plan.video_files(wildcards.video),
+    output:
+        directory("results/{video}/video.zarr"),
+    params:
+        spec=lambda wildcards: plan.video_spec(wildcards.video),
+    log:
+        "logs/video/{video}.log",
+    benchmark:
+        "logs/benchmarks/video/{video}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    script:
+        "../scripts/video.py"
+
+
+rule video_figure:
+    """What a video holds: frames, masks, flow, as a picture and as an animation."""
+    input:
+        "results/{video}/video.zarr",
+    output:
+        report(
+            directory("results/figures/videos/{video}"),
+            patterns=["{view}.png", "{view}.gif"],
+            caption="../report/video.rst",
+            category="1. Videos",
+            labels={"video": "{video}", "view": "{view}"},
+        ),
+    params:
+        spec=lambda wildcards: plan.video_figure_spec(wildcards.video),
+    log:
+        "logs/video_figure/{video}.log",
+    benchmark:
+        "logs/benchmarks/video_figure/{video}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    script:
+        "../scripts/video_figure.py"

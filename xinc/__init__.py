@@ -1,0 +1,33 @@
+"""xinc: explain implicit neural representations through the contributions of their neurons to each pixel.
+
+The functions here are the stable interface; they are imported when first used, so that ``import xinc`` is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xinc.canvas.dissect import dissect
+    from xinc.canvas.reader import open_canvas
+    from xinc.models.checkpoints import load_model
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "dissect", "load_model", "open_canvas"]
+
+_WHERE = {
+    "dissect": "xinc.canvas.dissect",
+    "load_model": "xinc.models.checkpoints",
+    "open_canvas": "xinc.canvas.reader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'xinc' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,133 @@
+"""Where contribution does and does not follow pixel intensity (paper section 4.3, figure 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import Analysis, Subject, minmax
+from xinc.frames import FrameChoice, select_frames
+from xinc.settings import StrictModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+#: ITU-R BT.709 luma, as in scikit-image's rgb2gray.
+GREY = (0.2125, 0.7154, 0.0721)
+
+
+@analyses.register("intensity")
+class Intensity(Analysis):
+    """Layer heatmap Σ_n |C_n|, intensity Σ_channels, both min-max normalised; difference = heatmap − intensity.
+
+    Pearson and Spearman correlation over pixels of the heatmap with the intensity and with the edges of the grey frame
+    say how much of the heatmap each explains.
+    """
+
+    question = "Does contribution follow intensity, or edges?"
+    section = "4.3"
+
+    class Settings(StrictModel):
+        edges: Literal["sobel", "scharr"] = Field("sobel", description="Edge filter on the grey frame.")
+        frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")
+
+    def compute(self, subject: Subject) -> xr.Dataset:
+        from skimage import filters
+
+        from xinc.canvas.reductions import sum_abs
+
+        layers = subject.canvas
+        first = next(iter(layers.values()))
+        frames = select_frames(first["frame"].values.tolist(), self.settings.frames)
+        source = subject.video["frames"].sel(frame=frames).transpose("frame", "y", "x", "channel").load()
+        heat = xr.concat(
+            [sum_abs(data, frames) for data in layers.values()],
+            dim=xr.Variable("layer", list(layers)),
+        )
+        edge_filter = {"sobel": filters.sobel, "scharr": filters.scharr}[self.settings.edges]
+        edges = np.stack([edge_filter(frame @ np.asarray(GREY)) for frame in source.values.astype(np.float64)])
+        coordinates = {"frame": heat["frame"], "y": heat["y"], "x": heat["x"]}
+        result = xr.Dataset(
+            {
+                "heatmap": minmax(heat),
+                "intensity": minmax(
+                    xr.DataArray(source.values.sum(-1, dtype=np.float64), coordinates, ("frame", "y", "x"))
+                ),
+                "edges": xr.DataArray(edges, coordinates, ("frame", "y", "x")),
+                "source": xr.DataArray(source.values, {"frame": heat["frame"]}, ("frame", "y", "x", "channel")),
+            },
+            attrs={"edge_filter": self.settings.edges},
+        )
+        result["difference"] = result["heatmap"] - result["intensity"]
+        pairs = {"intensity": result["intensity"], "edges": result["edges"]}
+        measures = {"pearson": lambda a: a, "spearman": _ranks}
+        for measure, transform in measures.items():
+            result[measure] = xr.concat(
+                [_correlation(transform(result["heatmap"]), transform(other)) for other in pairs.values()],
+                dim=xr.Variable("with", list(pairs)),
+            )
+        return _describe(result)
+
+    def table(self, result: xr.Dataset) -> pd.DataFrame:
+        return result[["pearson", "spearman"]].to_dataframe().reset_index()
+
+    def plot(self, result: xr.Dataset) -> dict[str, Figure]:
+        return {f"frame{int(f)}": self._figure(result.sel(frame=f)) for f in result["frame"].values}
+
+    def _figure(self, result: xr.Dataset) -> Figure:
+        from xinc import figures
+
+        layers = [str(name) for name in result["layer"].values]
+        aspect = result.sizes["y"] / result.sizes["x"]
+        figure, axes = figures.image_grid(
+            3, max(len(layers), 3), aspect, f"{self.question} Frame {int(result['frame'])}", extra=0.4
+        )
+        figures.show(axes[0, 0], result["source"].values, "source")
+        figures.show(axes[0, 1], result["intensity"].values, "intensity", figures.MAGNITUDE)
+        figures.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", figures.MAGNITUDE)
+        for at, layer in enumerate(layers):
+            one = result.sel(layer=layer)
+            figures.show(axes[1, at], one["heatmap"].values, f"{layer}: Σ|C|", figures.MAGNITUDE, vmin=0, vmax=1)
+            r = {name: float(one["pearson"].sel({"with": name})) for name in ("intensity", "edges")}
+            title = f"r = {r['intensity']:.2f} intensity, {r['edges']:.2f} edges"
+            image = figures.show(axes[2, at], one["difference"].values, title, figures.SIGNED, vmin=-1, vmax=1)
+        figures.side_label(axes[1, 0], "heatmap")
+        figures.side_label(axes[2, 0], "difference")
+        bar = figure.colorbar(image, ax=axes[2, :].tolist(), location="bottom", shrink=0.35, aspect=30, pad=0.03)
+        bar.set_label("heatmap − intensity, both scaled to [0, 1]; r: correlation of the heatmap", fontsize=6)
+        bar.ax.tick_params(labelsize=6)
+        return figure
+
+
+def _correlation(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
+    """Pearson correlation over pixels; NaN where either is constant."""
+    return xr.corr(a, b.broadcast_like(a), dim=("y", "x"))
+
+
+def _ranks(values: xr.DataArray) -> xr.DataArray:
+    """Ranks over the pixels of each image, ties averaged."""
+    from scipy.stats import rankdata
+
+    flat = values.transpose(..., "y", "x")
+    ranks = rankdata(flat.values.reshape(*flat.shape[:-2], -1), axis=-1)
+    return flat.copy(data=ranks.reshape(flat.shape))
+
+
+def _describe(result: xr.Dataset) -> xr.Dataset:
+    names = {
+        "heatmap": "sum over neurons of |C|, min-max normalised",
+        "intensity": "sum over colour channels, min-max normalised",
+        "edges": "edge magnitude of the grey frame",
+        "source": "source frame",
+        "difference": "heatmap minus intensity",
+        "pearson": "Pearson correlation of the heatmap over pixels",
+        "spearman": "Spearman correlation of the heatmap over pixels",
+    }
+    for name, text in names.items():
+        result[name].attrs = {"long_name": text, "units": "1"}
+    return result

@@ -1,0 +1,134 @@
+"""What single neurons contribute: galleries and animations of maps (paper figures 1, 3 and 11; project page)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import Analysis, Subject
+from xinc.frames import FrameChoice, select_frames
+from xinc.settings import StrictModel
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@analyses.register("maps")
+class Maps(Analysis):
+    """Contribution maps |C| of neurons drawn at random from each layer, and their change over time.
+
+    The same neurons are shown in every frame. Each map is scaled to its own maximum over all frames, stated above it,
+    so that weak neurons can be seen too.
+    """
+
+    question = "What does a neuron contribute to?"
+    section = "4.2"
+    figure_settings = frozenset({"animated", "zoom"})
+
+    class Settings(StrictModel):
+        neurons: int = Field(11, ge=1, description="Neurons drawn from each layer.")
+        seed: int = Field(0, ge=0, description="Seed of the draw.")
+        frames: FrameChoice = Field("all", description="Frames: how many evenly spread, a list, or all.")
+        animated: int = Field(4, ge=1, description="Neurons shown in the animation beside the video.")
+        zoom: int = Field(2, ge=1, description="Animation pixels per output pixel.")
+
+    def compute(self, subject: Subject) -> xr.Dataset:
+        layers = subject.canvas
+        first = next(iter(layers.values()))
+        frames = select_frames(first["frame"].values.tolist(), self.settings.frames)
+        drawn = {name: self._draw(name, data) for name, data in layers.items()}
+        maps = [self._maps(data, drawn[name], frames) for name, data in layers.items()]
+        source = subject.video["frames"].sel(frame=frames)
+        result = xr.Dataset(
+            {
+                "contribution": xr.concat(maps, dim=xr.Variable("layer", list(layers))),
+                "source": source.astype("float32").assign_attrs(long_name="source frame", units="1"),
+            }
+        )
+        result["contribution"].attrs = {
+            "long_name": "magnitude of contribution |C|",
+            "units": "1",
+            "description": "NaN where a layer has fewer neurons than are shown",
+        }
+        dead = (result["contribution"].sum(("frame", "y", "x")) == 0) & result["contribution"].notnull().any(
+            ("frame", "y", "x")
+        )
+        result["dead"] = dead.assign_attrs(long_name="neuron contributes nothing to any frame shown", units="1")
+        return result
+
+    def _draw(self, name: str, data: xr.Dataset) -> np.ndarray:
+        """Positions of the neurons to show, ascending; a layer's draw does not depend on the other layers."""
+        total = data.sizes["neuron"]
+        generator = np.random.default_rng([self.settings.seed, *name.encode()])
+        return np.sort(generator.choice(total, min(self.settings.neurons, total), replace=False))
+
+    def _maps(self, data: xr.Dataset, drawn: np.ndarray, frames: list[int]) -> xr.DataArray:
+        """|C| (frame, sample, y, x) of the drawn neurons, padded with NaN to the number wanted."""
+        chosen = data["contribution"].isel(neuron=drawn)
+        maps = abs(xr.concat([chosen.sel(frame=f).load() for f in frames], dim="frame", join="override"))
+        labels = {name: ("sample", maps[name].values) for name in ("neuron", "in_channel", "out_channel")}
+        plain = maps.transpose("frame", "neuron", "y", "x").drop_vars([*labels, "phase_y", "phase_x"], errors="ignore")
+        plain = plain.rename(neuron="sample").assign_coords(sample=np.arange(len(drawn)), frame=frames)
+        plain = plain.reindex(sample=np.arange(self.settings.neurons))
+        for label, (_, values) in labels.items():
+            padded = np.full(self.settings.neurons, -1, np.int32)
+            padded[: len(values)] = values
+            plain = plain.assign_coords({label: ("sample", padded)})
+        return plain
+
+    def plot(self, result: xr.Dataset) -> dict[str, Figure]:
+        return {str(layer): self._gallery(result.sel(layer=layer), str(layer)) for layer in result["layer"].values}
+
+    def _gallery(self, result: xr.Dataset, layer: str) -> Figure:
+        from xinc import figures
+
+        maps = result["contribution"].isel(frame=0)
+        present = [k for k in range(maps.sizes["sample"]) if bool(maps.isel(sample=k).notnull().any())]
+        columns = 4
+        rows = -(-(len(present) + 1) // columns)
+        frame = int(result["frame"].values[0])
+        figure, axes = figures.image_grid(
+            rows, columns, maps.sizes["y"] / maps.sizes["x"], f"{self.question} |C| in {layer}, frame {frame}"
+        )
+        figures.show(axes.flat[0], result["source"].isel(frame=0).transpose("y", "x", "channel").values, "source")
+        for axis, k in zip(axes.flat[1:], present, strict=False):
+            one = maps.isel(sample=k)
+            high = float(result["contribution"].isel(sample=k).max())
+            title = _title(one) + (" (dead)" if bool(result["dead"].isel(sample=k)) else f", max {high:.2g}")
+            figures.show(axis, one.values, title, figures.MAGNITUDE, vmin=0, vmax=high or 1.0)
+        return figure
+
+    def animate(self, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
+        if result.sizes["frame"] < 2:
+            return {}
+        return {str(layer): self._film(result.sel(layer=layer)) for layer in result["layer"].values}
+
+    def _film(self, result: xr.Dataset) -> list[np.ndarray]:
+        """The source video with maps beside it, for every frame."""
+        from xinc import figures
+
+        zoom, gap = self.settings.zoom, 2 * self.settings.zoom
+        maps = result["contribution"].isel(sample=slice(self.settings.animated)).transpose("sample", "frame", "y", "x")
+        maps = maps.dropna("sample", how="all")
+        peaks = maps.max(("frame", "y", "x")).values
+        source = result["source"].transpose("frame", "y", "x", "channel").values
+        film = []
+        for at in range(result.sizes["frame"]):
+            panels = [(np.clip(source[at], 0, 1) * 255).round().astype(np.uint8)]
+            panels += [figures.colour(m, high=float(p) or 1.0) for m, p in zip(maps.values[:, at], peaks, strict=True)]
+            large = [figures.enlarge(panel, zoom) for panel in panels]
+            white = np.full((large[0].shape[0], gap, 3), 255, np.uint8)
+            row = [part for panel in large for part in (panel, white)][:-1]
+            film.append(np.concatenate(row, axis=1))
+        return film
+
+
+def _title(neuron: xr.DataArray) -> str:
+    """``n 52 (1→4)``: number, and the channels that a kernel connects."""
+    i, j = int(neuron["in_channel"]), int(neuron["out_channel"])
+    edge = f" ({i}→{j})" if i >= 0 and j >= 0 else ""
+    return f"n {int(neuron['neuron'])}{edge}"

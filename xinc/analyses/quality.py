@@ -1,0 +1,134 @@
+"""How well the network reconstructs its video, and at what size (paper section 6.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import Analysis, Subject
+from xinc.frames import select_frames
+from xinc.settings import StrictModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+BPP_DEFINITION = "trained parameters × bits per stored parameter / (frames represented × height × width)"
+
+
+@analyses.register("quality")
+class Quality(Analysis):
+    """PSNR and SSIM of every frame, parameters, bits per pixel, and the training curve.
+
+    PSNR is taken on [0, 1] after clamping, per frame, then averaged over frames; SSIM as in Wang et al. 2004 with a
+    uniform window. Bits per pixel are the raw size of the weights at a given precision, without entropy coding.
+    """
+
+    question = "How faithful is the reconstruction, and at what size?"
+    section = "6.1"
+    needs = frozenset({"model"})
+
+    class Settings(StrictModel):
+        show: int = Field(4, ge=1, description="Reconstructed frames drawn in the figure.")
+        bits: tuple[int, ...] = Field((32, 8), description="Bits per stored parameter for which bpp is stated.")
+
+    def compute(self, subject: Subject) -> xr.Dataset:
+        model, video = subject.model, subject.video
+        frames = list(model.frames)
+        height, width = model.resolution
+        sizes = {"frame": len(frames), "y": height, "x": width, "channel": 3}
+        source = video["frames"].sel(frame=frames).transpose(*sizes).values
+        images = np.stack([model.reconstruct(f).clamp(0, 1).permute(1, 2, 0).numpy() for f in frames])
+        mse = np.square(images.astype(np.float64) - source).mean(axis=(1, 2, 3))
+        shown = select_frames(frames, self.settings.show)
+        at = [frames.index(f) for f in shown]
+        parameters = model.parameter_count()
+        pixels = len(frames) * height * width
+        result = xr.Dataset(
+            {
+                "psnr": ("frame", -10 * np.log10(np.maximum(mse, 1e-20)), {"long_name": "PSNR", "units": "dB"}),
+                "ssim": ("frame", _ssim(source, images), {"long_name": "structural similarity", "units": "1"}),
+                "bits_per_pixel": (
+                    "bits",
+                    [parameters * b / pixels for b in self.settings.bits],
+                    {"long_name": "bits per pixel", "units": "bit/pixel", "description": BPP_DEFINITION},
+                ),
+                "source": (("shown", "y", "x", "channel"), source[at], {"long_name": "source frame", "units": "1"}),
+                "reconstruction": (
+                    ("shown", "y", "x", "channel"),
+                    images[at],
+                    {"long_name": "reconstructed frame, clamped to [0, 1]", "units": "1"},
+                ),
+            },
+            {"frame": frames, "shown": shown, "bits": list(self.settings.bits), "channel": ["r", "g", "b"]},
+            {"parameters": parameters, "architecture": model.name},
+        )
+        result["mean_psnr"] = result["psnr"].mean().assign_attrs(long_name="mean over frames of PSNR", units="dB")
+        result["mean_ssim"] = result["ssim"].mean().assign_attrs(long_name="mean over frames of SSIM", units="1")
+        history = subject.history
+        if history is not None:
+            result["training_psnr"] = (
+                "epoch",
+                history["psnr"].to_numpy(),
+                {"long_name": "PSNR while training, mean over frames", "units": "dB"},
+            )
+            result = result.assign_coords(epoch=history["epoch"].to_numpy())
+        return result
+
+    def table(self, result: xr.Dataset) -> pd.DataFrame:
+        return result[["psnr", "ssim"]].to_dataframe().reset_index()
+
+    def plot(self, result: xr.Dataset) -> dict[str, Figure]:
+        from xinc import figures
+
+        shown = result.sizes["shown"]
+        aspect = result.sizes["y"] / result.sizes["x"]
+        panel = figures.PAGE / max(shown, 2)
+        images = 3 * panel * aspect + 0.5
+        figure = figures.new_figure(figures.PAGE, images + 2.5, self.question)
+        parts: Any = figure.subfigures(2, 1, height_ratios=[images, 2.2])
+        top, bottom = parts
+        axes = top.subplots(3, max(shown, 2), squeeze=False)
+        error = abs(result["source"] - result["reconstruction"]).mean("channel")
+        high = float(error.max())
+        for axis in axes.flat:
+            axis.axis("off")
+        for at, frame in enumerate(result["shown"].values):
+            value = float(result["psnr"].sel(frame=frame))
+            figures.show(axes[0, at], result["source"].values[at], f"frame {frame}")
+            figures.show(axes[1, at], result["reconstruction"].values[at], f"{value:.2f} dB")
+            figures.show(axes[2, at], error.values[at], "", figures.MAGNITUDE, vmin=0, vmax=high)
+        for axis, text in zip(axes[:, 0], ("source", "reconstruction", f"|error| ≤ {high:.2f}"), strict=True):
+            figures.side_label(axis, text)
+        self._curves(bottom, result)
+        return {"all": figure}
+
+    def _curves(self, figure: Figure, result: xr.Dataset) -> None:
+        has_history = "training_psnr" in result
+        axes = figure.subplots(1, 2 if has_history else 1, squeeze=False)[0]
+        values = zip(result["bits"].values, result["bits_per_pixel"].values, strict=True)
+        bpp = ", ".join(f"{value:.3g} bpp at {bits} bits" for bits, value in values)
+        mean = f"mean {float(result['mean_psnr']):.2f} dB, SSIM {float(result['mean_ssim']):.3f}"
+        axes[0].plot(result["frame"], result["psnr"], "o-", ms=3)
+        axes[0].set(xlabel="frame", ylabel="PSNR (dB)")
+        axes[0].set_title(f"{mean}\n{result.attrs['parameters']:,} parameters: {bpp}")
+        axes[0].xaxis.get_major_locator().set_params(integer=True)
+        if has_history:
+            axes[1].plot(result["epoch"], result["training_psnr"])
+            axes[1].set(xlabel="epoch", ylabel="PSNR (dB)", title="training")
+
+
+def _ssim(source: np.ndarray, images: np.ndarray) -> list[float]:
+    """SSIM per frame, window 7 or the largest odd one that fits."""
+    from skimage.metrics import structural_similarity
+
+    side = min(7, *source.shape[1:3])
+    window = side if side % 2 else side - 1
+    return [
+        float(structural_similarity(a, b, channel_axis=-1, data_range=1.0, win_size=window))
+        for a, b in zip(source, images.astype(source.dtype), strict=True)
+    ]

@@ -1,0 +1,85 @@
+"""Opening a canvas."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+import zarr
+from torch import Tensor
+
+from xinc.canvas.layer import lazy_dataset, restore_maps
+from xinc.canvas.schema import LayerRecord, check_group, read_record
+from xinc.contributions.maps import LayerMaps
+from xinc.contributions.neurons import enumerate_neurons
+from xinc.errors import InputError
+from xinc.stores import quiet_zarr
+
+
+def open_canvas(path: str | Path) -> xr.DataTree:
+    """Open a canvas: a child per layer, each with the lazy variable ``contribution`` (frame, neuron, y, x).
+
+    Parameters
+    ----------
+    path : ``…/canvas.zarr``.
+
+    Returns
+    -------
+    DataTree as from `xinc.dissect`. Maps of a dense layer are read when indexed, those of a factored one computed.
+
+    Raises
+    ------
+    InputError : there is no canvas, or a layer of it is damaged, incomplete or of another version.
+
+    Examples
+    --------
+    >>> import xinc
+    >>> canvas = xinc.open_canvas("results/bunny/nerv/seed0/canvas.zarr")  # doctest: +SKIP
+    >>> canvas["head"]["contribution"].sel(frame=0, neuron=5).plot()  # doctest: +SKIP
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise InputError(f"There is no canvas {root}: a directory that ends in canvas.zarr was expected.")
+    layers = [d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith(".")]
+    if not layers:
+        raise InputError(f"{root} holds no layers.")
+    return xr.DataTree.from_dict(
+        {name: open_layer(root / name) for name in sorted(layers, key=_natural)}, name="canvas"
+    )
+
+
+def open_layer(path: str | Path) -> xr.Dataset:
+    """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`."""
+    record = read_record(path)
+    with quiet_zarr():
+        group = zarr.open_group(Path(path), mode="r")
+        check_group(path, record, group)
+        if record.layout == "factored":
+            return _open_factored(record, group)
+        return xr.open_zarr(Path(path), consolidated=False, chunks=None, mask_and_scale=False)
+
+
+def _open_factored(record: LayerRecord, group: zarr.Group) -> xr.Dataset:
+    def tensor(name: str, position: int | None = None) -> Tensor:
+        array: Any = group[name]
+        return torch.from_numpy(array[...] if position is None else array[position])
+
+    @functools.lru_cache(maxsize=2)
+    def layer_at(position: int) -> tuple[LayerMaps, Tensor]:
+        at = None if record.shared_weights else position
+        return restore_maps(record, tensor("weight", at), tensor("bias", at)), tensor("input", position)
+
+    weight: Any = group["weight"]
+    c_out, c_in = weight.shape[0 if record.shared_weights else 1 :][:2]
+    neurons = enumerate_neurons((c_in, c_out), record.granularity, record.upscale)
+    frames: Any = group["frame"]
+    return lazy_dataset(record, frames[:].tolist(), neurons, layer_at)
+
+
+def _natural(name: str) -> list[Any]:
+    """block2 before block10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

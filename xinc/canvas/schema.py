@@ -1,0 +1,134 @@
+"""The canvas on disk: what a layer's group must hold. Described for users in docs/canvas.md.
+
+A canvas is a Zarr v3 hierarchy, ``canvas.zarr/<layer>``, one self-contained group a layer. The group attribute ``xinc``
+says how its maps are stored:
+
+- layout ``dense``: the array ``contribution`` (frame, neuron, y, x), readable by any Zarr reader;
+- layout ``factored``: the layer's ``input`` (frame, in_channel, source_y, source_x) with ``weight`` and ``bias``, from
+  which the maps follow without loss, and are computed when they are read.
+
+Both carry the same coordinates, so that both open as the same xarray dataset.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from xinc.errors import InputError
+from xinc.settings import StrictModel, validate
+
+FORMAT = "xinc-canvas"
+VERSION = 1
+
+#: Coordinates along the neuron axis, in both layouts.
+NEURON_COORDINATES = ("in_channel", "out_channel", "phase_y", "phase_x")
+
+ATTRIBUTES = {
+    "contribution": {
+        "long_name": "contribution of a neuron to a pixel",
+        "units": "1",
+        "description": "signed; the paper's analyses use its magnitude",
+    },
+    "frame": {"long_name": "frame index in the video", "units": "1"},
+    "neuron": {"long_name": "neuron number in the layer", "units": "1"},
+    "y": {"long_name": "row of the output pixel", "units": "pixel"},
+    "x": {"long_name": "column of the output pixel", "units": "pixel"},
+    "in_channel": {"long_name": "input channel of the neuron", "units": "1", "description": "-1: all of them"},
+    "out_channel": {
+        "long_name": "output channel of the neuron, before PixelShuffle",
+        "units": "1",
+        "description": "-1: all of them",
+    },
+    "phase_y": {"long_name": "row of the sub-pixel that PixelShuffle gives the neuron", "units": "1"},
+    "phase_x": {"long_name": "column of the sub-pixel that PixelShuffle gives the neuron", "units": "1"},
+}
+
+
+class StageRecord(StrictModel):
+    """A later layer, as far as contributions on their way to the output are concerned."""
+
+    kernel_size: int = Field(ge=1, description="Side of the box filter of the proximity correction.")
+    upscale: int = Field(ge=1, description="Nearest-neighbour upsampling factor.")
+    activation: str = Field(description="Activation after the box filter.")
+
+
+class LayerRecord(StrictModel):
+    """The ``xinc`` attribute of a layer's group."""
+
+    format: Literal["xinc-canvas"] = "xinc-canvas"
+    version: int = Field(VERSION, description="Version of the schema.")
+    layout: Literal["dense", "factored"] = Field(description="How maps are stored.")
+    layer: str = Field(description="Name of the layer.")
+    layer_type: Literal["Linear", "Convolution"] = Field(description="Type of the layer.")
+    granularity: Literal["kernel", "input", "output"] = Field(description="What a neuron is.")
+    activation: str = Field(description="Activation of the layer itself.")
+    frequency: float = Field(1.0, description="Factor on the pre-activation (SIREN's ω0).")
+    upscale: int = Field(1, description="PixelShuffle factor of the layer itself.")
+    later: tuple[StageRecord, ...] = Field((), description="The layers that follow, in order.")
+    head_activation: str = Field("identity", description="Activation applied to the maps of the last layer.")
+    shared_weights: bool = Field(description="Whether all frames share one set of weights (NeRV) or not (FFN).")
+    resolution: tuple[int, int] = Field(description="Height and width of a map in pixels.")
+    architecture: str = Field("", description="Registered name of the network's architecture.")
+    error: str = Field("none: maps are float32 as computed", description="What the stored maps lost, if anything.")
+
+
+def data_arrays(record: LayerRecord) -> dict[str, tuple[str, ...]]:
+    """Names and dimensions of the data arrays that a group with this record must hold."""
+    if record.layout == "dense":
+        return {"contribution": ("frame", "neuron", "y", "x")}
+    kernel = () if record.layer_type == "Linear" else ("kernel_y", "kernel_x")
+    lead = () if record.shared_weights else ("frame",)
+    return {
+        "input": ("frame", "in", "source_y", "source_x"),
+        "weight": (*lead, "out", "in", *kernel),
+        "bias": (*lead, "out"),
+    }
+
+
+def coordinate_arrays() -> dict[str, tuple[str, ...]]:
+    """Names and dimensions of the coordinate arrays that every group must hold."""
+    own: dict[str, tuple[str, ...]] = {name: (name,) for name in ("frame", "neuron", "y", "x")}
+    return own | dict.fromkeys(NEURON_COORDINATES, ("neuron",))
+
+
+def read_record(path: str | Path) -> LayerRecord:
+    """The record of the layer group at ``path``; `InputError` where there is none or it is not of this version."""
+    file = Path(path) / "zarr.json"
+    if not file.is_file():
+        raise InputError(f"{path} is no layer of a canvas: it has no zarr.json.")
+    try:
+        attributes = json.loads(file.read_text(encoding="utf-8")).get("attributes", {})
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise InputError(f"{path} is damaged: its zarr.json is not valid JSON; compute this canvas again.") from None
+    record: Any = attributes.get("xinc")
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"{path} is no layer of a canvas: its attributes hold no record of format '{FORMAT}'.")
+    if record.get("version") != VERSION:
+        raise InputError(
+            f"{path} has version {record.get('version')} of the canvas schema; this xinc reads version {VERSION}: use "
+            "the xinc that wrote it, or compute the canvas again."
+        )
+    return validate(LayerRecord, record, f"{path} xinc")
+
+
+def check_group(path: str | Path, record: LayerRecord, group: Any) -> None:
+    """Raise `InputError` where the arrays of an open Zarr group are missing, incomplete or contradict each other."""
+    sizes = {"y": record.resolution[0], "x": record.resolution[1]}
+    for name, dims in (coordinate_arrays() | data_arrays(record)).items():
+        if name not in group:
+            raise InputError(f"{path} is damaged: the array '{name}' is missing; compute this canvas again.")
+        array = group[name]
+        if array.metadata.dimension_names != dims:
+            raise InputError(f"{path}: '{name}' has dimensions {array.metadata.dimension_names}, expected {dims}.")
+        for dim, size in zip(dims, array.shape, strict=True):
+            if sizes.setdefault(dim, size) != size:
+                raise InputError(f"{path}: '{name}' has {size} along {dim}, expected {sizes[dim]}.")
+        if array.nchunks_initialized != array.nchunks:
+            raise InputError(
+                f"{path} is incomplete: '{name}' has {array.nchunks_initialized} of {array.nchunks} chunks; compute "
+                "this canvas again."
+            )

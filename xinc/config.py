@@ -1,0 +1,160 @@
+"""The configuration of a whole experiment: typed, and validated before anything runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from xinc.analyses.run import make_analysis
+from xinc.canvas.settings import CanvasSettings
+from xinc.errors import InputError, nearest
+from xinc.frames import FrameChoice, select_frames
+from xinc.models import architectures
+from xinc.settings import StrictModel, validate
+from xinc.training.settings import TrainingSettings
+from xinc.video.settings import Size, VideoSettings, read_table
+from xinc.video.sources import check_source
+
+
+class CanvasConfig(CanvasSettings):
+    """Which maps of a model are kept, and how."""
+
+    frames: FrameChoice = Field(
+        "all", description="Frames kept: 'all' that the model represents, a number evenly spread, or a list."
+    )
+    layers: tuple[str, ...] | None = Field(None, description="Layers kept, by name; all when left out.")
+
+
+class ModelConfig(StrictModel):
+    """One kind of network, trained on every video with every seed."""
+
+    architecture: str = Field(description="Registered name: ffn, nerv or siren.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Settings of the architecture.")
+    frames: FrameChoice = Field(
+        "all", description="Frames represented: 'all', a number evenly spread over the video, or a list of indices."
+    )
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
+    canvas: dict[str, Any] = Field(default_factory=dict, description="What differs from the common `canvas` section.")
+
+
+class ConfigFile(StrictModel):
+    """The configuration file."""
+
+    videos: str = Field("config/videos.tsv", description="Table of the videos, a line each.")
+    resolution: Size = Field((128, 256), description="Analysis resolution HxW of videos that state none, in pixels.")
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
+    models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
+    canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
+    analyses: dict[str, dict[str, Any] | None] = Field(
+        default_factory=dict, description="Analyses to run, by registered name, each with its settings."
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) != len(value) or min(value) < 0:
+            raise ValueError("seeds must be different integers, 0 or above")
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _names_fit_paths(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+                raise ValueError(
+                    f"model name {name!r} is unfit for a path: use letters, digits, '.', '_' and '-', beginning with a "
+                    "letter or digit"
+                )
+        return value
+
+
+class Config:
+    """A validated configuration.
+
+    Parameters
+    ----------
+    values : plain builtins, as read from YAML.
+
+    Attributes
+    ----------
+    file : the settings of the file itself.
+    videos : per name, the settings of each video.
+    architectures, canvases : per model name, the settings of its architecture and of its canvas.
+    analyses : per name, the complete settings of each analysis, as plain builtins.
+
+    Raises
+    ------
+    InputError : whatever can be found wrong without opening a video: an unknown key or name (with the nearest known
+        one), a bad value, a missing or empty source, masks that do not match, too few frames, a resolution that an
+        architecture cannot produce.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.file = validate(ConfigFile, dict(values), "")
+        self.videos = {v.name: v for v in read_table(self.file.videos, self.file.resolution)}
+        self.architectures: dict[str, Any] = {}
+        self.canvases: dict[str, CanvasConfig] = {}
+        for name, model in self.file.models.items():
+            self._add_model(name, model)
+        self.analyses = {
+            name: make_analysis(name, settings).settings.model_dump(mode="json")
+            for name, settings in self.file.analyses.items()
+        }
+        for video in self.videos.values():
+            check_source(video)
+            self._check_video(video)
+
+    def layers(self, model: str) -> list[str]:
+        """Names of the layers of which a model's canvas is kept, in network order."""
+        known = self._known_layers(model)
+        kept = self.canvases[model].layers
+        return [name for name in known if kept is None or name in kept]
+
+    def _known_layers(self, model: str) -> list[str]:
+        cls = architectures[self.file.models[model].architecture]
+        return list(cls.layers_of(self.architectures[model]))
+
+    def _add_model(self, name: str, model: ModelConfig) -> None:
+        where = f"models.{name}"
+        try:
+            cls = architectures[model.architecture]
+        except InputError as error:
+            raise InputError(f"Setting '{where}.architecture': {error}") from None
+        self.architectures[name] = validate(cls.Settings, model.settings, f"{where}.settings")
+        section = f"{where}.canvas" if model.canvas else "canvas"
+        self.canvases[name] = validate(CanvasConfig, {**self.file.canvas, **model.canvas}, section)
+        known = self._known_layers(name)
+        for layer in self.canvases[name].layers or ():
+            if layer not in known:
+                raise InputError(f"Setting '{section}.layers' of {name}: unknown '{layer}': {nearest(layer, known)}.")
+
+    def _check_video(self, video: VideoSettings) -> None:
+        """What a model asks of a video."""
+        for name, model in self.file.models.items():
+            where = f"model '{name}' on video '{video.name}'"
+            try:
+                architectures[model.architecture].check(self.architectures[name], video.resolution)
+                if video.count is not None:
+                    frames = select_frames(range(video.count), model.frames, of="the video")
+                    select_frames(frames, self.canvases[name].frames, of="the model")
+            except InputError as error:
+                raise InputError(f"{where}: {error}") from None
+
+
+def read_config(path: str | Path) -> Config:
+    """The validated configuration in a YAML file."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no configuration file {path}.") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no settings: a mapping of sections was expected.")
+    return Config(values)

@@ -1,0 +1,1 @@
+"""The contribution equations (paper sections 3.1 and 3.2), per layer type."""

@@ -1,0 +1,110 @@
+"""What every implicit neural representation offers to the rest of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from xinc.errors import InputError
+from xinc.layers import Trace
+from xinc.settings import StrictModel
+
+OUTPUT_ACTIVATIONS = {
+    "identity": lambda x: x,
+    "sigmoid": torch.sigmoid,
+    "tanh": lambda x: 0.5 * torch.tanh(x) + 0.5,
+}
+"""From the last layer's response to colours in [0, 1], by name. ``tanh`` is the released NeRV code's tanh/2 + 1/2."""
+
+
+class INR(nn.Module):
+    """A network overfitted to one video, or a bundle of networks overfitted to one frame each.
+
+    Subclasses set `name` by registration and implement `forward` and `trace`.
+
+    Parameters
+    ----------
+    settings : the architecture's settings.
+    resolution : (height, width) in pixels.
+    frames : indices of the frames it represents.
+    num_frames : number of frames of the whole video.
+    seed : seed of the initial weights.
+    """
+
+    name: ClassVar[str] = ""
+    #: Whether one network represents one frame (FFN, SIREN) rather than the whole video (NeRV).
+    per_frame: ClassVar[bool] = False
+
+    #: Settings of the architecture.
+    Settings: ClassVar[type[StrictModel]] = StrictModel
+
+    def __init__(
+        self, settings: Any, resolution: tuple[int, int], frames: Sequence[int], num_frames: int, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.resolution = (int(resolution[0]), int(resolution[1]))
+        self.frames = tuple(int(f) for f in frames)
+        self.num_frames = int(num_frames)
+        self.seed = int(seed)
+
+    @classmethod
+    def check(cls, settings: Any, resolution: tuple[int, int]) -> None:
+        """Raise `InputError` where these settings cannot produce frames of this resolution (before any training)."""
+
+    @classmethod
+    def layers_of(cls, settings: Any) -> list[str]:
+        """Names of the layers that can be dissected, first to last, of a network with these settings."""
+        raise NotImplementedError
+
+    @property
+    def output_activation(self) -> str:
+        """Key of `OUTPUT_ACTIVATIONS`."""
+        return "identity"
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Reconstructions (n, 3, H, W), output activation applied, of the frames (n,) given by index."""
+        raise NotImplementedError
+
+    def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
+        """The network's layers and the first one's input for one frame, weights detached.
+
+        ``resolution`` other than the network's own is for networks of coordinates only.
+        """
+        raise NotImplementedError
+
+    def layer_names(self) -> list[str]:
+        """Names of the layers that can be dissected, first to last."""
+        return self.layers_of(self.settings)
+
+    def parameter_count(self) -> int:
+        """Number of trained parameters, over all frames."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def check_frame(self, frame: int) -> int:
+        """``frame`` if the network represents it, otherwise `InputError`."""
+        if int(frame) not in self.frames:
+            raise InputError(
+                f"Frame {frame} is not represented by this {self.name}: it holds frames "
+                f"{_ranges(self.frames)}; ask for those, or train it on frame {frame}."
+            )
+        return int(frame)
+
+    @torch.no_grad()
+    def reconstruct(self, frame: int, resolution: tuple[int, int] | None = None) -> Tensor:
+        """One frame (3, H, W) in colours, not clamped."""
+        return OUTPUT_ACTIVATIONS[self.output_activation](self.trace(frame, resolution).output())
+
+
+def _ranges(frames: Sequence[int]) -> str:
+    """``0-3, 8``: sorted numbers with runs abbreviated."""
+    parts: list[list[int]] = []
+    for f in sorted(frames):
+        if parts and f == parts[-1][1] + 1:
+            parts[-1][1] = f
+        else:
+            parts.append([f, f])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)

@@ -1,0 +1,115 @@
+"""Multi-layer perceptrons of pixel coordinates, one per frame, held and trained as one batched network."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from xinc.layers import ACTIVATIONS, Linear, Trace
+from xinc.models.base import INR, OUTPUT_ACTIVATIONS
+
+
+def pixel_coordinates(resolution: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
+    """(row, col) of every pixel, each divided by max(H, W) - 1 and mapped to [-1, 1]: (H·W, 2), row-major.
+
+    Both axes share one scale, so that a pixel is square; of a wide frame the rows fill part of [-1, 1] only.
+    """
+    height, width = resolution
+    rows, cols = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    grid = torch.stack([rows, cols], dim=-1).reshape(-1, 2).to(torch.float32)
+    return (grid / max(max(height, width) - 1, 1) * 2 - 1).to(device)
+
+
+class MLP(INR):
+    """One coordinate network per frame, all of the same shape; weights carry a leading frame axis.
+
+    A frame's initial weights depend on the seed and on the frame's own index only, so that training it in company or
+    alone starts from the same network.
+    """
+
+    per_frame: ClassVar[bool] = True
+
+    def __init__(
+        self, settings: Any, resolution: tuple[int, int], frames: Sequence[int], num_frames: int, seed: int = 0
+    ) -> None:
+        super().__init__(settings, resolution, frames, num_frames, seed)
+        widths = self.widths()
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        generators = [_generator(seed, frame) for frame in self.frames]
+        for at, (c_in, c_out) in enumerate(itertools.pairwise(widths)):
+            drawn = [self.initial(at, c_in, c_out, g) for g in generators]
+            self.weights.append(nn.Parameter(torch.stack([weight for weight, _ in drawn])))
+            self.biases.append(nn.Parameter(torch.stack([bias for _, bias in drawn])))
+
+    @classmethod
+    def layers_of(cls, settings: Any) -> list[str]:
+        return [f"layer{k + 1}" for k in range(settings.layers)]
+
+    def widths(self) -> list[int]:
+        """Channels from the encoded coordinates to the three colours."""
+        raise NotImplementedError
+
+    def initial(self, at: int, c_in: int, c_out: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Initial weight (C_out, C_in) and bias (C_out,) of layer number ``at``."""
+        raise NotImplementedError
+
+    def encode(self, coordinates: Tensor) -> Tensor:
+        """(P, 2) pixel coordinates -> (P, channels) inputs of the first layer."""
+        raise NotImplementedError
+
+    def hidden_activation(self) -> tuple[str, float]:
+        """Name and frequency of the hidden layers' activation."""
+        raise NotImplementedError
+
+    @property
+    def output_activation(self) -> str:
+        return str(self.settings.output_activation)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        at = torch.as_tensor([self.frames.index(self.check_frame(int(f))) for f in frames], device=frames.device)
+        height, width = self.resolution
+        colours = self.colours(self.encode(pixel_coordinates(self.resolution, self.weights[0].device)), at)
+        return colours.transpose(1, 2).reshape(len(frames), 3, height, width)
+
+    def colours(self, encoded: Tensor, at: Tensor | None = None) -> Tensor:
+        """(P, channels) -> (networks, P, 3); ``at`` selects networks by position."""
+        name, frequency = self.hidden_activation()
+        x = encoded
+        for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            w, b = (weight, bias) if at is None else (weight[at], bias[at])
+            x = torch.matmul(x, w.transpose(1, 2)) + b[:, None, :]
+            last = k == len(self.weights) - 1
+            x = x if last else ACTIVATIONS[name](x if frequency == 1.0 else frequency * x)
+        return OUTPUT_ACTIVATIONS[self.output_activation](x)
+
+    @torch.no_grad()
+    def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
+        at = self.frames.index(self.check_frame(frame))
+        height, width = resolution or self.resolution
+        encoded = self.encode(pixel_coordinates((height, width), self.weights[0].device))
+        name, frequency = self.hidden_activation()
+        last = len(self.weights) - 1
+        layers = tuple(
+            Linear(
+                f"layer{k + 1}", w[at].detach(), b[at].detach(), *(("identity",) if k == last else (name, frequency))
+            )
+            for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True))
+        )
+        return Trace(encoded.T.reshape(-1, height, width).contiguous(), layers)
+
+
+def _generator(*numbers: int) -> torch.Generator:
+    """A generator whose stream belongs to these numbers alone."""
+    seed = int(np.random.SeedSequence(list(numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return torch.Generator().manual_seed(seed)
+
+
+def uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator) -> Tensor:
+    """Uniform in [-bound, bound]."""
+    return (torch.rand(shape, generator=generator) * 2 - 1) * bound

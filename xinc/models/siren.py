@@ -1,0 +1,43 @@
+"""SIREN (Sitzmann et al. 2020): an MLP of coordinates with sine activations, sin(ω0 (W x + b))."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from xinc.models import architectures
+from xinc.models.mlp import MLP, uniform
+from xinc.settings import StrictModel
+
+
+@architectures.register("siren")
+class SIREN(MLP):
+    """Initialised as in section 3.2 of its paper, so that activations keep their distribution from layer to layer.
+
+    The default width and depth (33,387 parameters a frame) match the budget of the FFN within 1.3 %.
+    """
+
+    class Settings(StrictModel):
+        hidden_width: int = Field(104, ge=1, description="Channels of every hidden layer.")
+        layers: int = Field(5, ge=2, description="Number of linear layers.")
+        omega: float = Field(30.0, gt=0, description="ω0, the frequency of every sine.")
+        output_activation: Literal["identity", "sigmoid", "tanh"] = Field(
+            "identity", description="From the last layer to colours; tanh means tanh/2 + 1/2."
+        )
+
+    def widths(self) -> list[int]:
+        return [2, *[self.settings.hidden_width] * (self.settings.layers - 1), 3]
+
+    def initial(self, at: int, c_in: int, c_out: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        bound = 1 / c_in if at == 0 else math.sqrt(6 / c_in) / self.settings.omega
+        return uniform((c_out, c_in), bound, generator), uniform((c_out,), 1 / math.sqrt(c_in), generator)
+
+    def encode(self, coordinates: Tensor) -> Tensor:
+        return coordinates
+
+    def hidden_activation(self) -> tuple[str, float]:
+        return "sin", self.settings.omega

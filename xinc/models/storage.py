@@ -1,0 +1,109 @@
+"""``model.pt``: a trained network together with the settings that made it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xinc.errors import InputError
+from xinc.models import architectures
+from xinc.models.base import INR
+from xinc.settings import validate
+
+FORMAT = "xinc-model"
+VERSION = 1
+
+
+def build(
+    architecture: str,
+    settings: Any,
+    resolution: Sequence[int],
+    frames: Sequence[int],
+    num_frames: int,
+    seed: int = 0,
+) -> INR:
+    """A new network with initial weights.
+
+    Parameters
+    ----------
+    architecture : a registered name, e.g. ``"nerv"``.
+    settings : its ``Settings``, or plain builtins to be validated as such.
+    resolution, frames, num_frames, seed : see `xinc.models.base.INR`.
+
+    Raises
+    ------
+    InputError : unknown architecture, invalid settings, no frames, or a resolution they cannot produce.
+    """
+    cls = architectures[architecture]
+    if not isinstance(settings, cls.Settings):
+        settings = validate(cls.Settings, settings, architecture)
+    size = (int(resolution[0]), int(resolution[1]))
+    if len(frames) == 0:
+        raise InputError(
+            f"A network of architecture '{architecture}' needs at least one frame to represent: give some."
+        )
+    cls.check(settings, size)
+    model = cls(settings, size, frames, num_frames, seed)
+    assert isinstance(model, INR)
+    return model
+
+
+def save_model(model: INR, path: str | Path, training: dict[str, Any] | None = None) -> None:
+    """Write ``model`` to ``path``; a reader sees the whole file or none.
+
+    The file holds plain builtins and tensors only, so that it loads with ``weights_only=True``.
+
+    Parameters
+    ----------
+    model : the network.
+    path : where to write.
+    training : the settings and the outcome of the training, for the record.
+    """
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": model.name,
+        "settings": model.settings.model_dump(mode="json"),
+        "resolution": list(model.resolution),
+        "frames": list(model.frames),
+        "num_frames": model.num_frames,
+        "seed": model.seed,
+        "training": training or {},
+        "state_dict": {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()},
+    }
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    os.close(handle)
+    try:
+        torch.save(content, temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def restore(content: dict[str, Any], path: str | Path) -> INR:
+    """The network in the content of a ``model.pt``."""
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{path} has version {content.get('version')} of the model format; this xinc reads version {VERSION}: "
+            "use the xinc that wrote it, or train again."
+        )
+    try:
+        entries = [content[name] for name in ("architecture", "settings", "resolution", "frames", "num_frames", "seed")]
+        model = build(*entries)
+        model.load_state_dict(content["state_dict"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged, an entry is missing or no sense can be made of it ({error}).") from None
+    except RuntimeError as error:
+        reasons = " ".join(line.strip() for line in str(error).splitlines()[1:]).rstrip(". ")
+        raise InputError(f"{path} holds weights that do not fit its own settings: {reasons}.") from None
+    return model.eval()

@@ -1,0 +1,45 @@
+"""Zarr stores that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from xinc.errors import InputError
+
+
+@contextlib.contextmanager
+def whole_directory(path: str | Path) -> Iterator[Path]:
+    """A new directory to write into, which takes the place of ``path`` when the block ends well and vanishes otherwise.
+
+    A reader of ``path`` sees what was there before, or all of the new content.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.partial-"))
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror or error}.") from None
+    partial.chmod(0o755)
+    try:
+        yield partial
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(partial, target)
+    except OSError as error:
+        raise InputError(f"{target} could not be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def quiet_zarr() -> Iterator[None]:
+    """Without the one warning that Snakemake's timestamp file in a store provokes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Object at \.snakemake_timestamp")
+        yield

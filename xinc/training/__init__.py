@@ -1,0 +1,1 @@
+"""Overfitting a network to a video: the paper's section 6.1."""

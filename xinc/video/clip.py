@@ -1,0 +1,71 @@
+"""What every kind of video source is read as: a `Clip` at native resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One annotated instance (or stuff region) of a video; ``id`` is its value in the masks."""
+
+    id: int
+    category: str
+    isthing: bool = True
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of the source frame, in source pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """The part of ``image`` (H, W, ...) inside the window."""
+        return image[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Exact motion between two frames of a window (height, width).
+
+    Attributes
+    ----------
+    flow : (height, width, 2) float32; (dx, dy) in pixels from the earlier frame to the later one, for each pixel of
+        the *earlier* frame.
+    revealed : (height, width) bool; pixels of the *later* frame whose surface point was not visible in the earlier
+        one: it was covered, or outside the window.
+    occluded : (height, width) bool; pixels of the *earlier* frame whose surface point is not visible in the later one.
+    """
+
+    flow: np.ndarray
+    revealed: np.ndarray
+    occluded: np.ndarray
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Read-only access to a video at native resolution.
+
+    Attributes
+    ----------
+    title : how to call the source in a message.
+    length : number of frames, None when only decoding everything would tell.
+    frames : ``frames(indices)`` yields a uint8 (H, W, 3) RGB frame for each of the increasing source indices.
+    masks : ``masks(indices)`` yields int32 (H, W) instance ids, 0 = unlabelled, or None for a frame not annotated.
+    segments : what is known of the ids in the masks; an id not listed is a thing of category "object".
+    motion : ``motion(earlier, later, window)`` is the exact `Motion` between two source frames.
+    """
+
+    title: str
+    length: int | None
+    frames: Callable[[Sequence[int]], Iterator[np.ndarray]]
+    masks: Callable[[Sequence[int]], Iterator[np.ndarray | None]] | None = None
+    segments: tuple[Segment, ...] = ()
+    motion: Callable[[int, int, Window], Motion] | None = None

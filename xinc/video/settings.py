@@ -1,0 +1,167 @@
+"""What to read as one video of an experiment, and the table that lists the videos."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+
+from xinc.errors import InputError, nearest
+from xinc.settings import StrictModel
+
+#: The paper's analysis resolution, (height, width) in pixels.
+PAPER_RESOLUTION = (128, 256)
+
+COLUMNS = ("video", "source", "masks", "start", "count", "step", "crop", "resolution", "resize")
+REQUIRED = ("video", "source")
+_NUMBERS = ("start", "count", "step")
+_UNFIT = "name unfit for a path: use letters, digits, '.', '_' and '-', beginning with a letter or digit"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read ``"HxW"`` as (height, width) in pixels; ValueError if it is anything else.
+
+    >>> parse_size("128x256")
+    (128, 256)
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", str(text))
+    if match is None or not (int(match[1]) and int(match[2])):
+        raise ValueError("expected height x width in pixels, both above 0, such as 128x256")
+    return int(match[1]), int(match[2])
+
+
+def _as_size(value: Any) -> Any:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+Size = Annotated[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], BeforeValidator(_as_size)]
+
+
+class VideoSettings(StrictModel):
+    """One video: the source, which frames of it, and the resolution at which it is analysed."""
+
+    name: str = Field(description="Name of the video: a folder of the results is called so.")
+    source: str = Field(
+        min_length=1, description="Folder of frames, video file, image, 'example:bunny' or 'example:collage'."
+    )
+    masks: str | None = Field(None, min_length=1, description="Folder of indexed PNG masks, one for each source frame.")
+    start: int = Field(0, ge=0, description="First source frame used, counted from 0.")
+    count: int | None = Field(None, ge=1, description="Number of frames used; all from `start` on when left out.")
+    step: int = Field(1, ge=1, description="Every step-th source frame is used.")
+    crop: str = Field(
+        "fit",
+        description="'none', 'fit' (largest centred window with the aspect ratio of `resolution`) or a centred HxW.",
+    )
+    resolution: Size = Field(PAPER_RESOLUTION, description="Analysis resolution HxW, pixels.")
+    resize: Literal["area", "bicubic"] = Field("area", description="How frames are resized; masks are always nearest.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_fits_a_path(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise ValueError(_UNFIT)
+        return name
+
+    @field_validator("crop")
+    @classmethod
+    def _crop_is_known(cls, crop: str) -> str:
+        if crop in ("none", "fit"):
+            return crop
+        try:
+            height, width = parse_size(crop)
+        except ValueError:
+            raise ValueError("expected 'none', 'fit' or a height x width in pixels such as 480x960") from None
+        return f"{height}x{width}"
+
+
+def read_table(path: str | Path, default_resolution: tuple[int, int] | str) -> list[VideoSettings]:
+    """The videos listed in a tab-separated table, in its order.
+
+    Parameters
+    ----------
+    path : table with the columns `COLUMNS`, of which `REQUIRED` must be there. An empty cell stands for the default;
+        lines that start with ``#`` are comments. Relative paths in it start from the working directory.
+    default_resolution : (height, width) in pixels, or ``"HxW"``, of videos that state none.
+
+    Raises
+    ------
+    InputError : table missing, empty or malformed; the message names the file, the line and the video.
+    """
+    rows = _rows(Path(path))
+    (first, header), body = rows[0], rows[1:]
+    _check_header(header, f"{path}, line {first}")
+    if not body:
+        raise InputError(f"{path} lists no videos: expected a line for each video below the header in line {first}.")
+    videos: dict[str, VideoSettings] = {}
+    for line, cells in body:
+        if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
+            raise InputError(
+                f"{path}, line {line} has {len(cells)} cells but the header has {len(header)} columns: "
+                "remove the surplus, and separate cells with one tab."
+            )
+        filled = {key: cell.strip() for key, cell in zip(header, cells, strict=False) if cell.strip()}
+        video = _video(filled, default_resolution, f"{path}, line {line}")
+        if video.name in videos:
+            raise InputError(f"{path}, line {line} lists video '{video.name}' again: give each video its own name.")
+        videos[video.name] = video
+    return list(videos.values())
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """(line number, cells) of each line that is neither empty nor a comment."""
+    if not path.is_file():
+        raise InputError(f"The table of videos '{path}' does not exist: create it, or correct the path.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text: expected a tab-separated table; save it as such.") from None
+    rows = [
+        (number, next(csv.reader([line], delimiter="\t")))
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.startswith("#")
+    ]
+    if not rows:
+        raise InputError(f"{path} is empty: expected a header line with at least {' and '.join(REQUIRED)}.")
+    return rows
+
+
+def _check_header(header: list[str], where: str) -> None:
+    header[:] = [column.strip() for column in header]
+    for column in header:
+        if column not in COLUMNS:
+            raise InputError(f"{where} has the unknown column '{column}': {nearest(column, COLUMNS)}.")
+        if header.count(column) > 1:
+            raise InputError(f"{where} has the column '{column}' twice: remove one.")
+    for column in REQUIRED:
+        if column not in header:
+            raise InputError(
+                f"{where} has no column '{column}': found {', '.join(header)}; add it, separated by a tab."
+            )
+
+
+def _video(cells: dict[str, str], default_resolution: tuple[int, int] | str, where: str) -> VideoSettings:
+    for column in REQUIRED:
+        if column not in cells:
+            raise InputError(f"{where} has nothing in the column '{column}': fill it in, or remove the line.")
+    name = cells["video"]
+    values: dict[str, Any] = {"resolution": default_resolution, **cells, "name": name}
+    del values["video"]
+    for column in _NUMBERS:
+        if column in cells:
+            try:
+                values[column] = int(cells[column])
+            except ValueError:
+                raise InputError(
+                    f"{where}, video '{name}': {column} is '{cells[column]}', expected a whole number."
+                ) from None
+    try:
+        return VideoSettings.model_validate(values)
+    except ValidationError as error:
+        item = error.errors()[0]
+        column = "video" if item["loc"][0] == "name" else str(item["loc"][0])
+        message = item["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        raise InputError(f"{where}, video '{name}': {column} is {item['input']!r}: {message}.") from None
