@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -193,15 +193,13 @@ class NeRV(INR):
             )
         x = self.start(self.embed(torch.tensor([self.check_frame(frame)])))[0]
         layers = [
-            Convolution(f"block{k + 1}", b.weight.data, _bias(b), self.settings.activation, stride)
+            Convolution(f"block{k + 1}", *_weights(b), self.settings.activation, stride)
             for k, (b, stride) in enumerate(zip(self.blocks, self.settings.strides, strict=True))
         ]
-        head = Convolution("head", self.head.weight.detach(), _bias(self.head), "identity")
+        head = Convolution("head", *_weights(self.head), "identity")
         return Trace(x, (*layers, head))
 
 
-def _bias(convolution: nn.Module) -> Tensor:
-    """A convolution's bias, zeros where it has none."""
-    weight, bias = convolution.weight, convolution.bias
-    assert isinstance(weight, Tensor)
-    return bias.detach() if isinstance(bias, Tensor) else weight.new_zeros(weight.shape[0])
+def _weights(convolution: Any) -> tuple[Tensor, Tensor]:
+    """A convolution's kernels and bias."""
+    return convolution.weight.detach(), convolution.bias.detach()
