@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from xinc.analyses import analyses
 from xinc.analyses.run import make_analysis
 from xinc.canvas.settings import CanvasSettings
 from xinc.errors import InputError, nearest
@@ -26,7 +27,7 @@ class CanvasConfig(CanvasSettings):
     frames: FrameChoice = Field(
         "all", description="Frames kept: 'all' that the model represents, a number evenly spread, or a list."
     )
-    layers: tuple[str, ...] | None = Field(None, description="Layers kept, by name; all when left out.")
+    layers: tuple[str, ...] | None = Field(None, min_length=1, description="Layers kept, by name; all when left out.")
 
 
 class ModelConfig(StrictModel):
@@ -40,6 +41,11 @@ class ModelConfig(StrictModel):
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="What differs from the common `canvas` section.")
 
+    @field_validator("settings", "training", "canvas", mode="before")
+    @classmethod
+    def _empty_section(cls, value: Any) -> Any:
+        return {} if value is None else value
+
 
 class ConfigFile(StrictModel):
     """The configuration file."""
@@ -52,6 +58,11 @@ class ConfigFile(StrictModel):
     analyses: dict[str, dict[str, Any] | None] = Field(
         default_factory=dict, description="Analyses to run, by registered name, each with its settings."
     )
+
+    @field_validator("canvas", "analyses", mode="before")
+    @classmethod
+    def _empty_section(cls, value: Any) -> Any:
+        return {} if value is None else value
 
     @field_validator("seeds")
     @classmethod
@@ -69,6 +80,8 @@ class ConfigFile(StrictModel):
                     f"model name {name!r} is unfit for a path: use letters, digits, '.', '_' and '-', beginning with a "
                     "letter or digit"
                 )
+            if name == "video.zarr":
+                raise ValueError("model name 'video.zarr' is taken by the video itself: choose another")
         return value
 
 
@@ -105,8 +118,7 @@ class Config:
             for name, settings in self.file.analyses.items()
         }
         for video in self.videos.values():
-            check_source(video)
-            self._check_video(video)
+            self._check_video(video, len(check_source(video)))
 
     def layers(self, model: str) -> list[str]:
         """Names of the layers of which a model's canvas is kept, in network order."""
@@ -125,22 +137,38 @@ class Config:
         except InputError as error:
             raise InputError(f"Setting '{where}.architecture': {error}") from None
         self.architectures[name] = validate(cls.Settings, model.settings, f"{where}.settings")
-        section = f"{where}.canvas" if model.canvas else "canvas"
-        self.canvases[name] = validate(CanvasConfig, {**self.file.canvas, **model.canvas}, section)
+        validate(CanvasConfig, self.file.canvas, "canvas")
+        self.canvases[name] = validate(CanvasConfig, {**self.file.canvas, **model.canvas}, f"{where}.canvas")
+        section = {key: f"{where}.canvas" if key in model.canvas else "canvas" for key in CanvasConfig.model_fields}
         known = self._known_layers(name)
         for layer in self.canvases[name].layers or ():
             if layer not in known:
-                raise InputError(f"Setting '{section}.layers' of {name}: unknown '{layer}': {nearest(layer, known)}.")
+                hint = (
+                    f"; what is meant for one model goes into '{where}.canvas'" if "layers" in self.file.canvas else ""
+                )
+                raise InputError(
+                    f"Setting '{section['layers']}.layers': model '{name}' has no layer '{layer}': "
+                    f"{nearest(layer, known)}{hint}."
+                )
+        granularity = self.canvases[name].granularity
+        if granularity is not None and granularity not in cls.granularities:
+            raise InputError(
+                f"Setting '{section['granularity']}.granularity' is '{granularity}', which is not defined for the "
+                f"layers of model '{name}': expected {' or '.join(cls.granularities)}."
+            )
 
-    def _check_video(self, video: VideoSettings) -> None:
-        """What a model asks of a video."""
+    def _check_video(self, video: VideoSettings, count: int) -> None:
+        """What models and analyses ask of a video of ``count`` frames."""
         for name, model in self.file.models.items():
-            where = f"model '{name}' on video '{video.name}'"
+            where = f"Model '{name}' on video '{video.name}'"
             try:
                 architectures[model.architecture].check(self.architectures[name], video.resolution)
-                if video.count is not None:
-                    frames = select_frames(range(video.count), model.frames, of="the video")
-                    select_frames(frames, self.canvases[name].frames, of="the model")
+                frames = select_frames(range(count), model.frames, of="the video")
+                kept = select_frames(frames, self.canvases[name].frames, of="the model")
+                for analysis, settings in self.analyses.items():
+                    where = f"Analysis '{analysis}' of model '{name}' on video '{video.name}'"
+                    if "canvas" in analyses[analysis].needs and "frames" in settings:
+                        select_frames(kept, settings["frames"], of="the canvas")
             except InputError as error:
                 raise InputError(f"{where}: {error}") from None
 

@@ -10,7 +10,7 @@ from xinc.errors import InputError
 FrameChoice = int | Literal["all"] | tuple[int, ...]
 
 
-def select_frames(available: Sequence[int], choice: FrameChoice, of: str = "the canvas") -> list[int]:
+def select_frames(available: Sequence[int], choice: FrameChoice | list[int], of: str = "the canvas") -> list[int]:
     """The frames to look at.
 
     Parameters
@@ -22,7 +22,7 @@ def select_frames(available: Sequence[int], choice: FrameChoice, of: str = "the 
 
     Raises
     ------
-    InputError : a frame asked for by index is not there, or no frames are asked for.
+    InputError : a frame asked for by index is not there or listed twice, or no frames are asked for.
 
     Examples
     --------
@@ -37,7 +37,29 @@ def select_frames(available: Sequence[int], choice: FrameChoice, of: str = "the 
         if count < 1:
             raise InputError(f"The number of frames asked for is {choice}: ask for at least one.")
         return [frames[k * len(frames) // count] for k in range(count)]
+    if not choice:
+        raise InputError(f"No frames were asked for: choose among frames {ranges(frames)}, or 'all'.")
     missing = sorted(set(choice) - set(frames))
-    if missing or not choice:
-        raise InputError(f"Frames {missing} were asked for, but {of} has frames {frames}; choose among those.")
+    if missing:
+        raise InputError(
+            f"Frames {ranges(missing)} were asked for, but {of} has frames {ranges(frames)}: choose among those."
+        )
+    if len(set(choice)) < len(choice):
+        twice = sorted({f for f in choice if choice.count(f) > 1})
+        raise InputError(f"Frames {ranges(twice)} were asked for more than once: list each frame once.")
     return [int(f) for f in choice]
+
+
+def ranges(frames: Sequence[int]) -> str:
+    """Sorted numbers with runs abbreviated, for messages.
+
+    >>> ranges([0, 1, 2, 3, 8])
+    '0-3, 8'
+    """
+    parts: list[list[int]] = []
+    for f in sorted(frames):
+        if parts and f == parts[-1][1] + 1:
+            parts[-1][1] = f
+        else:
+            parts.append([f, f])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)

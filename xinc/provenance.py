@@ -66,39 +66,48 @@ def _module(name: str, entry: tuple[str, ...] | None) -> tuple[str, tuple[str, .
     if file is None:
         raise ModuleNotFoundError(f"{name} is no module of {PACKAGE}")
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    tree = _Stripped(None if entry is None else _reached(tree, entry)).visit(tree)
+    tree = _Stripped(frozenset() if entry is None else _unused(tree, entry)).visit(tree)
     imported = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported.append(node.module)
-            imported += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _origin(node, name, file.name == "__init__.py")
+            imported += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
     own = {m for m in imported if m.split(".")[0] == PACKAGE and _file(m) is not None}
     return ast.dump(tree, annotate_fields=False), tuple(sorted(own))
 
 
-def _reached(tree: ast.Module, entry: tuple[str, ...]) -> frozenset[str]:
-    """Functions and methods of a module that are used by those named, by each other, or outside functions."""
+def _origin(node: ast.ImportFrom, module: str, is_package: bool) -> str:
+    """The dotted name after ``from``, relative ones made absolute."""
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    base = parts[: len(parts) - node.level + is_package]
+    return ".".join([*base, *filter(None, [node.module])])
+
+
+def _unused(tree: ast.Module, entry: tuple[str, ...]) -> frozenset[ast.AST]:
+    """Functions and methods of a module that are not used by those named, by each other, or outside functions."""
     functions: dict[str, list[ast.AST]] = {}
-    outside: list[ast.AST] = []
+    waiting = list(entry)
     for node in tree.body:
-        members = node.body if isinstance(node, ast.ClassDef) else [node]
+        if isinstance(node, ast.ClassDef):
+            members = [*node.body, *node.bases, *node.keywords, *node.decorator_list]
+        else:
+            members = [node]
         for member in members:
             if isinstance(member, ast.FunctionDef):
                 functions.setdefault(member.name, []).append(member)
             else:
-                outside.append(member)
+                waiting += _names(member)
     found: set[str] = set()
-    waiting = [name for name in entry if name in functions]
-    for other in outside:
-        waiting += _names(other) & functions.keys()
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name in functions and name not in found:
             found.add(name)
-            waiting += set().union(*(_names(node) for node in functions[name])) & functions.keys()
-    return frozenset(found)
+            waiting += [used for node in functions[name] for used in _names(node)]
+    return frozenset(node for name, nodes in functions.items() if name not in found for node in nodes)
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -117,11 +126,10 @@ def _file(name: str) -> Path | None:
 
 
 class _Stripped(ast.NodeTransformer):
-    """Removes docstrings, imports for type checkers, and functions other than those kept (None: all are)."""
+    """Removes docstrings, imports for type checkers, and these functions."""
 
-    def __init__(self, kept: frozenset[str] | None) -> None:
-        self.kept = kept
-        self.depth = 0
+    def __init__(self, unused: frozenset[ast.AST]) -> None:
+        self.unused = unused
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
@@ -135,12 +143,7 @@ class _Stripped(ast.NodeTransformer):
         return self._without_docstring(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
-        if self.depth == 0 and self.kept is not None and node.name not in self.kept:
-            return None
-        self.depth += 1
-        result = self._without_docstring(node)
-        self.depth -= 1
-        return result
+        return None if node in self.unused else self._without_docstring(node)
 
     def _without_docstring(self, node: Any) -> ast.AST:
         if ast.get_docstring(node, clean=False) is not None:

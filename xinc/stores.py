@@ -38,6 +38,18 @@ def whole_directory(path: str | Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def damage_named(path: str | Path) -> Iterator[None]:
+    """What Zarr raises for a damaged store (a chunk whose checksum is wrong, metadata that is none) as `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).split("\n")[0].rstrip(". ")
+        raise InputError(f"{path} cannot be read, it may be damaged ({reason}); compute this canvas again.") from error
+
+
+@contextlib.contextmanager
 def quiet_zarr() -> Iterator[None]:
     """Without the one warning that Snakemake's timestamp file in a store provokes."""
     with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import warnings
 from pathlib import Path
@@ -140,11 +141,11 @@ def test_a_failed_write_leaves_nothing(
     write_folder: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: xr.Dataset, path: Path, **_: object) -> None:
-        path.mkdir()
-        raise OSError("disk full")
+        (path / "zarr.json").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(xr.Dataset, "to_zarr", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"video\.zarr could not be written: No space left on device"):
         prepare_video(settings(write_folder(pictures(1))), tmp_path / "out" / "video.zarr")
     assert list((tmp_path / "out").iterdir()) == []
 

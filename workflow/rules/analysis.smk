@@ -45,7 +45,7 @@ rule figure:
             patterns=["{part}.png", "{part}.gif"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
-            labels={"video": "{video}", "model": "{model}", "seed": "{seed}", "layer": "{part}"},
+            labels={"video": "{video}", "model": "{model}", "seed": "{seed}", "view": "{part}"},
         ),
     params:
         spec=lambda wildcards: plan.figure_spec(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import xarray as xr
@@ -34,7 +34,9 @@ class Quality(Analysis):
 
     class Settings(StrictModel):
         show: int = Field(4, ge=1, description="Reconstructed frames drawn in the figure.")
-        bits: tuple[int, ...] = Field((32, 8), description="Bits per stored parameter for which bpp is stated.")
+        bits: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+            (32, 8), min_length=1, description="Bits per stored parameter for which bpp is stated."
+        )
 
     def compute(self, subject: Subject) -> xr.Dataset:
         model, video = subject.model, subject.video

@@ -42,10 +42,16 @@ def run_analysis(name: str, settings: Any, subject: Subject, output: str | Path)
     result = analysis.compute(subject)
     result.attrs |= {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
     with whole_directory(output) as partial:
-        result.to_zarr(partial / "result.zarr", zarr_format=3, consolidated=False)
+        _plain_strings(result).to_zarr(partial / "result.zarr", zarr_format=3, consolidated=False)
         table = analysis.table(result)
         if table is not None:
             table.to_csv(partial / "table.csv", index=False)
+
+
+def _plain_strings(result: xr.Dataset) -> xr.Dataset:
+    """Strings of variable length, as Zarr v3 specifies them; of fixed length it does not."""
+    fixed = [name for name, variable in result.variables.items() if variable.dtype.kind == "U"]
+    return result.assign_coords({name: result[name].astype(object) for name in fixed if name in result.coords})
 
 
 def open_result(path: str | Path) -> xr.Dataset:

@@ -94,7 +94,9 @@ def choose_layers(model: INR, layers: Sequence[str] | None) -> list[str]:
 
 
 def choose_frames(model: INR, frames: Sequence[int] | None) -> list[int]:
-    """The frames asked for (default: all that the model represents); `InputError` for one it does not."""
+    """The frames asked for (default: all that the model represents); `InputError` for none, or one it does not."""
+    if frames is not None and len(frames) == 0:
+        raise InputError(f"No frames of this {model.name} were chosen: give at least one, or leave frames out for all.")
     return [model.check_frame(f) for f in (model.frames if frames is None else frames)]
 
 

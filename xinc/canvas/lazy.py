@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,13 @@ from torch import Tensor
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from xinc.contributions.maps import LayerMaps, block_size
+from xinc.contributions.compiled import Expander, expander
+from xinc.contributions.maps import LayerMaps
 
-#: Memory that expansion may use beyond its result, in MB.
-EXPANSION_MB = 256.0
+#: Size of a block of maps that one thread expands at a time, in bytes: it stays in the core's cache.
+BLOCK_BYTES = 2**21
+
+Window = tuple[int, int, int, int]
 
 
 class ExpandedMaps(BackendArray):
@@ -30,22 +35,76 @@ class ExpandedMaps(BackendArray):
         self.shape = shape
         self.dtype = np.dtype(np.float32)
         self._layer_at = layer_at
+        self._kept = functools.lru_cache(maxsize=2)(self._expander)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ExpandedMaps, (self.shape, self._layer_at)
+
+    def _expander(self, position: int) -> Expander:
+        return expander(*self._layer_at(position))
+
+    def layer_at(self, position: int) -> tuple[LayerMaps, Tensor]:
+        """The layer's maps and its input at a position on the frame axis."""
+        return self._layer_at(position)
+
+    def at(self, position: int) -> Expander:
+        """What expands the maps of one frame; safe to use from several threads."""
+        return self._kept(position)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         frames, neurons, ys, xs = (np.arange(size)[part] for size, part in zip(self.shape, key, strict=True))
-        out = np.empty((frames.size, neurons.size, ys.size, xs.size), self.dtype)
-        size = block_size(self.shape[2:], EXPANSION_MB)
-        wanted = np.atleast_1d(neurons)
-        rows, columns = np.atleast_1d(ys), np.atleast_1d(xs)
-        whole = len(rows) == self.shape[2] and len(columns) == self.shape[3]
-        for at, frame in enumerate(np.atleast_1d(frames)):
-            maps, v = self._layer_at(int(frame))
-            for start in range(0, len(wanted), size):
-                part = slice(start, min(start + size, len(wanted)))
-                block = maps.expand(v, torch.as_tensor(wanted[part], device=v.device)).cpu().numpy()
-                out[at, part] = block if whole else block[:, rows[:, None], columns]
+        out = np.empty([np.atleast_1d(axis).size for axis in (frames, neurons, ys, xs)], self.dtype)
+        if out.size:
+            rows, columns = np.atleast_1d(ys), np.atleast_1d(xs)
+            window = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+            for at, frame in enumerate(np.atleast_1d(frames)):
+                self._fill(out[at], int(frame), np.atleast_1d(neurons), window, rows, columns)
         # An integer index drops its axis.
         return out.reshape([axis.size for axis in (frames, neurons, ys, xs) if axis.ndim])
+
+    def _fill(
+        self, out: np.ndarray, frame: int, neurons: np.ndarray, window: Window, rows: np.ndarray, columns: np.ndarray
+    ) -> None:
+        """Expand the window that holds all pixels asked for, and take them out of it where they are not all of it."""
+        if np.array_equal(rows, np.arange(*window[:2])) and np.array_equal(columns, np.arange(*window[2:])):
+            expand_into(self.at(frame), neurons, out, window)
+            return
+
+        def expand(select: np.ndarray, wider: Window, target: np.ndarray | None) -> np.ndarray:
+            block = self.at(frame)(select, wider, None)[:, rows[:, None] - window[0], columns - window[2]]
+            assert target is not None
+            target[...] = block
+            return target
+
+        expand_into(expand, neurons, out, window)
+
+
+def expand_into(expand: Expander, neurons: np.ndarray, out: np.ndarray, window: Window | None = None) -> np.ndarray:
+    """Expand maps (n, h, w) into ``out``, a cache-sized block of neurons at a time on PyTorch's number of threads.
+
+    Parameters
+    ----------
+    expand : what expands them.
+    neurons : (n,) numbers of neurons.
+    out : (n, h, w) float32.
+    window : (y0, y1, x0, x1) of the output (default: the first h rows and w columns).
+    """
+    wanted = (0, out.shape[1], 0, out.shape[2]) if window is None else window
+    pixels = (wanted[1] - wanted[0]) * (wanted[3] - wanted[2])
+    size = max(1, BLOCK_BYTES // (4 * pixels))
+
+    def fill(start: int) -> None:
+        part = slice(start, min(start + size, len(neurons)))
+        expand(neurons[part], wanted, out[part])
+
+    starts = range(0, len(neurons), size)
+    if len(starts) <= 1 or torch.get_num_threads() == 1:
+        for start in starts:
+            fill(start)
+    else:
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            list(pool.map(fill, starts))
+    return out

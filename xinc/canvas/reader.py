@@ -17,7 +17,7 @@ from xinc.canvas.schema import LayerRecord, check_group, read_record
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import enumerate_neurons
 from xinc.errors import InputError
-from xinc.stores import quiet_zarr
+from xinc.stores import damage_named, quiet_zarr
 
 
 def open_canvas(path: str | Path) -> xr.DataTree:
@@ -55,29 +55,44 @@ def open_canvas(path: str | Path) -> xr.DataTree:
 def open_layer(path: str | Path) -> xr.Dataset:
     """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`."""
     record = read_record(path)
-    with quiet_zarr():
+    with quiet_zarr(), damage_named(path):
         group = zarr.open_group(Path(path), mode="r")
         check_group(path, record, group)
         if record.layout == "factored":
-            return _open_factored(record, group)
+            return _open_factored(path, record, group)
         return xr.open_zarr(Path(path), consolidated=False, chunks=None, mask_and_scale=False)
 
 
-def _open_factored(record: LayerRecord, group: zarr.Group) -> xr.Dataset:
-    def tensor(name: str, position: int | None = None) -> Tensor:
-        array: Any = group[name]
-        return torch.from_numpy(array[...] if position is None else array[position])
-
-    @functools.lru_cache(maxsize=2)
-    def layer_at(position: int) -> tuple[LayerMaps, Tensor]:
-        at = None if record.shared_weights else position
-        return restore_maps(record, tensor("weight", at), tensor("bias", at)), tensor("input", position)
-
+def _open_factored(path: str | Path, record: LayerRecord, group: zarr.Group) -> xr.Dataset:
     weight: Any = group["weight"]
     c_out, c_in = weight.shape[0 if record.shared_weights else 1 :][:2]
     neurons = enumerate_neurons((c_in, c_out), record.granularity, record.upscale)
     frames: Any = group["frame"]
-    return lazy_dataset(record, frames[:].tolist(), neurons, layer_at)
+    return lazy_dataset(record, frames[:].tolist(), neurons, _StoredLayer(path, record, group))
+
+
+class _StoredLayer:
+    """From a position on the frame axis to a factored layer's maps and input; can be pickled, for processes of dask."""
+
+    def __init__(self, path: str | Path, record: LayerRecord, group: zarr.Group) -> None:
+        self.path, self.record, self.group = path, record, group
+        self._kept = functools.lru_cache(maxsize=2)(self._read)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _StoredLayer, (self.path, self.record, self.group)
+
+    def __call__(self, position: int) -> tuple[LayerMaps, Tensor]:
+        return self._kept(position)
+
+    def _read(self, position: int) -> tuple[LayerMaps, Tensor]:
+        at = None if self.record.shared_weights else position
+        weight, bias = self._tensor("weight", at), self._tensor("bias", at)
+        return restore_maps(self.record, weight, bias), self._tensor("input", position)
+
+    def _tensor(self, name: str, position: int | None) -> Tensor:
+        array: Any = self.group[name]
+        with damage_named(self.path):
+            return torch.from_numpy(array[...] if position is None else array[position])
 
 
 def _natural(name: str) -> list[Any]:

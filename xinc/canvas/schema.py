@@ -101,10 +101,11 @@ def read_record(path: str | Path) -> LayerRecord:
     if not file.is_file():
         raise InputError(f"{path} is no layer of a canvas: it has no zarr.json.")
     try:
-        attributes = json.loads(file.read_text(encoding="utf-8")).get("attributes", {})
+        metadata = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise InputError(f"{path} is damaged: its zarr.json is not valid JSON; compute this canvas again.") from None
-    record: Any = attributes.get("xinc")
+    attributes: Any = metadata.get("attributes") if isinstance(metadata, dict) else None
+    record: Any = attributes.get("xinc") if isinstance(attributes, dict) else None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{path} is no layer of a canvas: its attributes hold no record of format '{FORMAT}'.")
     if record.get("version") != VERSION:

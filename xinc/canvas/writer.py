@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import zarr
 from torch import Tensor
 from zarr.codecs import BloscCodec, Crc32cCodec
@@ -22,11 +21,12 @@ from xinc.canvas.layer import (
     neuron_coordinates,
     trace_layer,
 )
+from xinc.canvas.lazy import expand_into
 from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES, LayerRecord, data_arrays
 from xinc.canvas.settings import CanvasSettings
+from xinc.contributions.compiled import expander
 from xinc.contributions.maps import LayerMaps, block_size
 from xinc.devices import pick_device
-from xinc.errors import InputError
 from xinc.models.base import INR
 from xinc.progress import Progress
 from xinc.settings import validate
@@ -65,8 +65,6 @@ def write_layer(
     settings = settings or CanvasSettings()
     chosen = choose_frames(model, frames)
     name = choose_layers(model, [layer])[0]
-    if not chosen:
-        raise InputError(f"No frames were chosen for the canvas of layer '{name}'.")
     model.to(pick_device(settings.device))
 
     def layer_at(frame: int) -> tuple[LayerMaps, Tensor]:
@@ -98,7 +96,7 @@ def write_canvas_layer(model_path: str | Path, path: str | Path, layer: str, set
 
     model = load_model(model_path)
     frames = settings.get("frames", "all")
-    chosen = select_frames(model.frames, tuple(frames) if isinstance(frames, list) else frames, of="the model")
+    chosen = select_frames(model.frames, frames, of="the model")
     rest = {name: value for name, value in settings.items() if name != "frames"}
     write_layer(model, path, layer, chosen, validate(CanvasSettings, rest, "canvas"))
 
@@ -140,11 +138,12 @@ def _write_dense(
     shape = (len(frames), count, height, width)
     dims = data_arrays(record)["contribution"]
     array = _array(group, "contribution", dims, shape, (1, size, height, width), np.float32)
+    chunk = np.empty((size, height, width), np.float32)
     for at, frame in enumerate(frames):
-        maps, v = layer_at(frame)
+        expand = expander(*layer_at(frame))
         for start in range(0, count, size):
-            select = torch.arange(start, min(start + size, count), device=v.device)
-            array[at, start : start + len(select)] = maps.expand(v, select).cpu().numpy()
+            select = np.arange(start, min(start + size, count))
+            array[at, start : start + len(select)] = expand_into(expand, select, chunk[: len(select)])
         yield
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xinc.errors import InputError
+from xinc.frames import ranges
 from xinc.layers import Trace
 from xinc.settings import StrictModel
 
@@ -37,6 +38,8 @@ class INR(nn.Module):
     name: ClassVar[str] = ""
     #: Whether one network represents one frame (FFN, SIREN) rather than the whole video (NeRV).
     per_frame: ClassVar[bool] = False
+    #: What a neuron of its layers can be; convolutional layers know kernels only.
+    granularities: ClassVar[tuple[str, ...]] = ("kernel", "input", "output")
 
     #: Settings of the architecture.
     Settings: ClassVar[type[StrictModel]] = StrictModel
@@ -89,7 +92,7 @@ class INR(nn.Module):
         if int(frame) not in self.frames:
             raise InputError(
                 f"Frame {frame} is not represented by this {self.name}: it holds frames "
-                f"{_ranges(self.frames)}; ask for those, or train it on frame {frame}."
+                f"{ranges(self.frames)}; ask for those, or train it on frame {frame}."
             )
         return int(frame)
 
@@ -97,14 +100,3 @@ class INR(nn.Module):
     def reconstruct(self, frame: int, resolution: tuple[int, int] | None = None) -> Tensor:
         """One frame (3, H, W) in colours, not clamped."""
         return OUTPUT_ACTIVATIONS[self.output_activation](self.trace(frame, resolution).output())
-
-
-def _ranges(frames: Sequence[int]) -> str:
-    """``0-3, 8``: sorted numbers with runs abbreviated."""
-    parts: list[list[int]] = []
-    for f in sorted(frames):
-        if parts and f == parts[-1][1] + 1:
-            parts[-1][1] = f
-        else:
-            parts.append([f, f])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)

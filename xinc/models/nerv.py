@@ -30,7 +30,9 @@ class NeRVSettings(StrictModel):
     head_kernel_size: int = Field(3, description="Odd side of the head's kernels.")
     fc_dim: int | None = Field(None, ge=1, description="Channels out of the stem; give this or `size`.")
     size: float | None = Field(
-        None, gt=0, description="Budget in parameters from which fc_dim follows; the paper's network has 1e6."
+        None,
+        gt=0,
+        description="Budget in parameters from which fc_dim follows; 1e6, the paper's, where neither is given.",
     )
     reduction: float = Field(1.2, gt=0, description="Widths shrink by this factor from block to block.")
     lower_width: int = Field(6, ge=1, description="No block is narrower than this.")
@@ -124,6 +126,7 @@ class NeRV(INR):
     With ``size`` 1e6 at 128×256 it has 978,557 parameters, as in section 6.1.
     """
 
+    granularities: ClassVar[tuple[str, ...]] = ("kernel",)
     Settings: ClassVar[type[StrictModel]] = NeRVSettings
 
     def __init__(

@@ -46,7 +46,7 @@ def train_model(
     with open_video(video) as stored:
         data = stored["frames"].transpose("frame", "channel", "y", "x").load()
     count = data.sizes["frame"]
-    chosen = select_frames(range(count), tuple(frames) if isinstance(frames, list) else frames, of=f"the video {video}")
+    chosen = select_frames(range(count), frames, of=f"the video {video}")
     model = build(architecture, settings, (data.sizes["y"], data.sizes["x"]), chosen, count, seed)
     targets = torch.from_numpy(data.values[chosen])
     record = fit(model, targets, training, label or f"{architecture} seed {seed}")

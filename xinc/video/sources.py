@@ -37,15 +37,15 @@ def open_source(settings: VideoSettings) -> Clip:
     return _with_masks(clip, Path(settings.masks), settings)
 
 
-def check_source(settings: VideoSettings) -> None:
-    """Everything about a source that can be checked without decoding a frame.
+def check_source(settings: VideoSettings) -> range:
+    """Everything about a source that can be checked without decoding a frame; the source indices it selects.
 
     Raises
     ------
     InputError : a path that does not exist, a folder without frames, an unknown suffix, masks that do not match in
         number, or too few frames for start, count and step.
     """
-    select_frames(open_source(settings), settings)
+    return select_frames(open_source(settings), settings)
 
 
 def select_frames(clip: Clip, settings: VideoSettings) -> range:

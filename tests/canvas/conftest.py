@@ -1,0 +1,20 @@
+"""Canvases of the tiny networks, written once."""
+
+from __future__ import annotations
+
+import pytest
+
+from xinc.canvas.writer import CanvasSettings, write_layer
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write some layers (default: all) of a network and return the path of the canvas."""
+
+    def write(model, layout="factored", layers=None, frames=None, name="canvas.zarr", **settings):
+        root = tmp_path / name
+        for layer in layers or model.layer_names():
+            write_layer(model, root / layer, layer, frames, CanvasSettings(layout=layout, device="cpu", **settings))
+        return root
+
+    return write

@@ -1,0 +1,336 @@
+"""Every mistake in what a user gives is answered by one sentence, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+import yaml
+from PIL import Image
+
+from tests.small import changed, config, disc_mask, frame, write_clip, write_table
+from xinc.config import Config, read_config
+from xinc.errors import InputError
+from xinc.video.store import prepare_video
+
+SNAKEFILE = Path(__file__).parents[1] / "workflow" / "Snakefile"
+Values = dict[str, Any]
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory of the smallest experiment, all of it in order."""
+    write_clip(tmp_path)
+    write_table(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+def said_of(error: InputError) -> str:
+    """The message, once it is known to be one line that ends like a sentence."""
+    text = str(error)
+    assert "\n" not in text
+    assert text.endswith(".")
+    assert "Traceback" not in text
+    assert "pydantic" not in text
+    return text
+
+
+def test_the_good_one_is_good(experiment: Path) -> None:
+    assert list(Config(config()).videos) == ["clip"]
+
+
+def renamed(old: str, new: str) -> Values:
+    values = config()
+    values[new] = values.pop(old)
+    return values
+
+
+FFN = config()["models"]["ffn"]
+
+#: Mistakes in the configuration file: what it says, and what the message must contain.
+SETTINGS: dict[str, tuple[Values, list[str]]] = {
+    "top-level key": (renamed("models", "modles"), ["'modles'", "did you mean 'models'", "Known: analyses, canvas"]),
+    "training key": (
+        changed("models.nerv.training.epoch", 3),
+        ["'models.nerv.training.epoch'", "did you mean 'epochs'"],
+    ),
+    "model key": (changed("models.nerv.setings", {}), ["'models.nerv.setings'", "did you mean 'settings'"]),
+    "architecture key": (
+        changed("models.ffn.settings.hidden", 3),
+        ["'models.ffn.settings.hidden'", "did you mean 'hidden_width'"],
+    ),
+    "canvas key": (changed("canvas.layot", "dense"), ["'canvas.layot'", "did you mean 'layout'"]),
+    "key of one model's canvas": (
+        changed("models.nerv.canvas.layot", "dense"),
+        ["'models.nerv.canvas.layot'", "did you mean 'layout'"],
+    ),
+    "analysis key": (
+        changed("analyses.intensity.edge", "sobel"),
+        ["'analyses.intensity.edge'", "did you mean 'edges'"],
+    ),
+    "architecture": (
+        changed("models.ffn.architecture", "fnn"),
+        ["'models.ffn.architecture'", "Unknown architecture 'fnn'", "did you mean 'ffn'", "Known: ffn, nerv, siren"],
+    ),
+    "no architecture": (
+        changed("models.bare", {"frames": [0]}),
+        ["Setting 'models.bare.architecture' is missing"],
+    ),
+    "analysis": (changed("analyses.qualty", {}), ["Unknown analysis 'qualty'", "did you mean 'quality'"]),
+    "layer": (
+        changed("models.nerv.canvas", {"layers": ["hed"]}),
+        ["'models.nerv.canvas.layers'", "'hed'", "did you mean 'head'", "block1, block2, head"],
+    ),
+    "layer of another model": (
+        changed("canvas.layers", ["head"]),
+        ["'canvas.layers'", "model 'ffn' has no layer 'head'", "'models.ffn.canvas'"],
+    ),
+    "no layers": (changed("models.nerv.canvas.layers", []), ["'models.nerv.canvas.layers' is []", "at least 1 item"]),
+    "layout": (changed("canvas.layout", "dens"), ["'canvas.layout' is 'dens'", "'factored' or 'dense'"]),
+    "granularity": (
+        changed("canvas.granularity", "input"),
+        ["'canvas.granularity' is 'input'", "model 'nerv'", "expected kernel"],
+    ),
+    "choice": (changed("analyses.intensity.edges", "sobell"), ["is 'sobell'", "'sobel' or 'scharr'"]),
+    "text for a number": (changed("models.nerv.training.epochs", "many"), ["training.epochs' is 'many'", "integer"]),
+    "list for a mapping": (config(analyses=["quality"]), ["'analyses' is ['quality']", "dictionary"]),
+    "number for a list": (config(seeds=0), ["'seeds' is 0", "a list"]),
+    "one of three kinds": (changed("models.ffn.frames", "al"), ["'models.ffn.frames' is 'al'", "or 'all' or a list"]),
+    "negative epochs": (changed("models.nerv.training.epochs", -3), ["training.epochs' is -3", "at least", "1"]),
+    "learning rate": (changed("models.nerv.training.learning_rate", 0), ["learning_rate' is 0", "greater than 0"]),
+    "even kernel": (changed("models.nerv.settings.kernel_size", 4), ["kernel_size' is 4", "must be odd"]),
+    "two budgets": (changed("models.nerv.settings.size", 1e5), ["'models.nerv.settings'", "fc_dim or size, not both"]),
+    "strides": (
+        config(resolution="18x32"),
+        ["'nerv'", "'clip'", "18x32", "strides [2, 2]", "multiples", "nearest is 16x32"],
+    ),
+    "resolution": (config(resolution="64"), ["'resolution' is '64'", "height x width", "128x256"]),
+    "no models": (config(models={}), ["'models' is {}", "at least 1 item"]),
+    "no seeds": (config(seeds=[]), ["'seeds' is []", "at least 1 item"]),
+    "bad seed": (config(seeds=["a"]), ["'seeds.0' is 'a'", "integer"]),
+    "seed twice": (config(seeds=[0, 0]), ["'seeds' is [0, 0]", "different integers"]),
+    "negative seed": (config(seeds=[-1]), ["'seeds' is [-1]", "0 or above"]),
+    "model name": (config(models={"my net/2": FFN}), ["model name 'my net/2'", "unfit for a path", "letters"]),
+    "model name that is a number": (config(models={1: FFN}), ["'models.1'", "1 is no text", "quotes"]),
+    "model name that is taken": (config(models={"video.zarr": FFN}), ["'video.zarr' is taken", "choose another"]),
+    "frame beyond the video": (
+        changed("models.ffn.frames", [0, 9]),
+        ["Model 'ffn' on video 'clip'", "Frames 9", "the video has frames 0-3", "choose among those"],
+    ),
+    "frame that the model lacks": (
+        changed("models.ffn.canvas", {"frames": [1]}),
+        ["Model 'ffn' on video 'clip'", "Frames 1", "the model has frames 0"],
+    ),
+    "frame that the canvas lacks": (
+        changed("analyses.intensity.frames", [0, 2, 3]),
+        ["Analysis 'intensity' of model 'ffn'", "Frames 2-3", "the canvas has frames 0:"],
+    ),
+    "frame twice": (changed("models.ffn.frames", [2, 2]), ["Model 'ffn'", "Frames 2", "list each frame once"]),
+    "no frames": (changed("models.ffn.frames", []), ["Model 'ffn'", "No frames", "'all'"]),
+    "zero frames": (changed("models.ffn.frames", 0), ["Model 'ffn'", "asked for is 0", "at least one"]),
+    "bits": (changed("analyses.quality.bits", [0]), ["'analyses.quality.bits.0' is 0", "1"]),
+    "no table": (config(videos="vidoes.tsv"), ["'vidoes.tsv' does not exist", "correct the path"]),
+}
+
+
+def _raised(make: Callable[[], object], expected: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        make()
+    said = said_of(caught.value)
+    # "input should be greater than or equal to" is pydantic's; read it as "at least".
+    said = said.replace("greater than or equal to", "at least")
+    assert [part for part in expected if part not in said] == [], said
+
+
+@pytest.mark.parametrize(("values", "expected"), SETTINGS.values(), ids=SETTINGS)
+def test_a_mistake_in_the_configuration(experiment: Path, values: Values, expected: list[str]) -> None:
+    before = files(experiment)
+    _raised(lambda: Config(values), expected)
+    assert files(experiment) == before
+
+
+def table(*lines: str, columns: str = "video source masks") -> Callable[[Path], None]:
+    return lambda root: write_table(root, *lines, columns=columns)
+
+
+def _emptied_folder(root: Path) -> None:
+    shutil.rmtree(root / "clip")
+    (root / "clip").mkdir()
+
+
+def _no_masks(root: Path) -> None:
+    shutil.rmtree(root / "clip_masks")
+
+
+def _fewer_masks(root: Path) -> None:
+    (root / "clip_masks" / "3.png").unlink()
+
+
+def _gif(root: Path) -> None:
+    Image.fromarray(frame(0)).save(root / "clip.gif")
+    write_table(root, "clip clip.gif", columns="video source")
+
+
+def _no_movie(root: Path) -> None:
+    (root / "clip.mp4").write_bytes(b"nothing to see here")
+    write_table(root, "clip clip.mp4", columns="video source")
+
+
+def _binary(root: Path) -> None:
+    (root / "videos.tsv").write_bytes(b"\xff\xfe\x00\x80")
+
+
+#: Mistakes in the table and in the files it names that show without decoding a frame.
+TABLES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "empty table": (lambda root: (root / "videos.tsv").write_text("") and None, ["videos.tsv is empty", "header"]),
+    "header only": (lambda root: (root / "videos.tsv").write_text("video\tsource\n") and None, ["lists no videos"]),
+    "not text": (_binary, ["videos.tsv is not UTF-8", "save it as such"]),
+    "column": (table("clip clip", columns="video sorce"), ["line 1", "'sorce'", "did you mean 'source'"]),
+    "duplicate": (table("clip clip", "clip clip"), ["line 3", "'clip' again", "its own name"]),
+    "unfit name": (table("my/clip clip"), ["line 2", "'my/clip'", "unfit for a path"]),
+    "missing source": (table("clip nowhere"), ["'nowhere'", "'clip'", "does not exist", "correct the path"]),
+    "unknown example": (table("clip example:buny"), ["example:buny", "did you mean 'bunny'"]),
+    "empty folder": (_emptied_folder, ["'clip'", "folder without frames", ".png"]),
+    "unknown suffix": (_gif, ["clip.gif", "'.gif'", "expected a folder of frames"]),
+    "no movie": (_no_movie, ["clip.mp4", "cannot be opened", "copy it again"]),
+    "too few frames": (table("clip clip 5", columns="video source count"), ["found 4 frames", "needs 5", "lower"]),
+    "start": (table("clip clip 4", columns="video source start"), ["found 4 frames", "start 4", "lower start"]),
+    "count": (table("clip clip few", columns="video source count"), ["line 2", "count is 'few'", "whole number"]),
+    "frames that remain": (
+        table("clip clip 3", columns="video source start"),
+        ["Model 'siren' on video 'clip'", "Frames 2", "frames 0:"],
+    ),
+    "no masks": (_no_masks, ["'clip_masks'", "no folder", "PNG for each frame"]),
+    "number of masks": (_fewer_masks, ["4 frames", "3 masks", "one mask for each frame"]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "expected"), TABLES.values(), ids=TABLES)
+def test_a_mistake_in_the_table_or_its_sources(
+    experiment: Path, spoil: Callable[[Path], None], expected: list[str]
+) -> None:
+    spoil(experiment)
+    before = files(experiment)
+    _raised(lambda: Config(config()), expected)
+    assert files(experiment) == before
+
+
+def _corrupt_frame(root: Path) -> None:
+    path = root / "clip" / "2.png"
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def _other_size(root: Path) -> None:
+    Image.fromarray(frame(1, 20, 24)).save(root / "clip" / "1.png")
+
+
+def _mask_size(root: Path) -> None:
+    Image.fromarray(disc_mask(1, 8, 16)).save(root / "clip_masks" / "1.png")
+
+
+def _mask_colour(root: Path) -> None:
+    Image.fromarray(frame(1)).save(root / "clip_masks" / "1.png")
+
+
+def _truncated_movie(root: Path) -> None:
+    """A movie whose header is whole and whose frames are not."""
+    with av.open(str(root / "clip.avi"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.gop_size = 1
+        for number in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame(number, 64, 96), format="rgb24")))
+        container.mux(stream.encode())
+    data = (root / "clip.avi").read_bytes()
+    (root / "clip.avi").write_bytes(data[: len(data) * 2 // 3])
+    write_table(root, "clip clip.avi 30", columns="video source count")
+
+
+#: Mistakes that show when frames are read, which is the first thing the workflow does.
+READING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "corrupt frame": (_corrupt_frame, ["clip/2.png", "replace the file"]),
+    "size of a frame": (_other_size, ["clip/1.png", "20x24", "clip/0.png", "16x32", "same size"]),
+    "size of a mask": (_mask_size, ["clip_masks/1.png", "8x16", "16x32"]),
+    "colour mask": (_mask_colour, ["clip_masks/1.png", "colour image", "convert it"]),
+    "truncated movie": (_truncated_movie, ["clip.avi", "truncated", "copy it again"]),
+    "crop": (table("clip clip 64x64", columns="video source crop"), ["'clip'", "crop 64x64", "16x32", "'fit'"]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "expected"), READING.values(), ids=READING)
+def test_a_source_that_cannot_be_read(experiment: Path, spoil: Callable[[Path], None], expected: list[str]) -> None:
+    spoil(experiment)
+    video = Config(config()).videos["clip"]
+    before = files(experiment)
+    _raised(lambda: prepare_video(video, "video.zarr"), expected)
+    assert files(experiment) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("models: {a: [1\nb: 2\n", ["config.yaml is not valid YAML", "line 2"]),
+        ("", ["config.yaml holds no settings"]),
+        ("- a\n- b\n", ["config.yaml holds no settings", "mapping"]),
+        (None, ["no configuration file config.yaml"]),
+    ],
+)
+def test_a_file_that_is_no_configuration(experiment: Path, text: str | None, expected: list[str]) -> None:
+    if text is not None:
+        (experiment / "config.yaml").write_text(text)
+    _raised(lambda: read_config("config.yaml"), expected)
+
+
+def test_several_mistakes_are_told_at_once(experiment: Path) -> None:
+    values = config(seeds=[])
+    values["models"]["nerv"]["training"]["epochs"] = -1
+    _raised(lambda: Config(values), ["'models.nerv.training.epochs' is -1", "; ", "'seeds' is []"])
+
+
+# What the workflow prints: the same sentence, once, and nothing around it that looks like a crash.
+@pytest.mark.workflow
+@pytest.mark.parametrize("name", ["training key", "architecture", "strides", "frame beyond the video"])
+def test_snakemake_says_the_same_sentence(experiment: Path, name: str) -> None:
+    values, expected = SETTINGS[name]
+    (experiment / "mine.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError) as caught:
+        Config(values)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--configfile", "mine.yaml"]
+    run = subprocess.run(
+        [*command, "--directory", str(experiment), "--cores", "1"],
+        cwd=experiment,
+        env=os.environ | {"PYTHONPATH": str(SNAKEFILE.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    output = run.stdout + run.stderr
+    assert run.returncode == 1
+    assert output.count(str(caught.value)) == 1, output
+    assert f"Error: {caught.value}\n" in output
+    assert "Traceback" not in output
+    assert "Snakefile" not in output
+    assert all(part in output for part in expected)
+    assert not (experiment / "results").exists()
+    assert not (experiment / "logs").exists()
+
+
+def test_values_in_messages_are_those_of_the_file(experiment: Path) -> None:
+    """A whole section is not printed when one value in it is wrong."""
+    with pytest.raises(InputError) as caught:
+        Config(config(models={"a b": FFN} | {f"net{k}": FFN for k in range(20)}))
+    assert len(str(caught.value)) < 200
+    assert json.dumps(FFN) not in str(caught.value)

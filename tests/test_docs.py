@@ -1,0 +1,192 @@
+"""The documentation: links lead somewhere, commands exist, code runs, and the reference of settings is up to date.
+
+In a Markdown file, a fenced block of Python runs if ``<!-- run -->`` stands above it; the blocks of a file are one
+program. A block below ``<!-- file: PATH -->`` is what a reader is told to put into that file.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from xinc.analyses.run import run_analysis, subject_of
+from xinc.canvas.writer import write_layer
+from xinc.models.base import INR
+from xinc.models.storage import build, save_model
+from xinc.video.examples import bunny_path
+from xinc.video.settings import VideoSettings
+from xinc.video.store import prepare_video
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: the line in its file on which its content begins, and the comment above it."""
+
+    line: int
+    language: str
+    text: str
+    comment: str
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text("utf-8")
+    found = []
+    for match in FENCE.finditer(text):
+        above = text[: match.start()].splitlines()
+        comment = re.fullmatch(r"<!-- (.*) -->", above[-1] if above else "")
+        found.append(Block(len(above) + 1, match[1], match[2], comment[1] if comment else ""))
+    return found
+
+
+def program(page: Path) -> str:
+    """The page's runnable blocks, on the lines that they have in the page, so that tracebacks name these."""
+    lines: list[str] = []
+    for block in blocks(page):
+        if block.comment == "run":
+            assert block.language == "python"
+            lines += [""] * (block.line - len(lines)) + block.text.splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text("utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_to_files_and_headings_that_are_there(page):
+    for target in re.findall(r"\]\(([^)]+)\)", prose(page)):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.is_relative_to(ROOT), target
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_text_is_wrapped(page):
+    for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1):
+        assert len(line) <= 120 or line.startswith("|"), f"{page.name}, line {number}"
+
+
+def test_every_page_is_linked_from_another():
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)]+)\)", prose(page))
+    }
+    assert {page for page in PAGES if page.name != "README.md"} <= linked
+
+
+def test_commands_are_targets_of_make():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        named = re.findall(r"`make ([a-z]+)", text) + re.findall(r"^ +make ([a-z]+)", text, re.MULTILINE)
+        assert set(named) <= targets, page
+
+
+def test_pictures_are_small():
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    assert pictures
+    assert sum(picture.stat().st_size for picture in pictures) < 1.5e6
+    assert all(any(picture.name in page.read_text("utf-8") for page in PAGES) for picture in pictures)
+
+
+def test_reference_of_settings_is_what_the_code_says():
+    made = subprocess.run([sys.executable, "-m", "xinc.reference"], cwd=ROOT, capture_output=True, check=True)
+    written = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    assert written == made.stdout.decode("utf-8"), "run `python -m xinc.reference > docs/configuration.md`"
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the example leaves of one video, as far as the pages use it; its networks, untrained."""
+    root = tmp_path_factory.mktemp("example") / "results" / "bunny"
+    prepare_video(
+        VideoSettings(name="bunny", source="example:bunny", count=16, resolution="64x128"), root / "video.zarr"
+    )
+    nerv = build("nerv", {"fc_dim": 37, "strides": [4, 2, 2]}, (64, 128), range(16), 16)
+    keep(nerv, root / "nerv" / "seed0", ["block2", "block3", "head"], root / "video.zarr")
+    keep(build("ffn", {}, (64, 128), [0, 8], 16), root / "ffn" / "seed0", [], root / "video.zarr")
+    return root.parent
+
+
+def keep(model: INR, run: Path, layers: list[str], video: Path) -> None:
+    save_model(model, run / "model.pt")
+    for layer in layers:
+        write_layer(model, run / "canvas.zarr" / layer, layer)
+    run_analysis("quality", {}, subject_of(str(video), model=str(run / "model.pt")), run / "quality")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if any(b.comment for b in blocks(page))], ids=name_of)
+def test_code_runs_as_it_stands(page, results, tmp_path):
+    clone(tmp_path, results)
+    for block in blocks(page):
+        if block.comment.startswith("file: "):
+            file = tmp_path / block.comment.removeprefix("file: ")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, "utf-8")
+    (tmp_path / page.name).with_suffix(".py").write_text(program(page) + CHECKS, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error::SyntaxWarning", f"{page.stem}.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+#: After a page's own program: the package was the reader's, and the configurations shown are valid and can be planned.
+CHECKS = """
+import pathlib
+import xinc
+from xinc.config import read_config
+from xinc.plan import Plan
+
+here = pathlib.Path.cwd().resolve()
+assert pathlib.Path(xinc.__file__).resolve().is_relative_to(here)
+for path in sorted(here.glob("config/*.yaml")):
+    plan = Plan(read_config(path))
+    for run in plan.triples:
+        for analysis in plan.analyses:
+            plan.figure_spec(*run, analysis)
+"""
+
+
+def clone(directory: Path, results: Path) -> None:
+    """A directory like a reader's clone after ``make demo``, to which files may be added."""
+    shutil.copytree(ROOT / "xinc", directory / "xinc", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "config", directory / "config")
+    (directory / "results").symlink_to(results)
+    (directory / "tests").symlink_to(ROOT / "tests")
+    (directory / "videos").mkdir()
+    (directory / "videos" / "holiday.mp4").symlink_to(bunny_path())
+
+
+def test_configuration_file_of_the_repository_is_described():
+    """Every column of the table of videos is in the README."""
+    header = next(
+        line for line in (ROOT / "config" / "videos.tsv").read_text("utf-8").splitlines() if not line.startswith("#")
+    )
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert all(f"`{column}`" in readme for column in header.split("\t"))

@@ -1,0 +1,153 @@
+"""Running Snakemake on the smallest experiment, and asking it what it would do."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Workspace:
+    """A copy of the library and its workflow in ``code/``, beside a working directory ``run/``.
+
+    Tests run the copy, so that nobody's edit of the checkout changes what a test sees, and tests may edit it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.code, self.run = root / "code", root / "run"
+
+    @classmethod
+    def create(cls, root: Path) -> Workspace:
+        space = cls(root)
+        ignore = shutil.ignore_patterns("__pycache__", "*.partial*")
+        for part in ("xinc", "workflow"):
+            shutil.copytree(REPOSITORY / part, space.code / part, ignore=ignore)
+        space.run.mkdir()
+        return space
+
+    def copy(self, root: Path) -> Workspace:
+        """The same with all its results, times and provenance, in another place."""
+        shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
+        return Workspace(root)
+
+    def configure(self, values: dict[str, Any], path: Path | None = None) -> Path:
+        file = path or self.run / "config.yaml"
+        file.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        return file
+
+    def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake as a user does; its output, standard error included, is in ``stdout``."""
+        return subprocess.run(
+            [
+                *(sys.executable, "-m", "snakemake"),
+                *("--snakefile", str(self.code / "workflow" / "Snakefile")),
+                *("--configfile", str(config or self.run / "config.yaml")),
+                *("--directory", str(self.run)),
+                *arguments,
+            ],
+            cwd=self.run,
+            env=os.environ | {"PYTHONPATH": str(self.code), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+
+    def make(self, *arguments: str) -> str:
+        """Run it for real and expect success."""
+        done = self.snakemake("--cores", "2", *arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def pending(self, values: dict[str, Any] | None = None, config: Path | None = None, *targets: str) -> set[str]:
+        """The jobs that a dry run announces, each as ``rule name=value …`` with its wildcards; all but ``all``.
+
+        ``values`` are written to ``config`` first (default: beside the results).
+        """
+        if values is not None:
+            config = self.configure(values, config)
+        done = self.snakemake("-n", *targets, config=config)
+        assert done.returncode == 0, done.stdout
+        return announced(done.stdout)
+
+    def results(self) -> set[str]:
+        """Paths below ``results/``, of stores and folders of figures the folder only."""
+        root = self.run / "results"
+        stamps = {path.parent for path in root.rglob(".snakemake_timestamp")}
+        inside = [p for p in root.rglob("*") if p.is_file() and not stamps & set(p.parents)]
+        return {str(p.relative_to(root)) for p in stamps} | {str(p.relative_to(root)) for p in inside}
+
+
+def announced(output: str) -> set[str]:
+    """The jobs in the output of a dry run, checked against the table of counts that it ends with."""
+    found: list[str] = []
+    for block in re.split(r"^(?=(?:local)?rule \w+:$)", output, flags=re.MULTILINE)[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)
+        wildcards = re.search(r"^    wildcards: (.+)$", block, flags=re.MULTILINE)
+        assert rule is not None
+        if rule[1] != "all":
+            values = dict(part.split("=", 1) for part in wildcards[1].split(", ")) if wildcards else {}
+            found.append(named(rule[1], values))
+    stats = re.search(r"^total +(\d+)$", output, flags=re.MULTILINE)
+    if stats is None:
+        assert "Nothing to be done" in output, output
+        assert found == []
+    else:
+        counted_all = len(re.findall(r"^all +\d+$", output[: stats.start()], flags=re.MULTILINE))
+        assert int(stats[1]) == len(found) + counted_all, output
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+def named(rule: str, wildcards: dict[str, str]) -> str:
+    return " ".join([rule, *(f"{name}={value}" for name, value in sorted(wildcards.items()))])
+
+
+def jobs(rule: str, **wildcards: Any) -> set[str]:
+    """Names of jobs as `announced` gives them; a list stands for every one of its values.
+
+    >>> sorted(jobs("canvas", video="clip", layer=["a", "b"]))
+    ['canvas layer=a video=clip', 'canvas layer=b video=clip']
+    """
+    choices = [[str(v) for v in (value if isinstance(value, list) else [value])] for value in wildcards.values()]
+    return {named(rule, dict(zip(wildcards, chosen, strict=True))) for chosen in itertools.product(*choices)}
+
+
+LAYERS = {"ffn": ["layer1", "layer2"], "nerv": ["block2", "head"], "siren": ["layer1"]}
+ANALYSES = ["intensity", "maps", "quality"]
+
+
+def canvases(model: str, video: str = "clip", seed: int = 0) -> set[str]:
+    return jobs("canvas", video=video, model=model, seed=seed, layer=LAYERS[model])
+
+
+def studied(model: str, names: list[str] = ANALYSES, video: str = "clip", seed: int = 0) -> set[str]:
+    """Analyses of one network and their figures."""
+    return {
+        name
+        for rule in ("analysis", "figure")
+        for name in jobs(rule, video=video, model=model, seed=seed, analysis=names)
+    }
+
+
+def branch(model: str, video: str = "clip", seed: int = 0) -> set[str]:
+    """Everything made of one network."""
+    train = jobs("train", video=video, model=model, seed=seed)
+    return train | canvases(model, video, seed) | studied(model, ANALYSES, video, seed)
+
+
+def of_video(video: str) -> set[str]:
+    """Everything made of one video."""
+    return {*jobs("video", video=video), *jobs("video_figure", video=video)}.union(
+        *(branch(model, video) for model in LAYERS)
+    )

@@ -1,0 +1,67 @@
+"""Jobs that fail, and what comes after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.small import changed, config, write_clip, write_table
+from tests.workflow.runs import Workspace, branch, jobs
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+FIGURE = "results/figures/quality/clip/nerv/seed0"
+
+
+def test_a_network_that_stays_below_min_psnr(workspace: Workspace) -> None:
+    run = workspace.run / "results/clip/nerv/seed0"
+    workspace.configure(changed("models.nerv.training.min_psnr", 90))
+    failed = workspace.snakemake("--cores", "2")
+    assert failed.returncode == 1
+    sentence = next(line for line in failed.stdout.splitlines() if "below min_psnr 90" in line)
+    assert "Training of nerv ended with the mean PSNR at" in sentence
+    assert "raise epochs (now 3)" in sentence
+    assert failed.stdout.count("below min_psnr 90") == 1
+    assert "Traceback" not in failed.stdout
+    assert sentence.strip() in (workspace.run / "logs/train/clip.nerv.seed0.log").read_text()
+    assert not (run / "model.pt").exists()
+    assert not (run / "history.csv").exists()
+    # What was there before is not taken for the new result: repeating the run tries again, and fails again.
+    assert workspace.pending() == branch("nerv")
+    assert workspace.snakemake("--cores", "2").returncode == 1
+    # A threshold that it reaches.
+    workspace.configure(changed("models.nerv.training.min_psnr", 0.5))
+    workspace.make(FIGURE)
+    assert (run / "model.pt").exists()
+    done = jobs("train", video="clip", model="nerv", seed=0)
+    done |= {
+        job
+        for rule in ("analysis", "figure")
+        for job in jobs(rule, video="clip", model="nerv", seed=0, analysis="quality")
+    }
+    assert workspace.pending() == branch("nerv") - done
+
+
+def test_a_frame_that_cannot_be_read_stops_before_training(tmp_path: Path) -> None:
+    space = Workspace.create(tmp_path)
+    write_clip(space.run)
+    write_table(space.run)
+    (space.run / "clip" / "2.png").write_text("no picture")
+    space.configure(config())
+    failed = space.snakemake("--cores", "1")
+    assert failed.returncode == 1
+    assert failed.stdout.count("Cannot read image 'clip/2.png'") == 1
+    assert "Traceback" not in failed.stdout
+    assert space.results() == set()
+
+
+def test_a_bug_leaves_its_traceback_in_the_log(workspace: Workspace) -> None:
+    path = workspace.code / "xinc" / "analyses" / "quality.py"
+    path.write_text(path.read_text().replace("        model, video = ", "        1 / 0\n        model, video = "))
+    failed = workspace.snakemake("--cores", "1", FIGURE)
+    assert failed.returncode == 1
+    log = (workspace.run / "logs/analysis/clip.nerv.seed0.quality.log").read_text()
+    assert "ZeroDivisionError" in log
+    assert "quality.py" in log
+    assert not (workspace.run / "results/clip/nerv/seed0/quality").exists()

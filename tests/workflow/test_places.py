@@ -1,0 +1,99 @@
+"""Where the workflow runs, and what a user adds to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.small import config, write_clip, write_table
+from tests.workflow.runs import Workspace, branch, jobs, of_video
+from xinc.video.store import open_video
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+
+def test_blanks_and_letters_of_any_alphabet_in_paths(tmp_path: Path) -> None:
+    space = Workspace.create(tmp_path / "große Bilder, 视频")
+    write_clip(space.run, "ein Clip")
+    (space.run / "videos.tsv").write_text("video\tsource\tmasks\nclip\tein Clip\tein Clip_masks\n", encoding="utf-8")
+    space.configure(config())
+    assert space.pending() == of_video("clip")
+    space.make("results/figures/videos/clip")
+    assert open_video(space.run / "results/clip/video.zarr").sizes["frame"] == 4
+    assert (space.run / "results/figures/videos/clip/animation.gif").stat().st_size > 1000
+    assert space.pending() == of_video("clip") - jobs("video", video="clip") - jobs("video_figure", video="clip")
+
+
+def test_a_finished_run_can_be_moved(workspace: Workspace) -> None:
+    moved = workspace.root.rename(workspace.root.with_name("elsewhere"))
+    assert Workspace(moved).pending() == set()
+
+
+def test_the_example_is_not_mixed_into_another_configuration(tmp_path: Path) -> None:
+    """Beside the example's configuration, ``--configfile`` gives all there is."""
+    space = Workspace.create(tmp_path)
+    write_clip(space.run)
+    write_table(space.run)
+    (space.run / "config").mkdir()
+    example = Path(__file__).parents[2] / "config" / "config.yaml"
+    (space.run / "config" / "config.yaml").write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
+    values = config(models={"mine": config()["models"]["siren"]}, analyses={})
+    wanted = space.pending(values)
+    assert wanted == {
+        *of_video("clip") - branch("ffn") - branch("nerv") - branch("siren"),
+        *jobs("train", video="clip", model="mine", seed=0),
+        *jobs("canvas", video="clip", model="mine", seed=0, layer="layer1"),
+    }
+
+
+BRIGHTEST = '''"""Where a layer contributes most."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from xinc.analyses import analyses
+from xinc.analyses.base import Analysis, Subject
+from xinc.canvas.reductions import sum_abs
+from xinc.settings import StrictModel
+from pydantic import Field
+
+
+@analyses.register("brightest")
+class Brightest(Analysis):
+    """The largest sum of |C| over all pixels."""
+
+    question = "How much is contributed at most?"
+    section = "none"
+
+    class Settings(StrictModel):
+        scale: float = Field(1.0, gt=0, description="Factor on the result.")
+
+    def compute(self, subject: Subject) -> xr.Dataset:
+        peaks = [float(sum_abs(layer, layer["frame"].values[:1].tolist()).max()) for layer in subject.canvas.values()]
+        values = ("layer", [self.settings.scale * p for p in peaks], {"long_name": "peak", "units": "1"})
+        return xr.Dataset({"peak": values}, {"layer": list(subject.canvas)})
+
+    def plot(self, result):
+        from xinc import figures
+
+        figure = figures.new_figure(3, 2, self.question)
+        figure.subplots().bar(result["layer"].values, result["peak"].values)
+        return {"all": figure}
+'''
+
+
+def test_an_analysis_is_one_file_and_one_line(workspace: Workspace) -> None:
+    (workspace.code / "xinc" / "analyses" / "brightest.py").write_text(BRIGHTEST, encoding="utf-8")
+    values = config()
+    values["analyses"]["brightest"] = {"scale": 2.0}
+    new = {
+        job
+        for rule in ("analysis", "figure")
+        for job in jobs(rule, video="clip", model=["ffn", "nerv", "siren"], seed=0, analysis="brightest")
+    }
+    assert workspace.pending(values) == new
+    workspace.make("results/figures/brightest/clip/siren/seed0")
+    assert (workspace.run / "results/figures/brightest/clip/siren/seed0/all.svg").exists()
+    assert workspace.pending() == {job for job in new if "model=siren" not in job}

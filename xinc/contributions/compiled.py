@@ -1,0 +1,388 @@
+"""Contribution maps of convolutional layers, compiled: the definition of `LayerMaps.expand`, fused and in cache.
+
+Between two activations all that happens to a map is linear and separable: zero-insertion by PixelShuffle or
+nearest-neighbour upsampling by r, then a k×k box. Along one axis, output position r·y + b is a fixed weighted sum of the
+few input positions around y, with weights ("taps") that depend on the sub-position b alone. So a map is taken from its
+source response to the output resolution in a few small steps, none of which leaves the core's cache:
+
+    source (h, w) -> [taps of zero-insertion + box, φ] -> [taps of upsampling + box, φ] -> … -> map (H, W)
+
+Each step can be restricted to a window of its output, and then asks the step before it for the window it needs, which
+makes one pixel of a map as cheap as the handful of source responses behind it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from xinc.contributions.maps import LayerMaps
+from xinc.layers import Convolution
+
+#: Codes of activations inside compiled code.
+CODES = {
+    name: code
+    for code, name in enumerate(
+        (
+            "identity", "relu", "leaky_relu", "relu6", "elu", "gelu", "silu", "hardswish", "sin", "tanh", "sigmoid",
+            "softplus",
+        )
+    )
+}  # fmt: skip
+
+# Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
+_MATH = {"contract", "reassoc", "nsz", "arcp"}
+
+#: erf(z) for |z| <= _ERF_LIMIT is z times a polynomial in 2 z² / _ERF_LIMIT² − 1; beyond, it is ±1 to float32.
+_ERF_LIMIT = 4.0
+
+
+def _erf_polynomial(degree: int = 16) -> np.ndarray:
+    """Coefficients, ascending, by Chebyshev interpolation of erf(z)/z on [0, _ERF_LIMIT]; error of gelu below 1e-6."""
+    nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+    z = np.sqrt((nodes + 1) * _ERF_LIMIT**2 / 2)
+    values = np.array([math.erf(one) / one for one in z])
+    chebyshev = np.polynomial.chebyshev.chebfit(nodes, values, degree)
+    return np.asarray(np.polynomial.chebyshev.cheb2poly(chebyshev).astype(np.float32))
+
+
+_ERF = _erf_polynomial()
+
+
+@njit(nogil=True, cache=True, fastmath=_MATH)
+def _activate(code: int, row: Any, erf: Any) -> None:
+    """Apply an activation to a contiguous float32 row in place."""
+    n = row.shape[0]
+    if code == 1:
+        for i in range(n):
+            row[i] = max(row[i], np.float32(0))
+    elif code == 2:
+        for i in range(n):
+            row[i] = row[i] if row[i] >= 0 else np.float32(0.01) * row[i]
+    elif code == 3:
+        for i in range(n):
+            row[i] = min(max(row[i], np.float32(0)), np.float32(6))
+    elif code == 4:
+        for i in range(n):
+            row[i] = row[i] if row[i] > 0 else np.float32(math.expm1(row[i]))
+    elif code == 5:
+        limit = np.float32(4.0)
+        for i in range(n):
+            z = min(max(row[i] * np.float32(0.7071067811865476), -limit), limit)
+            t = z * z * np.float32(0.125) - np.float32(1)
+            p = erf[16]
+            for d in range(15, -1, -1):
+                p = p * t + erf[d]
+            row[i] = np.float32(0.5) * row[i] * (np.float32(1) + z * p)
+    elif code == 6:
+        for i in range(n):
+            row[i] = np.float32(row[i] / (1.0 + math.exp(-row[i])))
+    elif code == 7:
+        for i in range(n):
+            row[i] = row[i] * min(max(row[i] + np.float32(3), np.float32(0)), np.float32(6)) * np.float32(1 / 6)
+    elif code == 8:
+        for i in range(n):
+            row[i] = np.float32(math.sin(row[i]))
+    elif code == 9:
+        for i in range(n):
+            row[i] = np.float32(math.tanh(row[i]))
+    elif code == 10:
+        for i in range(n):
+            row[i] = np.float32(1.0 / (1.0 + math.exp(-row[i])))
+    elif code == 11:
+        for i in range(n):
+            row[i] = np.float32(row[i] if row[i] > 20 else math.log1p(math.exp(row[i])))
+
+
+@njit(nogil=True, cache=True, fastmath=_MATH)
+def _source(v: Any, kernel: Any, bias: float, window: Any, out: Any) -> None:
+    """Edge response of one kernel on a window (y0, y1, x0, x1): v is the zero-padded input channel."""
+    k = kernel.shape[0]
+    y0, y1, x0, x1 = window
+    width = x1 - x0
+    for y in range(y0, y1):
+        row = out[y - y0, :width]
+        row[:] = np.float32(bias)
+        for a in range(k):
+            for b in range(k):
+                weight = kernel[a, b]
+                line = v[y + a, x0 + b : x0 + b + width]
+                for x in range(width):
+                    row[x] += weight * line[x]
+
+
+@njit(nogil=True, cache=True, fastmath=_MATH)
+def _widen(line: Any, taps: Any, r: int, start: int, stop: int, offset: int, even: Any, odd: Any, row: Any) -> None:
+    """Along one row: row[X − start] = sum_t taps[X % r, t] · line[X // r + t + offset] for X from start to stop."""
+    width = taps.shape[1]
+    for b in range(r):
+        first = (start - b + r - 1) // r
+        count = (stop - 1 - b) // r + 1 - first
+        if count <= 0:
+            continue
+        here = row if r == 1 else (odd if r == 2 and b == 1 else even)
+        at = first + offset
+        c0, c1, c2 = taps[b, 0], taps[b, 1 % width], taps[b, 2 % width]
+        if width == 1:
+            for x in range(count):
+                here[x] = c0 * line[at + x]
+        else:
+            for x in range(count):
+                here[x] = c0 * line[at + x] + c1 * line[at + x + 1] + c2 * line[at + x + 2]
+            for t in range(3, width):
+                weight = taps[b, t]
+                for x in range(count):
+                    here[x] += weight * line[at + x + t]
+        if r > 2:
+            place = r * first + b - start
+            for x in range(count):
+                row[place + r * x] = even[x]
+    if r == 2:
+        # Interleaving two rows vectorises, storing each with stride 2 does not.
+        ahead = start % 2
+        pairs = (stop - start - ahead) // 2
+        if ahead:
+            row[0] = odd[0]
+        for x in range(pairs):
+            row[ahead + 2 * x] = even[x]
+            row[ahead + 2 * x + 1] = odd[ahead + x]
+        if ahead + 2 * pairs < stop - start:
+            row[stop - start - 1] = even[pairs]
+
+
+@njit(nogil=True, cache=True, fastmath=_MATH)
+def _step(
+    z: Any, have: Any, size: Any, r: int, ty: Any, tx: Any, want: Any, code: int, erf: Any, lines: Any, wide: Any,
+    out: Any,
+) -> None:  # fmt: skip
+    """One separable step: the window ``want`` of activation(taps applied to z); z is the window ``have`` of an image.
+
+    ``size`` is the whole image's (rows, columns) before the step: outside of it there are zeros. ``lines`` and ``wide``
+    are scratch. First every row is widened, then rows are combined: both run along contiguous memory.
+    """
+    line = lines[0]
+    reach = ty.shape[1] // 2
+    y0, y1, x0, x1 = have
+    Y0, Y1, X0, X1 = want
+    columns, across = x1 - x0, X1 - X0
+    for x in range(reach):
+        line[x] = 0
+        line[reach + columns + x] = 0
+    for y in range(y1 - y0):
+        source = z[y]
+        for x in range(columns):
+            line[reach + x] = source[x]
+        _widen(line, tx, r, X0, X1, -x0, lines[1], lines[2], wide[y])
+    for Y in range(Y0, Y1):
+        base, sub = Y // r, Y % r
+        row = out[Y - Y0]
+        # The taps that are not zero and lie inside the image; then one pass over the row for every two of them.
+        low, high = max(0, reach - base), min(2 * reach, reach + size[0] - 1 - base)
+        while low < high and ty[sub, low] == 0:
+            low += 1
+        while high > low and ty[sub, high] == 0:
+            high -= 1
+        at = base - reach - y0
+        if high == low:
+            c0, a = ty[sub, low], wide[at + low]
+            for x in range(across):
+                row[x] = c0 * a[x]
+        else:
+            c0, a = ty[sub, low], wide[at + low]
+            c1, b = ty[sub, low + 1], wide[at + low + 1]
+            for x in range(across):
+                row[x] = c0 * a[x] + c1 * b[x]
+            for t in range(low + 2, high + 1):
+                c0, a = ty[sub, t], wide[at + t]
+                for x in range(across):
+                    row[x] += c0 * a[x]
+        _activate(code, row[:across], erf)
+
+
+@njit(nogil=True, cache=True, fastmath=_MATH)
+def _expand(
+    v: Any, kernels: Any, bias: Any, channel: Any, phase: Any, upscale: int, own: int,
+    factors: Any, taps: Any, codes: Any, sizes: Any, windows: Any, erf: Any, first: Any, second: Any, lines: Any,
+    wide: Any, out: Any,
+) -> None:  # fmt: skip
+    """Maps of some neurons on a window; see `Expansion` for the arguments."""
+    steps = factors.shape[0]
+    for n in range(kernels.shape[0]):
+        window = windows[0]
+        target = out[n] if steps == 0 else first
+        _source(v[channel[n]], kernels[n], bias[n], window, target)
+        for y in range(window[1] - window[0]):
+            _activate(own, target[y, : window[3] - window[2]], erf)
+        here, there = first, second
+        for s in range(steps):
+            py, px = (phase[n] // upscale, phase[n] % upscale) if s == 0 else (0, 0)
+            result = out[n] if s == steps - 1 else there
+            _step(
+                here, windows[s], sizes[s], factors[s], taps[s, py], taps[s, px], windows[s + 1], codes[s], erf, lines,
+                wide, result,
+            )  # fmt: skip
+            here, there = there, here
+
+
+@lru_cache(maxsize=64)
+def _taps(factor: int, kernel_size: int, phase: int | None) -> np.ndarray:
+    """Weights (factor, 2·reach + 1) of one axis: row b gives the sub-position b, centred on the input position.
+
+    ``phase`` None: nearest upsampling by ``factor``, then the mean over ``kernel_size``; a number: zero-insertion on
+    that sub-position, then the mean.
+    """
+    half = kernel_size // 2
+    reach = -(-half // factor)
+    weights = np.zeros((factor, 2 * reach + 1))
+    for b in range(factor):
+        for d in range(-half, half + 1):
+            if phase is None or (b + d) % factor == phase:
+                weights[b, (b + d) // factor + reach] += 1 / kernel_size
+    return weights
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The steps of a layer's expansion, as arrays for the compiled code.
+
+    ``factors`` (S,), ``taps`` (S, phases, r, 2·reach + 1), ``codes`` (S,), ``sizes`` (S, 2) image before each step.
+    """
+
+    factors: np.ndarray
+    taps: np.ndarray
+    codes: np.ndarray
+    sizes: np.ndarray
+    reaches: tuple[int, ...]
+
+
+def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
+    """Merge the linear parts between activations: what precedes a box with the box itself."""
+    layer = maps.layer
+    assert isinstance(layer, Convolution)
+    steps: list[tuple[int, int, bool, str]] = []  # factor, kernel size, is it zero-insertion, activation
+    factor, inserted = layer.upscale, True
+    for stage in maps.later:
+        steps.append((factor, stage.kernel_size, inserted, stage.activation))
+        factor, inserted = stage.upscale, False
+    if factor != 1:
+        steps.append((factor, 1, inserted, "identity"))
+    if maps.head_activation != "identity":
+        steps.append((1, 1, False, maps.head_activation))
+    phases = [[_taps(f, k, p) for p in range(f)] if zeros else [_taps(f, k, None)] for f, k, zeros, _ in steps]
+    reach = max((t.shape[1] // 2 for p in phases for t in p), default=0)
+    largest = max((f for f, _, _, _ in steps), default=1)
+    table = np.zeros((len(steps), max(layer.upscale, 1), largest, 2 * reach + 1), np.float32)
+    reaches = []
+    for s, group in enumerate(phases):
+        for p, taps in enumerate(group):
+            own = taps.shape[1] // 2
+            table[s, p, : taps.shape[0], reach - own : reach + own + 1] = taps
+        reaches.append(group[0].shape[1] // 2)
+    sizes, size = [], np.array(shape)
+    for f, _, _, _ in steps:
+        sizes.append(size)
+        size = size * f
+    return _Plan(
+        np.array([f for f, _, _, _ in steps], np.int64),
+        table,
+        np.array([CODES[name] for _, _, _, name in steps], np.int64),
+        np.array(sizes, np.int64).reshape(-1, 2),
+        tuple(reaches),
+    )
+
+
+class Expansion:
+    """The maps of a convolutional layer for one input, computed by compiled code in float32 on the CPU.
+
+    Results equal `LayerMaps.expand` to float32 rounding. An object is cheap to make and may serve several threads.
+
+    Parameters
+    ----------
+    maps : a layer whose `LayerMaps.layer` is a `Convolution`.
+    v : (C_in, h, w) its input, float32.
+    """
+
+    def __init__(self, maps: LayerMaps, v: Tensor) -> None:
+        layer = maps.layer
+        assert isinstance(layer, Convolution)
+        self.shape = (v.shape[-2] * maps.scale(), v.shape[-1] * maps.scale())
+        self._plan = _plan(maps, (v.shape[-2], v.shape[-1]))
+        pad = layer.kernel_size // 2
+        self._v = np.pad(v.numpy(), ((0, 0), (pad, pad), (pad, pad)))
+        self._kernels = layer.weight.numpy()
+        self._bias = layer.bias.numpy() / np.float32(layer.channels[0])
+        self._own = CODES[layer.activation]
+        self._upscale = layer.upscale
+        self._i = maps.neurons.in_channel.astype(np.int64)
+        self._j = maps.neurons.out_channel.astype(np.int64)
+        self._phase = maps.neurons.phase.astype(np.int64)
+
+    def windows(self, window: tuple[int, int, int, int]) -> np.ndarray:
+        """(S + 1, 4) windows (y0, y1, x0, x1) of the source and of each step's output that ``window`` asks for."""
+        found = [np.array(window, np.int64)]
+        plan = self._plan
+        for factor, size, reach in zip(plan.factors[::-1], plan.sizes[::-1], plan.reaches[::-1], strict=True):
+            low = found[0][[0, 2]] // factor - reach
+            high = (found[0][[1, 3]] - 1) // factor + reach + 1
+            low, high = np.maximum(low, 0), np.minimum(high, size)
+            found.insert(0, np.array([low[0], high[0], low[1], high[1]], np.int64))
+        return np.stack(found)
+
+    def expand(
+        self, select: np.ndarray, window: tuple[int, int, int, int] | None = None, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Maps (n, y1 − y0, x1 − x0) of the selected neurons on a window (default: the whole frame).
+
+        Parameters
+        ----------
+        select : (n,) numbers of neurons.
+        window : (y0, y1, x0, x1) of the output, not empty.
+        out : where to write, float32.
+        """
+        wanted = (0, self.shape[0], 0, self.shape[1]) if window is None else window
+        windows = self.windows(wanted)
+        if out is None:
+            out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
+        # Every step's result but the last lies in one of two buffers.
+        inner = windows[: max(len(windows) - 1, 1)]
+        rows, columns = int((inner[:, 1] - inner[:, 0]).max()), int((inner[:, 3] - inner[:, 2]).max())
+        buffers = np.empty((2, rows, columns), np.float32)
+        span = int((windows[:, 3] - windows[:, 2]).max())
+        lines = np.empty((3, span + self._plan.taps.shape[-1] + 1), np.float32)
+        wide = np.empty((rows, span), np.float32)
+        j = self._j[select]
+        i = self._i[select]
+        _expand(
+            self._v, self._kernels[j, i], self._bias[j], i, self._phase[select], self._upscale, self._own,
+            self._plan.factors, self._plan.taps, self._plan.codes, self._plan.sizes, windows, _ERF,
+            buffers[0], buffers[1], lines, wide, out,
+        )  # fmt: skip
+        return out
+
+
+#: From numbers of neurons, a window (y0, y1, x0, x1) of the output and perhaps an array to write into, to their maps.
+Expander = Callable[[np.ndarray, "tuple[int, int, int, int]", "np.ndarray | None"], np.ndarray]
+
+
+def expander(maps: LayerMaps, v: Tensor) -> Expander:
+    """The best way to expand a layer's maps for one input: compiled where there is compiled code, PyTorch elsewhere."""
+    if isinstance(maps.layer, Convolution) and v.device.type == "cpu" and v.dtype == torch.float32:
+        return Expansion(maps, v).expand
+
+    def expand(select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray | None = None) -> np.ndarray:
+        y0, y1, x0, x1 = window
+        block = maps.expand(v, torch.as_tensor(select, device=v.device))[:, y0:y1, x0:x1].cpu().numpy()
+        if out is None:
+            return np.ascontiguousarray(block)
+        out[...] = block
+        return out
+
+    return expand
