@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xinc.canvas.dissect import dissect
+    from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
     from xinc.models.checkpoints import load_model
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "dissect", "load_model", "open_canvas"]
+__all__ = ["__version__", "dissect", "load_model", "materialise", "open_canvas"]
 
 _WHERE = {
     "dissect": "xinc.canvas.dissect",
+    "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",
     "open_canvas": "xinc.canvas.reader",
 }

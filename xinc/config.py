@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from xinc.analyses import analyses
 from xinc.analyses.run import make_analysis
-from xinc.canvas.settings import CanvasSettings
+from xinc.canvas.settings import CanvasSettings, MaterialiseSettings
 from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
 from xinc.models import architectures
@@ -55,11 +55,14 @@ class ConfigFile(StrictModel):
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
+    materialise: dict[str, MaterialiseSettings] = Field(
+        default_factory=dict, description="By model name, maps to write out densely beside the canvas (dense.zarr)."
+    )
     analyses: dict[str, dict[str, Any] | None] = Field(
         default_factory=dict, description="Analyses to run, by registered name, each with its settings."
     )
 
-    @field_validator("canvas", "analyses", mode="before")
+    @field_validator("canvas", "materialise", "analyses", mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value
@@ -117,6 +120,7 @@ class Config:
             name: make_analysis(name, settings).settings.model_dump(mode="json")
             for name, settings in self.file.analyses.items()
         }
+        self._check_materialise()
         for video in self.videos.values():
             self._check_video(video, len(check_source(video)))
 
@@ -125,6 +129,25 @@ class Config:
         known = self._known_layers(model)
         kept = self.canvases[model].layers
         return [name for name in known if kept is None or name in kept]
+
+    def dense_layers(self, model: str) -> list[str]:
+        """Names of the layers of a model that are written out densely beside the canvas, in network order."""
+        if model not in self.file.materialise:
+            return []
+        wanted = self.file.materialise[model].layers
+        return [name for name in self.layers(model) if wanted is None or name in wanted]
+
+    def _check_materialise(self) -> None:
+        for name, settings in self.file.materialise.items():
+            if name not in self.file.models:
+                raise InputError(f"Setting 'materialise': unknown model '{name}': {nearest(name, self.file.models)}.")
+            kept = self.layers(name)
+            for layer in settings.layers or ():
+                if layer not in kept:
+                    raise InputError(
+                        f"Setting 'materialise.{name}.layers': '{layer}' is not among the layers kept of model "
+                        f"'{name}': {nearest(layer, kept)}."
+                    )
 
     def _known_layers(self, model: str) -> list[str]:
         cls = architectures[self.file.models[model].architecture]
@@ -150,6 +173,12 @@ class Config:
                     f"Setting '{section['layers']}.layers': model '{name}' has no layer '{layer}': "
                     f"{nearest(layer, known)}{hint}."
                 )
+        layout = self.canvases[name].layout
+        for layer in layout if isinstance(layout, dict) and "layout" in model.canvas else ():
+            if layer not in known:
+                raise InputError(
+                    f"Setting '{where}.canvas.layout': model '{name}' has no layer '{layer}': {nearest(layer, known)}."
+                )
         granularity = self.canvases[name].granularity
         if granularity is not None and granularity not in cls.granularities:
             raise InputError(
@@ -169,6 +198,9 @@ class Config:
                     where = f"Analysis '{analysis}' of model '{name}' on video '{video.name}'"
                     if "canvas" in analyses[analysis].needs and "frames" in settings:
                         select_frames(kept, settings["frames"], of="the canvas")
+                if name in self.file.materialise:
+                    where = f"Section 'materialise.{name}' on video '{video.name}'"
+                    select_frames(kept, self.file.materialise[name].frames, of="the canvas")
             except InputError as error:
                 raise InputError(f"{where}: {error}") from None
 

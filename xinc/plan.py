@@ -51,6 +51,10 @@ class Plan:
         """Layers of a model of which the canvas is kept, in network order."""
         return self.config.layers(model)
 
+    def dense_layers(self, model: str) -> list[str]:
+        """Layers of a model that are written out densely beside the canvas."""
+        return self.config.dense_layers(model)
+
     def needs(self, analysis: str) -> frozenset[str]:
         """What an analysis uses beside the video: ``model``, ``canvas``."""
         return self._analysis(analysis).needs
@@ -91,8 +95,14 @@ class Plan:
 
     def canvas_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
         canvas = self.config.canvases[model].model_dump(mode="json", exclude={"layers"})
+        if isinstance(canvas["layout"], dict):
+            canvas["layout"] = canvas["layout"].get(layer, "auto")
         source = ["xinc.canvas.writer", "xinc.models.checkpoints", self._model_module(model)]
         return _spec({"layer": layer, "canvas": canvas}, source, self.train_spec(video, model, seed))
+
+    def materialise_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
+        settings = self.config.file.materialise[model].model_dump(mode="json", exclude={"layers"})
+        return _spec(settings, ["xinc.canvas.materialise"], self.canvas_spec(video, model, seed, layer))
 
     def analysis_spec(self, video: str, model: str, seed: int, analysis: str) -> Spec:
         cls = self._analysis(analysis)

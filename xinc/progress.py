@@ -66,12 +66,16 @@ class Progress:
 
 
 @contextlib.contextmanager
-def job_log(path: str | Path) -> Iterator[None]:
+def job_log(path: str | Path, threads: int = 1) -> Iterator[None]:
     """Send everything a job prints to ``path``; an `InputError` becomes one sentence there and exit status 1.
 
-    Progress is also shown on the original standard error, a line every 15 seconds.
+    The job computes on ``threads`` CPU threads. Progress is also shown on the original standard error, a line every 15
+    seconds.
     """
     global _console
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch imported later on
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8", buffering=1) as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):

@@ -98,7 +98,7 @@ def test_missing_chunks(canvas):
         content = chunk.read_bytes()
         chunk.unlink()
         array = chunk.relative_to(canvas / "head").parts[0]
-        refused(canvas, f"is incomplete: '{array}' has .* chunks; compute this canvas again")
+        refused(canvas, f"is incomplete: '{array}' has .* chunk files; compute this canvas again")
         chunk.write_bytes(content)
     xinc.open_canvas(canvas)
 
@@ -119,9 +119,9 @@ def test_damaged_chunks_are_an_error_when_read(canvas, layout, damage):
         broken[len(broken) // 2] ^= 1
         chunk.write_bytes({"flip": bytes(broken), "cut": content[:-3], "empty": b""}[damage])
         array = chunk.relative_to(canvas / "head").parts[0]
-        if array in UNREAD[layout]:
+        if array in UNREAD[layout] and damage != "empty":
             xr.testing.assert_identical(xinc.open_canvas(canvas)["head"].to_dataset().load(), whole)
-        elif array in LATE[layout]:
+        elif array in LATE[layout] and damage != "empty":
             with pytest.raises(ValueError, match="checksum"):
                 xinc.open_canvas(canvas)["head"].load()
         else:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 import xinc
 from tests import oracle
 from xinc.canvas import lazy
+from xinc.canvas.dense import shard_shape
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions.compiled import Expansion
-from xinc.contributions.maps import LayerMaps, block_size
+from xinc.contributions.maps import LayerMaps
 from xinc.errors import InputError
 from xinc.models.storage import build
 
@@ -236,9 +237,9 @@ def test_dense_maps_are_read_not_expanded(nerv, write, counted):
 @pytest.mark.parametrize("memory_mb", [1e-6, 0.05, 512])
 def test_memory_bounds_blocks_of_the_writer_and_changes_nothing(nerv, write, counted, memory_mb):
     root = write(nerv, "dense", ["block1"], memory_mb=memory_mb)
-    most = block_size((16, 24), memory_mb)
-    assert {1e-6: 1, 0.05: 8}.get(memory_mb, most) == most
-    assert max(counted) == min(48, most)
+    frames, neurons = shard_shape((4, 48, 16, 24), memory_mb)
+    assert (frames, neurons) == {1e-6: (4, 4), 0.05: (4, 4), 512: (4, 48)}[memory_mb]
+    assert max(counted) == neurons
     assert sum(counted) == 4 * 48
     expected = xinc.dissect(nerv)["block1"]["contribution"].values
     found = xinc.open_canvas(root)["block1"]["contribution"].values

@@ -27,9 +27,8 @@ def test_a_network_that_stays_below_min_psnr(workspace: Workspace) -> None:
     assert sentence.strip() in (workspace.run / "logs/train/clip.nerv.seed0.log").read_text()
     assert not (run / "model.pt").exists()
     assert not (run / "history.csv").exists()
-    # What was there before is not taken for the new result: repeating the run tries again, and fails again.
+    # What was made of the network before is not taken for the new result: it stays to be done.
     assert workspace.pending() == branch("nerv")
-    assert workspace.snakemake("--cores", "2").returncode == 1
     # A threshold that it reaches.
     workspace.configure(changed("models.nerv.training.min_psnr", 0.5))
     workspace.make(FIGURE)

@@ -22,3 +22,29 @@ rule canvas:
         gpu=lambda wildcards: plan.gpus(wildcards.model, "canvas"),
     script:
         "../scripts/canvas.py"
+
+
+def dense_layers(video, model, seed):
+    """The layers of one network's canvas that are written out densely."""
+    return [f"results/{video}/{model}/seed{seed}/dense.zarr/{layer}" for layer in plan.dense_layers(model)]
+
+
+rule materialise:
+    """Chosen maps of one layer as dense arrays, for any Zarr reader."""
+    input:
+        "results/{video}/{model}/seed{seed}/canvas.zarr/{layer}",
+    output:
+        directory("results/{video}/{model}/seed{seed}/dense.zarr/{layer}"),
+    params:
+        spec=lambda wildcards: plan.materialise_spec(wildcards.video, wildcards.model, wildcards.seed, wildcards.layer),
+    log:
+        "logs/materialise/{video}.{model}.seed{seed}.{layer}.log",
+    benchmark:
+        "logs/benchmarks/materialise/{video}.{model}.seed{seed}.{layer}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=0,
+    script:
+        "../scripts/materialise.py"

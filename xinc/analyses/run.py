@@ -54,6 +54,14 @@ def _plain_strings(result: xr.Dataset) -> xr.Dataset:
     return result.assign_coords({name: result[name].astype(object) for name in fixed if name in result.coords})
 
 
+def _with_portable_text(result: xr.Dataset) -> xr.Dataset:
+    """Names as text of any length: Zarr has no specification of text of fixed length, which numpy makes of them."""
+    text = {name: values.astype(object) for name, values in result.variables.items() if values.dtype.kind == "U"}
+    return result.assign({name: values for name, values in text.items() if name not in result.coords}).assign_coords(
+        {name: values for name, values in text.items() if name in result.coords}
+    )
+
+
 def open_result(path: str | Path) -> xr.Dataset:
     """The result that `run_analysis` wrote to ``path``."""
     with quiet_zarr():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 from xarray.backends import BackendArray
 from xarray.core import indexing
@@ -43,10 +44,6 @@ class ExpandedMaps(BackendArray):
     def _expander(self, position: int) -> Expander:
         return expander(*self._layer_at(position))
 
-    def layer_at(self, position: int) -> tuple[LayerMaps, Tensor]:
-        """The layer's maps and its input at a position on the frame axis."""
-        return self._layer_at(position)
-
     def at(self, position: int) -> Expander:
         """What expands the maps of one frame; safe to use from several threads."""
         return self._kept(position)
@@ -80,6 +77,17 @@ class ExpandedMaps(BackendArray):
             return target
 
         expand_into(expand, neurons, out, window)
+
+
+def expanded_maps(variable: xr.Variable) -> ExpandedMaps | None:
+    """The lazily expanded maps that a variable is, whole and in order; None for any other variable."""
+    data: Any = variable._data
+    while isinstance(data, indexing.CopyOnWriteArray | indexing.MemoryCachedArray):
+        data = data.array
+    if not isinstance(data, indexing.LazilyIndexedArray) or not isinstance(data.array, ExpandedMaps):
+        return None
+    whole = all(isinstance(part, slice) and part == slice(None) for part in data.key.tuple)
+    return data.array if whole and variable.dims == ("frame", "neuron", "y", "x") else None
 
 
 def expand_into(expand: Expander, neurons: np.ndarray, out: np.ndarray, window: Window | None = None) -> np.ndarray:

@@ -42,14 +42,17 @@ def open_canvas(path: str | Path) -> xr.DataTree:
     >>> canvas["head"]["contribution"].sel(frame=0, neuron=5).plot()  # doctest: +SKIP
     """
     root = Path(path)
+    return xr.DataTree.from_dict({name: open_layer(root / name) for name in stored_layers(root)}, name="canvas")
+
+
+def stored_layers(root: Path) -> list[str]:
+    """Names of the layers in a canvas, in network order; `InputError` where there is no canvas or none in it."""
     if not root.is_dir():
         raise InputError(f"There is no canvas {root}: a directory that ends in canvas.zarr was expected.")
     layers = [d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith(".")]
     if not layers:
         raise InputError(f"{root} holds no layers.")
-    return xr.DataTree.from_dict(
-        {name: open_layer(root / name) for name in sorted(layers, key=_natural)}, name="canvas"
-    )
+    return sorted(layers, key=_natural)
 
 
 def open_layer(path: str | Path) -> xr.Dataset:

@@ -15,10 +15,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 import xarray as xr
-from xarray.core import indexing
 
 from xinc.canvas import kernels
-from xinc.canvas.lazy import BLOCK_BYTES, ExpandedMaps
+from xinc.canvas.lazy import BLOCK_BYTES, expanded_maps
 from xinc.errors import InputError
 
 #: Into how many pieces the neurons of a layer are shared out; each has accumulators of its own.
@@ -79,7 +78,7 @@ def _frame_maps(layer: xr.Dataset, frame: int) -> _Maps:
     """How to get blocks of one frame's maps: straight from what expands them if possible, through xarray if not."""
     variable = layer["contribution"].variable
     position = int(np.flatnonzero(layer["frame"].values == frame)[0])
-    source = _expanded(variable)
+    source = expanded_maps(variable)
     if source is not None:
         expand = source.at(position)
         window = (0, source.shape[2], 0, source.shape[3])
@@ -90,17 +89,6 @@ def _frame_maps(layer: xr.Dataset, frame: int) -> _Maps:
         return buffer
 
     return read
-
-
-def _expanded(variable: xr.Variable) -> ExpandedMaps | None:
-    """The lazily expanded maps that a variable is, whole and in order; None for any other variable."""
-    data: Any = variable._data
-    while isinstance(data, indexing.CopyOnWriteArray | indexing.MemoryCachedArray):
-        data = data.array
-    if not isinstance(data, indexing.LazilyIndexedArray) or not isinstance(data.array, ExpandedMaps):
-        return None
-    whole = all(isinstance(part, slice) and part == slice(None) for part in data.key.tuple)
-    return data.array if whole and variable.dims == ("frame", "neuron", "y", "x") else None
 
 
 def reduce_frame(layer: xr.Dataset, frame: int, reductions: Sequence[Reduction]) -> list[Any]:

@@ -13,6 +13,7 @@ Both carry the same coordinates, so that both open as the same xarray dataset.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,6 +74,7 @@ class LayerRecord(StrictModel):
     shared_weights: bool = Field(description="Whether all frames share one set of weights (NeRV) or not (FFN).")
     resolution: tuple[int, int] = Field(description="Height and width of a map in pixels.")
     architecture: str = Field("", description="Registered name of the network's architecture.")
+    dtype: Literal["float32", "float16"] = Field("float32", description="Type of dense maps on disk.")
     error: str = Field("none: maps are float32 as computed", description="What the stored maps lost, if anything.")
 
 
@@ -128,8 +130,18 @@ def check_group(path: str | Path, record: LayerRecord, group: Any) -> None:
         for dim, size in zip(dims, array.shape, strict=True):
             if sizes.setdefault(dim, size) != size:
                 raise InputError(f"{path}: '{name}' has {size} along {dim}, expected {sizes[dim]}.")
-        if array.nchunks_initialized != array.nchunks:
+        # An empty shard would read as absent, and so as fill values.
+        if any(file.stat().st_size == 0 for file in (Path(path) / name).rglob("*") if file.is_file()):
+            raise InputError(f"{path} is damaged: a chunk file of '{name}' is empty; compute this canvas again.")
+        found, expected = _stored_objects(array)
+        if found != expected:
             raise InputError(
-                f"{path} is incomplete: '{name}' has {array.nchunks_initialized} of {array.nchunks} chunks; compute "
-                "this canvas again."
+                f"{path} is incomplete: '{name}' has {found} of {expected} chunk files; compute this canvas again."
             )
+
+
+def _stored_objects(array: Any) -> tuple[int, int]:
+    """Files of an array that there are, and that there should be: shards, or chunks where it has none."""
+    unit = array.shards or array.chunks
+    expected = math.prod(-(-size // step) for size, step in zip(array.shape, unit, strict=True))
+    return array.nchunks_initialized * math.prod(array.chunks) // math.prod(unit), expected

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import zarr
 from torch import Tensor
-from zarr.codecs import BloscCodec, Crc32cCodec
 
+from xinc.canvas.dense import create_array, write_dense
 from xinc.canvas.layer import (
     choose_frames,
     choose_layers,
@@ -21,22 +21,16 @@ from xinc.canvas.layer import (
     neuron_coordinates,
     trace_layer,
 )
-from xinc.canvas.lazy import expand_into
-from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES, LayerRecord, data_arrays
+from xinc.canvas.schema import LayerRecord, coordinate_arrays, data_arrays
 from xinc.canvas.settings import CanvasSettings
-from xinc.contributions.compiled import expander
-from xinc.contributions.maps import LayerMaps, block_size
+from xinc.contributions.compiled import Expander, expander
+from xinc.contributions.maps import LayerMaps
+from xinc.contributions.neurons import Neurons
 from xinc.devices import pick_device
 from xinc.models.base import INR
 from xinc.progress import Progress
 from xinc.settings import validate
 from xinc.stores import whole_directory
-
-#: How other xarray readers learn that these arrays are coordinates (CF conventions, section 5).
-_LABELS = " ".join(NEURON_COORDINATES)
-
-#: Size of a chunk of dense maps in bytes, before compression.
-CHUNK_BYTES = 8e6
 
 
 def write_layer(
@@ -72,15 +66,31 @@ def write_layer(
         return trace_layer(trace, name, settings.granularity, settings.head_activation, model), trace.inputs()[name]
 
     maps, v = layer_at(chosen[0])
-    record = make_record(model, maps, settings.layout, map_resolution(maps, v))
+    resolution = map_resolution(maps, v)
+    layout = settings.layout_of(name, prefers_dense(maps, v, resolution))
+    record = make_record(model, maps, layout, resolution)
     with whole_directory(path) as partial:
         group = zarr.create_group(partial, attributes={"xinc": record.model_dump(mode="json")}, zarr_format=3)
-        _write_coordinates(group, record, chosen, maps)
+        write_coordinates(group, record, chosen, np.arange(len(maps.neurons)), maps.neurons)
         with Progress(len(chosen), f"canvas {name} ({len(maps.neurons)} neurons)") as progress:
-            write = _write_dense if settings.layout == "dense" else _write_factored
-            for _ in write(group, record, chosen, layer_at, settings.memory_mb):
-                progress.update()
-    _ensure_root(Path(path).parent)
+            if layout == "factored":
+                for done in _write_factored(group, record, chosen, layer_at):
+                    progress.update(done - progress.done)
+            else:
+                shape = (len(chosen), len(maps.neurons), *resolution)
+                every = np.arange(len(maps.neurons))
+
+                def expander_at(position: int) -> Expander:
+                    return expander(*layer_at(chosen[position]))
+
+                for done, _, _ in write_dense(group, expander_at, shape, every, settings.memory_mb):
+                    progress.update(done - progress.done)
+    ensure_root(Path(path).parent)
+
+
+def prefers_dense(maps: LayerMaps, v: Tensor, resolution: tuple[int, int]) -> bool:
+    """Whether dense maps take at most four times the bytes of the layer's input: then a layer is kept dense."""
+    return len(maps.neurons) * resolution[0] * resolution[1] <= 4 * v.numel()
 
 
 def write_canvas_layer(model_path: str | Path, path: str | Path, layer: str, settings: dict[str, Any]) -> None:
@@ -101,76 +111,38 @@ def write_canvas_layer(model_path: str | Path, path: str | Path, layer: str, set
     write_layer(model, path, layer, chosen, validate(CanvasSettings, rest, "canvas"))
 
 
-def _array(group: zarr.Group, name: str, dims: tuple[str, ...], shape: tuple[int, ...], chunks: Any, dtype: Any) -> Any:
-    """A new array; chunks carry checksums, and a missing chunk of floats would read as NaN."""
-    floating = np.issubdtype(dtype, np.floating)
-    labels: dict[str, Any] = {"coordinates": _LABELS} if name == "contribution" else {}
-    return group.create_array(
-        name,
-        shape=shape,
-        chunks=chunks,
-        dtype=dtype,
-        fill_value=np.nan if floating else 0,
-        compressors=(BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()),
-        dimension_names=dims,
-        attributes=ATTRIBUTES.get(name, {}) | labels,
-        config={"write_empty_chunks": True},
-    )
-
-
-def _write_coordinates(group: zarr.Group, record: LayerRecord, frames: list[int], maps: LayerMaps) -> None:
+def write_coordinates(
+    group: zarr.Group, record: LayerRecord, frames: Sequence[int], numbers: np.ndarray, neurons: Neurons
+) -> None:
+    """The coordinate arrays of a group: these frames, the neurons of these numbers, all pixels."""
     height, width = record.resolution
-    axes = {"frame": np.asarray(frames), "neuron": np.arange(len(maps.neurons))}
-    axes |= {"y": np.arange(height), "x": np.arange(width)}
-    for name, values in axes.items():
-        _array(group, name, (name,), values.shape, values.shape, np.int32)[:] = values.astype(np.int32)
-    for name, values in neuron_coordinates(maps.neurons, record.upscale).items():
-        _array(group, name, ("neuron",), values.shape, values.shape, np.int32)[:] = values
+    axes = {"frame": np.asarray(frames), "neuron": numbers, "y": np.arange(height), "x": np.arange(width)}
+    labels = {name: values[numbers] for name, values in neuron_coordinates(neurons, record.upscale).items()}
+    dims = coordinate_arrays()
+    for name, values in (axes | labels).items():
+        create_array(group, name, dims[name], values.shape, np.int32, values.shape)[:] = values.astype(np.int32)
 
 
-def _write_dense(
-    group: zarr.Group, record: LayerRecord, frames: list[int], layer_at: Any, memory_mb: float
-) -> Iterator[None]:
-    """Every map, in blocks of neurons that coincide with chunks."""
-    maps, _ = layer_at(frames[0])
-    count, (height, width) = len(maps.neurons), record.resolution
-    size = min(count, max(1, int(CHUNK_BYTES / (4 * height * width))), block_size(record.resolution, memory_mb))
-    shape = (len(frames), count, height, width)
-    dims = data_arrays(record)["contribution"]
-    array = _array(group, "contribution", dims, shape, (1, size, height, width), np.float32)
-    chunk = np.empty((size, height, width), np.float32)
-    for at, frame in enumerate(frames):
-        expand = expander(*layer_at(frame))
-        for start in range(0, count, size):
-            select = np.arange(start, min(start + size, count))
-            array[at, start : start + len(select)] = expand_into(expand, select, chunk[: len(select)])
-        yield
-
-
-def _write_factored(
-    group: zarr.Group, record: LayerRecord, frames: list[int], layer_at: Any, memory_mb: float
-) -> Iterator[None]:
+def _write_factored(group: zarr.Group, record: LayerRecord, frames: list[int], layer_at: Any) -> Iterator[int]:
     """The layer's input of each frame; its weights once, or of each frame where networks differ."""
-    maps, v = layer_at(frames[0])
-    dims, arrays = data_arrays(record), {}
-    pieces = {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias}
-    for name, tensor in pieces.items():
-        shape = tuple(tensor.shape)
-        framed = dims[name][0] == "frame"
-        arrays[name] = _array(
-            group, name, dims[name], (len(frames), *shape) if framed else shape, (1, *shape) if framed else shape, "f4"
-        )
-        if not framed:
-            arrays[name][...] = tensor.cpu().numpy()
+    dims = data_arrays(record)
+    arrays: dict[str, Any] = {}
     for at, frame in enumerate(frames):
         maps, v = layer_at(frame)
         for name, tensor in {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias}.items():
-            if dims[name][0] == "frame":
+            own = tuple(tensor.shape)
+            framed = dims[name][0] == "frame"
+            if name not in arrays:
+                shape, chunks = ((len(frames), *own), (1, *own)) if framed else (own, own)
+                arrays[name] = create_array(group, name, dims[name], shape, np.float32, chunks)
+                if not framed:
+                    arrays[name][...] = tensor.cpu().numpy()
+            if framed:
                 arrays[name][at] = tensor.cpu().numpy()
-        yield
+        yield at + 1
 
 
-def _ensure_root(root: Path) -> None:
+def ensure_root(root: Path) -> None:
     """Make the parent a Zarr group, so that any reader opens the canvas as a tree; harmless when done twice at once."""
     metadata = root / "zarr.json"
     if metadata.exists():

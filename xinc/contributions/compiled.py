@@ -1,9 +1,9 @@
 """Contribution maps of convolutional layers, compiled: the definition of `LayerMaps.expand`, fused and in cache.
 
 Between two activations all that happens to a map is linear and separable: zero-insertion by PixelShuffle or
-nearest-neighbour upsampling by r, then a k×k box. Along one axis, output position r·y + b is a fixed weighted sum of the
-few input positions around y, with weights ("taps") that depend on the sub-position b alone. So a map is taken from its
-source response to the output resolution in a few small steps, none of which leaves the core's cache:
+nearest-neighbour upsampling by r, then a k×k box. Along one axis, output position r·y + b is a fixed weighted sum of
+the few input positions around y, with weights ("taps") that depend on the sub-position b alone. So a map is taken from
+its source response to the output resolution in a few small steps, none of which leaves the core's cache:
 
     source (h, w) -> [taps of zero-insertion + box, φ] -> [taps of upsampling + box, φ] -> … -> map (H, W)
 

@@ -1,0 +1,97 @@
+"""How figures look and how they are written."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from xinc import figures
+
+
+def drawn() -> Figure:
+    with figures.style():
+        figure, axes = figures.image_grid(2, 3, 0.5, "What is this?", extra=0.4)
+        for at, axis in enumerate(axes.flat):
+            image = np.random.default_rng(at).random((8, 16))
+            figures.show(axis, image, f"panel {at}", figures.MAGNITUDE, vmin=0, vmax=1)
+        figures.side_label(axes[0, 0], "a row")
+    return figure
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with figures.style():
+            figures.save(drawn(), tmp_path / "new folder" / name)
+    for suffix in (".svg", ".png"):
+        first, second = ((tmp_path / "new folder" / f"{name}{suffix}").read_bytes() for name in ("a", "b"))
+        assert first == second
+    text = (tmp_path / "new folder" / "a.svg").read_text(encoding="utf-8")
+    assert "What is this?" in "".join(ElementTree.fromstring(text).itertext())
+    assert "panel 5" in text
+    assert "dc:date" not in text
+    assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(200 * figures.PAGE, abs=2)
+
+
+def test_a_name_with_a_dot_is_kept(tmp_path: Path) -> None:
+    figures.save(drawn(), tmp_path / "layer.1")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["layer.1.png", "layer.1.svg"]
+
+
+def test_the_look_stays_inside_its_block() -> None:
+    before = dict(matplotlib.rcParams)
+    with figures.style():
+        assert matplotlib.rcParams["svg.hashsalt"] == "xinc"
+        assert matplotlib.rcParams["image.interpolation"] == "nearest"
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_nothing_overlaps_the_title() -> None:
+    figure = drawn()
+    figure.draw_without_rendering()
+    title = figure._suptitle.get_window_extent()  # type: ignore[attr-defined]
+    assert all(axis.get_tightbbox().y1 <= title.y0 + 1 for axis in figure.axes)
+
+
+def test_an_animation_keeps_frames_and_colours(tmp_path: Path) -> None:
+    colours = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
+    images = [np.full((6, 10, 3), colour, np.uint8) for colour in colours]
+    figures.save_animation(images, tmp_path / "deep" / "a.gif", milliseconds=200)
+    film = Image.open(tmp_path / "deep" / "a.gif")
+    assert (film.n_frames, film.size) == (3, (10, 6))  # type: ignore[attr-defined]
+    assert film.info["loop"] == 0
+    assert film.info["duration"] == 200
+    for at, colour in enumerate(colours):
+        film.seek(at)
+        assert np.abs(np.asarray(film.convert("RGB")).astype(int) - colour).max() <= 12
+
+
+def test_frames_of_an_animation_that_are_equal_stay(tmp_path: Path) -> None:
+    """A film that stands still is as long as one that moves."""
+    figures.save_animation([np.zeros((4, 4, 3), np.uint8)] * 3, tmp_path / "a.gif")
+    film = Image.open(tmp_path / "a.gif")
+    total = 0
+    for at in range(film.n_frames):  # type: ignore[attr-defined]
+        film.seek(at)
+        total += film.info["duration"]
+    assert total == pytest.approx(3 * 125, abs=30)
+
+
+def test_colour_and_enlarge() -> None:
+    values = np.array([[0.0, 2.0], [5.0, -1.0]])
+    image = figures.colour(values, "gray", 0.0, 2.0)
+    assert image[..., 0].tolist() == [[0, 255], [255, 0]]
+    assert image.dtype == np.uint8
+    assert figures.colour(np.ones((1, 1)), high=0.0).shape == (1, 1, 3)
+    large = figures.enlarge(image, 3)
+    assert large.shape == (6, 6, 3)
+    assert (large[:3, 3:] == 255).all()
+
+
+def test_maps_that_are_undefined_do_not_crash() -> None:
+    assert figures.colour(np.full((2, 2), np.nan)).shape == (2, 2, 3)

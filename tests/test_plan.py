@@ -1,0 +1,149 @@
+"""What a job depends on: `xinc.plan` without Snakemake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.small import changed, config, write_clip, write_table
+from tests.workflow.edits import EDITS
+from tests.workflow.runs import jobs, of_video
+from xinc.config import Config
+from xinc.plan import Plan
+from xinc.provenance import digest
+
+
+@pytest.fixture(autouse=True)
+def _experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_clip(tmp_path)
+    write_table(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+def specs(values: dict[str, Any]) -> dict[str, Any]:
+    """The spec of every job of a configuration, by the job's name."""
+    plan = Plan(Config(values))
+    found: dict[str, Any] = {}
+
+    def add(spec: Any, rule: str, **wildcards: Any) -> None:
+        (name,) = jobs(rule, **wildcards)
+        found[name] = spec
+
+    for video in plan.videos:
+        add(plan.video_spec(video), "video", video=video)
+        add(plan.video_figure_spec(video), "video_figure", video=video)
+    for video, model, seed in plan.triples:
+        run = {"video": video, "model": model, "seed": seed}
+        add(plan.train_spec(video, model, seed), "train", **run)
+        for layer in plan.layers(model):
+            add(plan.canvas_spec(video, model, seed, layer), "canvas", layer=layer, **run)
+        for analysis in plan.analyses:
+            add(plan.analysis_spec(video, model, seed, analysis), "analysis", analysis=analysis, **run)
+            add(plan.figure_spec(video, model, seed, analysis), "figure", analysis=analysis, **run)
+    return found
+
+
+def test_every_job_is_planned() -> None:
+    assert set(specs(config())) == of_video("clip")
+
+
+@pytest.mark.parametrize(("values", "expected"), EDITS.values(), ids=EDITS)
+def test_an_edit_changes_the_specs_of_exactly_these_jobs(values: dict[str, Any], expected: set[str]) -> None:
+    before, after = specs(config()), specs(values)
+    assert {name for name in after if after[name] != before.get(name)} == expected
+
+
+def test_specs_are_plain_and_lasting() -> None:
+    for name, spec in specs(config()).items():
+        assert json.loads(json.dumps(spec)) == spec, name
+        assert set(spec) == {"settings", "source", "upstream"}
+        assert str(Path.cwd()) not in json.dumps(spec)
+    assert specs(config()) == specs(config())
+
+
+def test_a_spec_carries_what_came_before() -> None:
+    found = specs(config())
+    run = "model=nerv seed=0 video=clip"
+    video, train = found["video video=clip"], found[f"train {run}"]
+    canvas = [found[f"canvas layer={layer} {run}"] for layer in ("block2", "head")]
+    assert train["upstream"] == [digest(video)]
+    assert canvas[0]["upstream"] == [digest(train)]
+    assert found[f"analysis analysis=maps {run}"]["upstream"] == [digest(s) for s in (video, *canvas)]
+    assert found[f"analysis analysis=quality {run}"]["upstream"] == [digest(s) for s in (video, train)]
+    for analysis in ("maps", "quality"):
+        result = found[f"analysis analysis={analysis} {run}"]
+        assert found[f"figure analysis={analysis} {run}"]["upstream"] == [digest(result)]
+
+
+def test_settings_of_a_drawing_are_not_those_of_its_computation() -> None:
+    found = specs(config())
+    run = "analysis=maps model=nerv seed=0 video=clip"
+    assert set(found[f"analysis {run}"]["settings"]["settings"]) == {"neurons", "seed", "frames"}
+    assert found[f"figure {run}"]["settings"]["settings"] == {
+        "neurons": 3, "seed": 0, "frames": "all", "animated": 2, "zoom": 1,
+    }  # fmt: skip
+
+
+def test_what_the_figures_say_is_part_of_them() -> None:
+    settings = specs(config())["figure analysis=intensity model=nerv seed=0 video=clip"]["settings"]
+    assert settings["question"] == "Does contribution follow intensity, or edges?"
+    assert settings["section"] == "4.3"
+    assert "Σ_n |C_n|" in settings["caption"]
+    assert "\n" not in settings["caption"]
+
+
+@pytest.mark.parametrize(
+    ("video", "same"),
+    [
+        ("clip clip clip_masks 0 4 1", False),
+        ("clip clip clip_masks   1", True),
+    ],
+)
+def test_a_row_that_says_the_same(video: str, same: bool) -> None:
+    """A default written down changes nothing; a count that leaves less open does."""
+    before = specs(config())
+    write_table(Path(), video, columns="video source masks start count step")
+    assert (specs(config()) == before) is same
+
+
+def test_resources() -> None:
+    plan = Plan(Config(changed("models.nerv.training", {"epochs": 3, "threads": 3, "device": "cuda"})))
+    assert plan.threads("nerv") == 3
+    assert plan.threads("ffn") == 1
+    assert (plan.gpus("nerv", "train"), plan.gpus("ffn", "train")) == (1, plan.gpus("ffn", "canvas"))
+    cpu = Plan(Config(changed("canvas.device", "cpu")))
+    assert cpu.gpus("ffn", "canvas") == 0
+
+
+def test_an_auto_device_asks_for_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(Config(config()))
+    for there in (False, True):
+        monkeypatch.setattr("torch.cuda.is_available", lambda there=there: there)
+        assert plan.gpus("ffn", "train") == there
+        assert plan.gpus("ffn", "canvas") == there
+
+
+def test_layers_and_needs() -> None:
+    plan = Plan(Config(config()))
+    assert plan.layers("nerv") == ["block2", "head"]
+    assert plan.layers("ffn") == ["layer1", "layer2"]
+    assert plan.needs("quality") == {"model"}
+    assert plan.needs("maps") == {"canvas"}
+    assert len(plan.triples) == 3
+
+
+def test_source_files_are_the_selected_ones() -> None:
+    write_table(Path(), "clip clip clip_masks 1 2", columns="video source masks start count")
+    values = config(models={"siren": config()["models"]["siren"] | {"frames": "all"}})
+    files = Plan(Config(values)).video_files("clip")
+    assert files == ["clip/1.png", "clip/2.png", "clip_masks/1.png", "clip_masks/2.png"]
+
+
+def test_categories_follow_the_way_of_the_data() -> None:
+    plan = Plan(Config(config()))
+    assert [plan.category(name) for name in ("quality", "maps", "intensity")] == [
+        *("2. Reconstructions (quality)", "3. Canvases (maps)", "4. Analysis: intensity"),
+    ]

@@ -1,0 +1,258 @@
+"""When the digest of source changes, and when it does not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xinc import provenance
+from xinc.provenance import digest, source_digest
+
+SOURCE = {
+    "__init__.py": "",
+    "base.py": '''
+        """Everything common."""
+        SCALE = 3
+
+
+        def halve(x):
+            return x / 2
+    ''',
+    "deep/__init__.py": "DEPTH = 1\n",
+    "deep/inner.py": "from xinc.base import halve\n\n\ndef quarter(x):\n    return halve(halve(x))\n",
+    "work.py": '''
+        """An analysis."""
+
+        from __future__ import annotations
+
+        from typing import TYPE_CHECKING
+
+        from xinc.deep.inner import quarter
+
+        if TYPE_CHECKING:
+            from xinc.types_only import T
+
+        LIMIT = 4
+
+
+        class Work:
+            """What it does."""
+
+            class Settings:
+                """Its settings."""
+
+                width = 5
+
+                def doubled(self):
+                    return 2 * self.width
+
+            def compute(self, x):
+                """The result."""
+                # A reason.
+                return quarter(self.shared(x)) * self.settings.doubled()
+
+            def plot(self, x):
+                return drawn(self.shared(x), "title")
+
+            def shared(self, x):
+                return x + LIMIT
+
+
+        def drawn(x, title):
+            from xinc.painting import COLOUR
+
+            return x, title, COLOUR
+    ''',
+    "painting.py": 'COLOUR = "red"\n',
+    "types_only.py": "T = int\n",
+    "unrelated.py": "ANSWER = 42\n",
+}
+
+
+def forget() -> None:
+    provenance._digest_of.cache_clear()
+    provenance._module.cache_clear()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A small package called xinc whose source is digested in place of the real one."""
+    import textwrap
+
+    root = tmp_path / "xinc"
+    for name, text in SOURCE.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+    monkeypatch.setattr(provenance, "ROOT", root)
+    forget()
+    yield root
+    forget()
+
+
+def found() -> dict[str, str]:
+    """The digests of the whole module, of its computation and of its drawing."""
+    forget()
+    return {
+        "whole": source_digest(["xinc.work"]),
+        "compute": source_digest(["xinc.work"], {"xinc.work": ("compute",)}),
+        "plot": source_digest(["xinc.work"], {"xinc.work": ("plot",)}),
+    }
+
+
+ALL = {"whole", "compute", "plot"}
+
+#: An edit (file, old, new), and whose digest changes.
+EDITS: dict[str, tuple[str, str, str, set[str]]] = {
+    "a comment": ("work.py", "# A reason.", "# Another reason, at length.", set()),
+    "a docstring of a module": ("work.py", '"""An analysis."""', '"""Something else."""', set()),
+    "a docstring of a class": ("work.py", '"""What it does."""', '"""Something else."""', set()),
+    "a docstring removed": ("work.py", '            """The result."""\n'[4:], "", set()),
+    "white space": ("work.py", "return x + LIMIT", "return (x  +\n            LIMIT)", set()),
+    "blank lines": ("base.py", "SCALE = 3", "\n\nSCALE = 3\n\n", set()),
+    "an import for type checkers": ("work.py", "import T", "import T as U", set()),
+    "what is imported for type checkers": ("types_only.py", "int", "float", set()),
+    "a module not imported": ("unrelated.py", "42", "43", set()),
+    "a constant": ("work.py", "LIMIT = 4", "LIMIT = 5", ALL),
+    "the computation": ("work.py", "quarter(self", "1 + quarter(self", {"whole", "compute"}),
+    "the drawing": ("work.py", '"title"', '"another"', {"whole", "plot"}),
+    "a helper of the drawing": ("work.py", "return x, title", "return title, x", {"whole", "plot"}),
+    "a module that the drawing imports": ("painting.py", "red", "blue", {"whole", "plot"}),
+    "a helper of both": ("work.py", "x + LIMIT", "x - LIMIT", ALL),
+    "a method of the settings": ("work.py", "2 * self.width", "3 * self.width", ALL),
+    "a default of the settings": ("work.py", "width = 5", "width = 6", ALL),
+    "an import": ("deep/inner.py", "halve(halve(x))", "halve(x)", ALL),
+    "an import of an import": ("base.py", "x / 2", "x / 3", ALL),
+    "a constant of a module used for a function": ("base.py", "SCALE = 3", "SCALE = 4", ALL),
+    "a parent package": ("deep/__init__.py", "1", "2", ALL),
+}
+
+
+@pytest.mark.parametrize(("file", "old", "new", "expected"), EDITS.values(), ids=EDITS)
+def test_an_edit(package: Path, file: str, old: str, new: str, expected: set[str]) -> None:
+    before = found()
+    text = (package / file).read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (package / file).write_text(text.replace(old, new), encoding="utf-8")
+    after = found()
+    assert {name for name in after if after[name] != before[name]} == expected
+
+
+def test_the_time_of_a_file_does_not_count(package: Path) -> None:
+    before = found()
+    for path in package.rglob("*.py"):
+        path.touch()
+    assert found() == before
+
+
+def test_relative_imports_count(package: Path) -> None:
+    (package / "deep" / "inner.py").write_text("from ..base import halve\nfrom . import sibling\nquarter = halve\n")
+    (package / "deep" / "sibling.py").write_text("A = 1\n")
+    before = found()
+    (package / "deep" / "sibling.py").write_text("A = 2\n")
+    second = found()
+    (package / "base.py").write_text("SCALE = 3\n\n\ndef halve(x):\n    return 0\n")
+    assert len({before["whole"], second["whole"], found()["whole"]}) == 3
+
+
+def test_what_decorates_and_defines_a_class_is_used(package: Path) -> None:
+    text = "def mark(c):\n    return {}\n\n\n@mark\nclass A:\n    def compute(self):\n        return 1\n"
+    digests = set()
+    for value in "cd":
+        (package / "marked.py").write_text(text.format(value).replace("mark(c)", "mark(d)") if value == "d" else text)
+        (package / "marked.py").write_text((package / "marked.py").read_text().replace("{}", value))
+        forget()
+        digests.add(source_digest(["xinc.marked"], {"xinc.marked": ("compute",)}))
+    assert len(digests) == 2
+
+
+def test_modules_that_import_each_other(package: Path) -> None:
+    (package / "a.py").write_text("from xinc import b\n")
+    (package / "b.py").write_text("from xinc import a\nX = 1\n")
+    forget()
+    before = source_digest(["xinc.a"])
+    (package / "b.py").write_text("from xinc import a\nX = 2\n")
+    forget()
+    assert source_digest(["xinc.a"]) != before
+
+
+def test_order_and_repetition_do_not_count(package: Path) -> None:
+    assert source_digest(["xinc.base", "xinc.work"]) == source_digest(["xinc.work", "xinc.base", "xinc.base"])
+    one = source_digest(["xinc.work"], {"xinc.work": ("plot", "compute")})
+    assert one == source_digest(["xinc.work"], {"xinc.work": ("compute", "plot")})
+
+
+def test_an_unknown_module(package: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"xinc\.nothing is no module of xinc"):
+        source_digest(["xinc.nothing"])
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the real package."""
+    root = tmp_path / "xinc"
+    shutil.copytree(provenance.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance, "ROOT", root)
+    forget()
+    yield root
+    forget()
+
+
+def _of_analysis(name: str) -> tuple[str, str]:
+    forget()
+    modules = ["xinc.analyses.run", f"xinc.analyses.{name}"]
+    entries: Callable[..., dict[str, tuple[str, ...]]] = lambda *names: {modules[1]: names}  # noqa: E731
+    return source_digest(modules, entries("compute", "table")), source_digest(modules, entries("plot", "animate"))
+
+
+def _appended(path: Path, method: str, line: str) -> None:
+    """Put a line at the beginning of a method's body."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    at = next(k for k, text in enumerate(lines) if text.startswith(f"    def {method}("))
+    lines.insert(at + 1, f"        {line}\n")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["intensity", "maps", "quality"])
+def test_real_analyses_tell_computing_from_drawing(copy: Path, name: str) -> None:
+    path = copy / "analyses" / f"{name}.py"
+    compute, plot = _of_analysis(name)
+    _appended(path, "plot", "x = 1")
+    assert _of_analysis(name)[0] == compute
+    assert _of_analysis(name)[1] != plot
+    plot = _of_analysis(name)[1]
+    _appended(path, "compute", "x = 1")
+    assert _of_analysis(name)[0] != compute
+    assert _of_analysis(name)[1] == plot
+    before = _of_analysis(name)
+    (copy / "canvas" / "reductions.py").write_text("X = 1\n" + (copy / "canvas" / "schema.py").read_text())
+    assert (_of_analysis(name)[0] != before[0]) == (name == "intensity")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), values, min_size=2, max_size=4))
+def test_order_of_keys_does_not_count(value: dict[str, object]) -> None:
+    assert digest(dict(reversed(value.items()))) == digest(value)
+
+
+def test_digests_tell_values_apart() -> None:
+    different = [None, 0, 0.5, "0", [], {}, [0], {"a": 0}, {"b": 0}, {"a": 1}, {"a": 0, "b": 1}, {"a": 1, "b": 0}]
+    assert len({digest(value) for value in different}) == len(different)
+    assert digest("Σ") == digest("Σ")
+    assert len(digest("a")) == 16
+
+
+@pytest.mark.parametrize("value", [Path("a"), {1, 2}, object(), b"a"])
+def test_what_is_no_plain_value_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="no plain builtin"):
+        digest({"a": value})

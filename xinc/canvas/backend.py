@@ -1,0 +1,48 @@
+"""xarray's way to canvases: ``xr.open_dataset(layer, engine="xinc")``, ``xr.open_datatree(canvas, engine="xinc")``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from xarray.backends import BackendEntrypoint
+
+from xinc.canvas.reader import open_layer, stored_layers
+
+
+class XincBackend(BackendEntrypoint):
+    """Layers and whole canvases, of any layout, with lazily expanded maps; ``chunks=`` gives dask arrays as usual."""
+
+    description = "Implicit neural canvases (xinc)"
+    open_dataset_parameters = ("filename_or_obj", "drop_variables")
+    supports_groups = True
+
+    def open_dataset(
+        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None, group: str | None = None
+    ) -> xr.Dataset:
+        """One layer: its own group, or ``group`` of a canvas."""
+        path = Path(os.fspath(filename_or_obj))
+        found = open_layer(path / group if group else path)
+        names = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
+        return found.drop_vars(names, errors="ignore")
+
+    def open_groups_as_dict(
+        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None
+    ) -> dict[str, xr.Dataset]:
+        """All layers of a canvas, by path."""
+        root = Path(os.fspath(filename_or_obj))
+        layers = stored_layers(root)
+        return {"/": xr.Dataset()} | {
+            f"/{name}": self.open_dataset(root / name, drop_variables=drop_variables) for name in layers
+        }
+
+    def open_datatree(self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None) -> xr.DataTree:
+        """A canvas."""
+        return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables))
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Only where the engine is named: a canvas is a Zarr store too."""
+        return False

@@ -1,0 +1,147 @@
+"""Dense maps on disk: how they are cut into chunks, rounded, and written in bounded memory.
+
+Dense maps are read in two ways: all neurons of one frame, and one neuron over all frames. Chunks of a few frames by a
+few neurons serve both, and shards keep the number of files small; docs/performance.md has the measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from xinc.canvas.lazy import expand_into
+from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES
+from xinc.canvas.settings import DenseSettings
+from xinc.contributions.compiled import Expander
+from xinc.errors import InputError
+
+#: Frames and neurons in a chunk, and at most in a shard.
+CHUNK, SHARD = (4, 4), (16, 256)
+
+#: How other xarray readers learn that these arrays are coordinates (CF conventions, section 5).
+_LABELS = " ".join(NEURON_COORDINATES)
+
+
+def create_array(
+    group: zarr.Group,
+    name: str,
+    dims: tuple[str, ...],
+    shape: tuple[int, ...],
+    dtype: Any,
+    chunks: tuple[int, ...],
+    shards: tuple[int, ...] | None = None,
+) -> Any:
+    """A new array: zstd after byte shuffling, a checksum on every chunk; absent chunks of floats would read as NaN."""
+    floating = np.issubdtype(np.dtype(dtype), np.floating)
+    labels: dict[str, Any] = {"coordinates": _LABELS} if name == "contribution" else {}
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=chunks,
+        shards=shards,
+        dtype=dtype,
+        fill_value=np.nan if floating else 0,
+        compressors=(BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()),
+        dimension_names=dims,
+        attributes=ATTRIBUTES.get(name, {}) | labels,
+        config={"write_empty_chunks": True},
+    )
+
+
+def shard_shape(shape: tuple[int, int, int, int], memory_mb: float) -> tuple[int, int]:
+    """Frames and neurons of a shard of maps (frames, neurons, H, W): a whole number of chunks, within half the memory.
+
+    Half, because a shard and its compressed form are in memory at once.
+    """
+    budget = memory_mb * 1e6 / 2 / (4 * shape[2] * shape[3])
+    frames = min(SHARD[0], -(-shape[0] // CHUNK[0]) * CHUNK[0])
+    neurons = min(SHARD[1], -(-shape[1] // CHUNK[1]) * CHUNK[1])
+    while frames * neurons > budget and (frames > CHUNK[0] or neurons > CHUNK[1]):
+        if neurons > CHUNK[1] and neurons >= frames:
+            neurons = max(CHUNK[1], neurons // 2 // CHUNK[1] * CHUNK[1])
+        else:
+            frames = max(CHUNK[0], frames // 2 // CHUNK[0] * CHUNK[0])
+    return frames, neurons
+
+
+def write_dense(
+    group: zarr.Group,
+    expander_at: Callable[[int], Expander],
+    shape: tuple[int, int, int, int],
+    neurons: np.ndarray,
+    memory_mb: float,
+    precision: DenseSettings | None = None,
+) -> Iterator[tuple[int, float, float]]:
+    """Write ``contribution`` (frame, neuron, y, x), a shard at a time; yields after every one.
+
+    Parameters
+    ----------
+    group : where to create the array.
+    expander_at : from a position on the frame axis to what expands that frame's maps.
+    shape : (frames, neurons, H, W) of the array.
+    neurons : (N,) numbers of the neurons to write.
+    memory_mb : memory for one shard and what writing it takes.
+    precision : rounding, if any.
+
+    Yields
+    ------
+    frames finished so far, and of this shard the largest error that rounding made and the largest |C|.
+    """
+    precision = precision or DenseSettings()
+    span = shard_shape(shape, memory_mb)
+    chunks = tuple(min(a, b) for a, b in zip(CHUNK, span, strict=True))
+    array = create_array(
+        group, "contribution", ("frame", "neuron", "y", "x"), shape, precision.dtype, (*chunks, *shape[2:]),
+        (*span, *shape[2:]),
+    )  # fmt: skip
+    buffer = np.empty((*span, *shape[2:]), np.float32)
+    for first in range(0, shape[0], span[0]):
+        frames = range(first, min(first + span[0], shape[0]))
+        expanders = [expander_at(at) for at in frames]
+        for start in range(0, shape[1], span[1]):
+            chosen = neurons[start : start + span[1]]
+            block = buffer[: len(frames), : len(chosen)]
+            for at, expand in enumerate(expanders):
+                expand_into(expand, chosen, block[at])
+            stored = rounded(block, precision)
+            array[first : first + len(frames), start : start + len(chosen)] = stored
+            last = start + len(chosen) == shape[1]
+            error = 0.0 if stored is block else float(np.abs(stored.astype(np.float32) - block).max())
+            yield first + len(frames) if last else first, error, float(np.abs(block).max())
+
+
+def rounded(maps: np.ndarray, precision: DenseSettings) -> np.ndarray:
+    """Maps as they will be stored; the array itself where nothing is rounded.
+
+    Raises
+    ------
+    InputError : a contribution too large for float16.
+    """
+    result = maps
+    if precision.keepbits is not None:
+        from numcodecs import BitRound
+
+        codec = BitRound(precision.keepbits)
+        result = codec.decode(codec.encode(np.ascontiguousarray(maps))).view(np.float32).reshape(maps.shape)
+    if precision.dtype == "float16":
+        largest = float(np.abs(result).max(initial=0.0))
+        if largest > float(np.finfo(np.float16).max):
+            raise InputError(f"A contribution of {largest:.3g} is beyond the range of float16: use dtype float32.")
+        result = result.astype(np.float16)
+    return result
+
+
+def describe_error(error: float, largest: float, precision: DenseSettings) -> str:
+    """What rounding lost, in words, for the store's attributes."""
+    if precision == DenseSettings():
+        return "none: maps are float32 as computed"
+    kept = "" if precision.keepbits is None else f", {precision.keepbits} bits of the mantissa kept"
+    relative = error / largest if largest else 0.0
+    return (
+        f"{precision.dtype}{kept}: largest absolute error {error:.3g}, which is {relative:.3g} of the largest "
+        "contribution stored"
+    )

@@ -1,0 +1,144 @@
+"""Dense copies of chosen parts of a canvas, for readers without this package or for smaller files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from xinc.canvas.dense import describe_error, write_dense
+from xinc.canvas.lazy import Window, expanded_maps
+from xinc.canvas.reader import open_canvas, open_layer
+from xinc.canvas.schema import LayerRecord
+from xinc.canvas.settings import DenseSettings, MaterialiseSettings, NeuronChoice
+from xinc.canvas.writer import ensure_root, write_coordinates
+from xinc.contributions.compiled import Expander
+from xinc.contributions.neurons import Neurons
+from xinc.errors import InputError, nearest
+from xinc.frames import FrameChoice, select_frames
+from xinc.progress import Progress
+from xinc.settings import validate
+from xinc.stores import whole_directory
+
+
+def materialise(
+    canvas: xr.DataTree | str | Path,
+    output: str | Path,
+    layers: Sequence[str] | None = None,
+    frames: FrameChoice | Sequence[int] = "all",
+    neurons: NeuronChoice | Sequence[int] = "all",
+    dtype: Literal["float32", "float16"] = "float32",
+    keepbits: int | None = None,
+    memory_mb: float = 512,
+) -> xr.DataTree:
+    """Write chosen maps of a canvas as dense arrays, readable by any Zarr reader, in bounded memory.
+
+    Parameters
+    ----------
+    canvas : a canvas, or the path of one, of any layout.
+    output : the new canvas, a directory ``….zarr``; layers of the same name in it are replaced.
+    layers : names of layers (default: all).
+    frames, neurons : ``"all"``, a number of them evenly spread, or their labels.
+    dtype : type on disk. float16 keeps 11 bits; contributions beyond 65504 are refused.
+    keepbits : round the mantissa to so many bits, which compresses better.
+    memory_mb : memory in MB for the maps being written.
+
+    Returns
+    -------
+    The new canvas, opened. The attribute ``xinc`` of each layer states in ``error`` what rounding lost.
+
+    Raises
+    ------
+    InputError : a layer, frame or neuron that the canvas does not have, a contribution beyond float16, or a place that
+        cannot be written.
+
+    Examples
+    --------
+    >>> import xinc
+    >>> xinc.materialise("results/bunny/nerv/seed0/canvas.zarr", "head.zarr", ["head"], keepbits=7)  # doctest: +SKIP
+    """
+    tree = canvas if isinstance(canvas, xr.DataTree) else open_canvas(canvas)
+    values = {"frames": frames, "neurons": neurons, "dtype": dtype, "keepbits": keepbits, "memory_mb": memory_mb}
+    settings = validate(MaterialiseSettings, {**values, "layers": layers}, "materialise")
+    for name in settings.layers or ():
+        if name not in tree.children:
+            raise InputError(f"Unknown layer '{name}' of this canvas: {nearest(name, tree.children)}.")
+    for name in settings.layers or list(tree.children):
+        write_dense_layer(tree[name].to_dataset(), Path(output) / name, settings)
+    return open_canvas(output)
+
+
+def materialise_layer(source: str | Path, output: str | Path, settings: dict[str, Any]) -> None:
+    """`materialise` of one stored layer, from group to group, settings as plain builtins of `MaterialiseSettings`."""
+    write_dense_layer(open_layer(source), output, validate(MaterialiseSettings, settings, "materialise"))
+
+
+def write_dense_layer(layer: xr.Dataset, output: str | Path, settings: MaterialiseSettings) -> None:
+    """Write one layer densely as the group ``output``; see `materialise`."""
+    record = validate(LayerRecord, layer.attrs.get("xinc"), "the layer's attribute xinc")
+    labels = layer["frame"].values.tolist()
+    frames = select_frames(labels, settings.frames, of="the canvas")
+    positions = _positions(layer, settings.neurons)
+    shape = (len(frames), len(positions), *record.resolution)
+    own = Neurons(
+        record.granularity,
+        layer["in_channel"].values,
+        layer["out_channel"].values,
+        layer["phase_y"].values * record.upscale + layer["phase_x"].values,
+    )
+    precision = DenseSettings(dtype=settings.dtype, keepbits=settings.keepbits)
+    with whole_directory(output) as partial, Progress(len(frames), f"materialise {record.layer}") as progress:
+        group = zarr.create_group(partial, zarr_format=3)
+        write_coordinates(group, record, frames, positions, own)
+        group["neuron"][:] = layer["neuron"].values[positions]  # type: ignore[index]
+        error = largest = 0.0
+
+        def expander_at(at: int) -> Expander:
+            return _reader(layer, labels.index(frames[at]))
+
+        for done, lost, high in write_dense(group, expander_at, shape, positions, settings.memory_mb, precision):
+            error, largest = max(error, lost), max(largest, high)
+            progress.update(done - progress.done)
+        dense = record.model_copy(
+            update={"layout": "dense", "error": describe_error(error, largest, precision), "dtype": settings.dtype}
+        )
+        group.attrs["xinc"] = dense.model_dump(mode="json")
+    ensure_root(Path(output).parent)
+
+
+def _positions(layer: xr.Dataset, choice: NeuronChoice) -> np.ndarray:
+    """Positions on the neuron axis of the neurons chosen by number."""
+    numbers = layer["neuron"].values
+    if isinstance(choice, tuple):
+        missing = sorted(set(choice) - set(numbers.tolist()))
+        if missing or not choice:
+            raise InputError(
+                f"Neurons {missing[:5]} were asked for, but the layer has {len(numbers)}, numbered from 0."
+            )
+        return np.asarray([int(np.flatnonzero(numbers == n)[0]) for n in choice])
+    count = len(numbers) if choice == "all" else min(choice, len(numbers))
+    if count < 1:
+        raise InputError(f"The number of neurons asked for is {choice}: ask for at least one.")
+    return np.arange(count) * len(numbers) // count
+
+
+def _reader(layer: xr.Dataset, position: int) -> Expander:
+    """What gives maps of one frame: the layer's own expansion, or what is stored."""
+    variable = layer["contribution"].variable
+    source = expanded_maps(variable)
+    if source is not None:
+        return source.at(position)
+
+    def read(select: np.ndarray, window: Window, out: np.ndarray | None = None) -> np.ndarray:
+        y0, y1, x0, x1 = window
+        maps = variable.isel(frame=position, neuron=select, y=slice(y0, y1), x=slice(x0, x1)).values
+        if out is None:
+            return np.asarray(maps)
+        out[...] = maps
+        return out
+
+    return read
