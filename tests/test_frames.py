@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -20,7 +21,7 @@ def test_a_number_is_evenly_spread(frames: list[int], count: int) -> None:
     assert len(found) == min(count, len(frames))
     assert found == sorted(set(found))
     assert found[0] == frames[0]
-    gaps = {frames.index(b) - frames.index(a) for a, b in zip(found, found[1:], strict=False)}
+    gaps = {frames.index(b) - frames.index(a) for a, b in itertools.pairwise(found)}
     assert max(gaps, default=0) - min(gaps, default=0) <= 1
 
 

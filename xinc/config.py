@@ -17,6 +17,8 @@ from xinc.frames import FrameChoice, select_frames
 from xinc.models import architectures
 from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
+from xinc.video.flow import FlowSettings
+from xinc.video.regions import RegionSettings
 from xinc.video.settings import Size, VideoSettings, read_table
 from xinc.video.sources import check_source
 
@@ -55,6 +57,8 @@ class ConfigFile(StrictModel):
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
+    regions: RegionSettings = Field(default_factory=RegionSettings, description="How pixels are grouped.")
+    flow: FlowSettings = Field(default_factory=FlowSettings, description="How optical flow is found.")
     materialise: dict[str, MaterialiseSettings] = Field(
         default_factory=dict, description="By model name, maps to write out densely beside the canvas (dense.zarr)."
     )
@@ -62,7 +66,7 @@ class ConfigFile(StrictModel):
         default_factory=dict, description="Analyses to run, by registered name, each with its settings."
     )
 
-    @field_validator("canvas", "materialise", "analyses", mode="before")
+    @field_validator("canvas", "regions", "flow", "materialise", "analyses", mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value

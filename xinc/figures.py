@@ -80,8 +80,26 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write ``path`` with suffixes .svg and .png, the same bytes for the same figure."""
     base = Path(path)
     base.parent.mkdir(parents=True, exist_ok=True)
+    _settle(figure)
     figure.savefig(base.with_name(base.name + ".svg"), metadata={"Date": None})
     figure.savefig(base.with_name(base.name + ".png"), dpi=200, metadata={"Software": None})
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out for good, rounded: the last digits of the layout's solver depend on addresses in memory."""
+    from matplotlib.transforms import Bbox
+
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in _subfigures(figure):
+        part._redo_transform_rel_fig(Bbox(part.bbox_relative.get_points().round(6)))
+    for axis in figure.axes:
+        axis.set_position(Bbox(axis.get_position(original=True).get_points().round(6)), which="original")
+
+
+def _subfigures(figure: Any) -> list[Any]:
+    """Those of a figure, outer ones first."""
+    return [part for own in figure.subfigs for part in (own, *_subfigures(own))]
 
 
 def save_animation(images: Sequence[np.ndarray], path: str | Path, milliseconds: int = 125) -> None:

@@ -81,6 +81,14 @@ class Plan:
     def video_figure_spec(self, video: str) -> Spec:
         return _spec({"name": video}, ["xinc.video.figure", "xinc.figures"], self.video_spec(video))
 
+    def regions_spec(self, video: str) -> Spec:
+        settings = self.config.file.regions.model_dump(mode="json")
+        return _spec(settings, ["xinc.video.regions"], self.video_spec(video))
+
+    def flow_spec(self, video: str) -> Spec:
+        settings = self.config.file.flow.model_dump(mode="json")
+        return _spec(settings, ["xinc.video.flow"], self.video_spec(video))
+
     def train_spec(self, video: str, model: str, seed: int) -> Spec:
         chosen = self.config.file.models[model]
         settings = {
@@ -105,19 +113,23 @@ class Plan:
         return _spec(settings, ["xinc.canvas.materialise"], self.canvas_spec(video, model, seed, layer))
 
     def analysis_spec(self, video: str, model: str, seed: int, analysis: str) -> Spec:
-        cls = self._analysis(analysis)
-        before = [self.video_spec(video)]
-        source = ["xinc.analyses.run", cls.__module__]
-        if "model" in cls.needs:
-            before.append(self.train_spec(video, model, seed))
-            source += ["xinc.models.checkpoints", self._model_module(model)]
-        if "canvas" in cls.needs:
-            before += [self.canvas_spec(video, model, seed, layer) for layer in self.layers(model)]
-            source.append("xinc.canvas.reader")
-        settings = {"analysis": analysis, "settings": self._settings(analysis, without=cls.figure_settings)}
-        return _spec(settings, source, *before, entry={cls.__module__: ("compute", "table")})
+        """Of an analysis of one network."""
+        return self._analysis_spec(analysis, self._sources(video, model, [seed], analysis), [model])
 
-    def figure_spec(self, video: str, model: str, seed: int, analysis: str) -> Spec:
+    def seeds_spec(self, video: str, model: str, analysis: str) -> Spec:
+        """Of an analysis of a model's seeds together."""
+        return self._analysis_spec(
+            analysis, self._sources(video, model, self.seeds_of(analysis, video), analysis), [model]
+        )
+
+    def project_spec(self, analysis: str) -> Spec:
+        """Of an analysis of all results together."""
+        before = [self.video_spec(video) for video in self.videos]
+        before += [self._spec_of(*run) for run in self.runs() if run[0] in self.evidence(analysis)]
+        return self._analysis_spec(analysis, before, [])
+
+    def figure_spec(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
+        """Of the figures of an analysis, whatever its scope."""
         cls = self._analysis(analysis)
         settings = {
             "analysis": analysis,
@@ -127,14 +139,80 @@ class Plan:
             "caption": cls.caption(),
         }
         source = ["xinc.figures", "xinc.analyses.run", cls.__module__]
-        before = self.analysis_spec(video, model, seed, analysis)
+        before = self._spec_of(analysis, video, model, seed)
         return _spec(settings, source, before, entry={cls.__module__: ("plot", "animate", "caption")})
+
+    def runs(self) -> list[tuple[str, str, str, int | None]]:
+        """Every result of a network or of seeds: (analysis, video, model, seed or None)."""
+        found: list[tuple[str, str, str, int | None]] = []
+        for analysis in self.analyses_of("network"):
+            found += [(analysis, *run) for run in self.triples]
+        for analysis in self.analyses_of("seeds"):
+            found += [(analysis, video, model, None) for video in self.videos for model in self.models]
+        return found
+
+    def evidence(self, analysis: str) -> list[str]:
+        """Names of the configured analyses whose results an analysis of the project builds on."""
+        uses = self._analysis(analysis).uses
+        return [n for n in self.analyses if self._analysis(n).scope != "project" and (uses is None or n in uses)]
+
+    def analyses_of(self, scope: str) -> list[str]:
+        """Names of the configured analyses of this scope."""
+        return [name for name in self.analyses if self._analysis(name).scope == scope]
+
+    def seeds_of(self, analysis: str, video: str) -> list[int]:
+        """Seeds that an analysis of seeds compares on a video: its setting ``seeds`` on the videos it names."""
+        settings = self.config.analyses[analysis]
+        own = settings.get("seeds")
+        videos = settings.get("videos")
+        return sorted(own) if own and (videos is None or video in videos) else self.seeds
+
+    def _spec_of(self, analysis: str, video: str, model: str, seed: int | None) -> Spec:
+        scope = self._analysis(analysis).scope
+        if scope == "project":
+            return self.project_spec(analysis)
+        if scope == "seeds" or seed is None:
+            return self.seeds_spec(video, model, analysis)
+        return self.analysis_spec(video, model, seed, analysis)
+
+    def _sources(self, video: str, model: str, seeds: list[int], analysis: str) -> list[Spec]:
+        """Specs of what an analysis of networks reads."""
+        needs = self._analysis(analysis).needs
+        before = [self.video_spec(video)]
+        before += [self.regions_spec(video)] if "regions" in needs else []
+        before += [self.flow_spec(video)] if "flow" in needs else []
+        for seed in seeds:
+            if "model" in needs:
+                before.append(self.train_spec(video, model, seed))
+            if "canvas" in needs:
+                before += [self.canvas_spec(video, model, seed, layer) for layer in self.layers(model)]
+        return before
+
+    def _analysis_spec(self, analysis: str, before: list[Spec], models: list[str]) -> Spec:
+        cls = self._analysis(analysis)
+        source = ["xinc.analyses.run", cls.__module__]
+        if "model" in cls.needs:
+            source += ["xinc.models.checkpoints", *(self._model_module(model) for model in models)]
+        if "canvas" in cls.needs:
+            source.append("xinc.canvas.reader")
+        if cls.scope == "project":
+            source += [self._analysis(name).__module__ for name in self.evidence(analysis)]
+        settings = {"analysis": analysis, "settings": self._settings(analysis, without=cls.figure_settings)}
+        entry: dict[str, tuple[str, ...]] = {cls.__module__: ("compute", "table")}
+        entry |= {self._analysis(n).__module__: ("claims",) for n in (self.evidence(analysis) if not models else ())}
+        return _spec(settings, source, *before, entry=entry)
 
     def category(self, analysis: str) -> str:
         """Heading of an analysis in the report, numbered in reading order."""
-        order = ["quality", "maps", *(name for name in self.analyses if name not in ("quality", "maps"))]
-        titles = {"quality": "Reconstructions (quality)", "maps": "Canvases (maps)"}
-        return f"{order.index(analysis) + 2}. {titles.get(analysis, f'Analysis: {analysis}')}"
+        titles = {
+            "findings": "0. Findings",
+            "dataset": "1. Videos",
+            "quality": "2. Reconstructions (quality)",
+            "maps": "3. Canvases (maps)",
+        }
+        others = [name for name in self.analyses if name not in titles]
+        others.sort(key=lambda name: (self._analysis(name).section, name))
+        return titles.get(analysis) or f"{others.index(analysis) + 4}. Analysis: {analysis}"
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}

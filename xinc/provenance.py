@@ -87,8 +87,18 @@ def _origin(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     return ".".join([*base, *filter(None, [node.module])])
 
 
+#: Class attributes that count like methods: only where the job uses them.
+_DECLARED = frozenset({"claims"})
+
+
+def _declared(node: ast.AST) -> str | None:
+    """The name of such an attribute that a statement sets."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return next((t.id for t in targets if isinstance(t, ast.Name) and t.id in _DECLARED), None)
+
+
 def _unused(tree: ast.Module, entry: tuple[str, ...]) -> frozenset[ast.AST]:
-    """Functions and methods of a module that are not used by those named, by each other, or outside functions."""
+    """Functions, methods and claims of a module that are not used by those named, by each other, or elsewhere in it."""
     functions: dict[str, list[ast.AST]] = {}
     waiting = list(entry)
     for node in tree.body:
@@ -97,8 +107,9 @@ def _unused(tree: ast.Module, entry: tuple[str, ...]) -> frozenset[ast.AST]:
         else:
             members = [node]
         for member in members:
-            if isinstance(member, ast.FunctionDef):
-                functions.setdefault(member.name, []).append(member)
+            name = member.name if isinstance(member, ast.FunctionDef) else _declared(member)
+            if name is not None:
+                functions.setdefault(name, []).append(member)
             else:
                 waiting += _names(member)
     found: set[str] = set()
@@ -141,6 +152,12 @@ class _Stripped(ast.NodeTransformer):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return self._without_docstring(node)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        return None if node in self.unused else node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        return None if node in self.unused else node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
         return None if node in self.unused else self._without_docstring(node)

@@ -2,12 +2,40 @@ def analysis_input(wildcards):
     """What an analysis uses of its network, beside the video."""
     run = f"results/{wildcards.video}/{wildcards.model}/seed{wildcards.seed}"
     needs = plan.needs(wildcards.analysis)
-    found = {"video": f"results/{wildcards.video}/video.zarr"}
+    found = {"video": f"results/{wildcards.video}/video.zarr"} | video_extras(wildcards)
     if "model" in needs:
         found |= {"model": f"{run}/model.pt", "history": f"{run}/history.csv"}
     if "canvas" in needs:
         found["layers"] = canvas_layers(wildcards.video, wildcards.model, wildcards.seed)
     return found
+
+
+def seeds_input(wildcards):
+    """What an analysis of seeds uses of a model's networks, beside the video."""
+    seeds = plan.seeds_of(wildcards.analysis, wildcards.video)
+    layers = [layer for seed in seeds for layer in canvas_layers(wildcards.video, wildcards.model, seed)]
+    return {"video": f"results/{wildcards.video}/video.zarr", "layers": layers} | video_extras(wildcards)
+
+
+def video_extras(wildcards):
+    """What an analysis uses of its video, beside the frames."""
+    needs = plan.needs(wildcards.analysis)
+    return {name: f"results/{wildcards.video}/{name}.zarr" for name in ("regions", "flow") if name in needs}
+
+
+def result_of(analysis, video, model, seed):
+    """The directory of a result, of one network or, without a seed, of a model's seeds."""
+    return f"results/{video}/{model}/seeds/{analysis}" if seed is None else f"results/{video}/{model}/seed{seed}/{analysis}"
+
+
+def figures_of(analysis, video, model, seed):
+    """The directory of the figures of a result."""
+    return f"results/figures/{analysis}/{video}/{model}/{'seeds' if seed is None else f'seed{seed}'}"
+
+
+def names(scope):
+    """A pattern of the names of all analyses of a scope."""
+    return "|".join(plan.analyses_of(scope)) or "(?!)"
 
 
 rule analysis:
@@ -21,7 +49,7 @@ rule analysis:
             wildcards.video, wildcards.model, wildcards.seed, wildcards.analysis
         ),
     wildcard_constraints:
-        analysis="|".join(plan.analyses) or "(?!)",
+        analysis=names("network"),
     log:
         "logs/analysis/{video}.{model}.seed{seed}.{analysis}.log",
     benchmark:
@@ -49,10 +77,10 @@ rule figure:
         ),
     params:
         spec=lambda wildcards: plan.figure_spec(
-            wildcards.video, wildcards.model, wildcards.seed, wildcards.analysis
+            wildcards.analysis, wildcards.video, wildcards.model, wildcards.seed
         ),
     wildcard_constraints:
-        analysis="|".join(plan.analyses) or "(?!)",
+        analysis=names("network"),
     log:
         "logs/figure/{video}.{model}.seed{seed}.{analysis}.log",
     benchmark:
@@ -64,3 +92,78 @@ rule figure:
         gpu=0,
     script:
         "../scripts/figure.py"
+
+
+use rule analysis as analysis_of_seeds with:
+    input:
+        unpack(seeds_input),
+    output:
+        directory("results/{video}/{model}/seeds/{analysis}"),
+    params:
+        spec=lambda wildcards: plan.seeds_spec(wildcards.video, wildcards.model, wildcards.analysis),
+    wildcard_constraints:
+        analysis=names("seeds"),
+    log:
+        "logs/analysis/{video}.{model}.seeds.{analysis}.log",
+    benchmark:
+        "logs/benchmarks/analysis/{video}.{model}.seeds.{analysis}.tsv"
+
+
+use rule analysis as analysis_of_project with:
+    input:
+        videos=[f"results/{video}/video.zarr" for video in plan.videos],
+        results=lambda wildcards: [
+            result_of(*run) for run in plan.runs() if run[0] in plan.evidence(wildcards.analysis)
+        ],
+    output:
+        directory("results/project/{analysis}"),
+    params:
+        spec=lambda wildcards: plan.project_spec(wildcards.analysis),
+    wildcard_constraints:
+        analysis=names("project"),
+    log:
+        "logs/analysis/project.{analysis}.log",
+    benchmark:
+        "logs/benchmarks/analysis/project.{analysis}.tsv"
+
+
+use rule figure as figure_of_seeds with:
+    input:
+        "results/{video}/{model}/seeds/{analysis}",
+    output:
+        report(
+            directory("results/figures/{analysis}/{video}/{model}/seeds"),
+            patterns=["{part}.png", "{part}.gif"],
+            caption="../report/figure.rst",
+            category=lambda wildcards: plan.category(wildcards.analysis),
+            labels={"video": "{video}", "model": "{model}", "seed": "all", "view": "{part}"},
+        ),
+    params:
+        spec=lambda wildcards: plan.figure_spec(wildcards.analysis, wildcards.video, wildcards.model),
+    wildcard_constraints:
+        analysis=names("seeds"),
+    log:
+        "logs/figure/{video}.{model}.seeds.{analysis}.log",
+    benchmark:
+        "logs/benchmarks/figure/{video}.{model}.seeds.{analysis}.tsv"
+
+
+use rule figure as figure_of_project with:
+    input:
+        "results/project/{analysis}",
+    output:
+        report(
+            directory("results/figures/{analysis}/project"),
+            patterns=["{part}.png", "{part}.gif"],
+            caption="../report/figure.rst",
+            category=lambda wildcards: plan.category(wildcards.analysis),
+            labels={"video": "all", "model": "all", "seed": "all", "view": "{part}"},
+        ),
+    params:
+        spec=lambda wildcards: plan.figure_spec(wildcards.analysis),
+    wildcard_constraints:
+        analysis=names("project"),
+    log:
+        "logs/figure/project.{analysis}.log",
+    benchmark:
+        "logs/benchmarks/figure/project.{analysis}.tsv"

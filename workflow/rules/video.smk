@@ -44,3 +44,45 @@ rule video_figure:
         gpu=0,
     script:
         "../scripts/video_figure.py"
+
+
+rule regions:
+    """Groupings of the pixels of one video: instances, colours, Gabor responses, grid cells."""
+    input:
+        "results/{video}/video.zarr",
+    output:
+        directory("results/{video}/regions.zarr"),
+    params:
+        spec=lambda wildcards: plan.regions_spec(wildcards.video),
+    log:
+        "logs/regions/{video}.log",
+    benchmark:
+        "logs/benchmarks/regions/{video}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    script:
+        "../scripts/regions.py"
+
+
+rule flow:
+    """Optical flow of one video, and what it reveals."""
+    input:
+        "results/{video}/video.zarr",
+    output:
+        directory("results/{video}/flow.zarr"),
+    params:
+        spec=lambda wildcards: plan.flow_spec(wildcards.video),
+    log:
+        "logs/flow/{video}.log",
+    benchmark:
+        "logs/benchmarks/flow/{video}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=0,
+    script:
+        "../scripts/flow.py"

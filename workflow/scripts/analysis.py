@@ -1,7 +1,7 @@
-from xinc.analyses.run import run_analysis, subject_of
+from xinc.analyses.run import run_analysis, subject_from
 from xinc.progress import job_log
 
 settings = snakemake.params.spec["settings"]
 with job_log(snakemake.log[0], snakemake.threads):
-    subject = subject_of(**dict(snakemake.input.items()))
+    subject = subject_from(settings["analysis"], dict(snakemake.input.items()))
     run_analysis(settings["analysis"], settings["settings"], subject, snakemake.output[0])

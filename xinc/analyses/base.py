@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from xinc.models.base import INR
 
-Needs = Literal["model", "canvas"]
+Needs = Literal["model", "canvas", "regions", "flow"]
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Subject:
 
     Attributes
     ----------
-    video_path, model_path, history_path : files of the workflow.
+    video_path, model_path, history_path, regions_path, flow_path : files of the workflow.
     layer_paths : the canvas's layers by name, in network order.
     """
 
@@ -37,6 +37,8 @@ class Subject:
     model_path: Path | None = None
     history_path: Path | None = None
     layer_paths: Mapping[str, Path] = field(default_factory=dict)
+    regions_path: Path | None = None
+    flow_path: Path | None = None
 
     @cached_property
     def video(self) -> xr.Dataset:
@@ -44,6 +46,20 @@ class Subject:
         from xinc.video.store import open_video
 
         return open_video(self.video_path)
+
+    @cached_property
+    def regions(self) -> xr.Dataset:
+        """Label maps (frame, y, x) ``instances``, ``rgb``, ``gabor``, ``grid``, see `xinc.video.regions`."""
+        from xinc.video.regions import open_regions
+
+        return open_regions(_given(self.regions_path, "regions"))
+
+    @cached_property
+    def flow(self) -> xr.Dataset:
+        """Optical flow of the video and which pixels it reveals, see `xinc.video.flow`."""
+        from xinc.video.flow import open_flow
+
+        return open_flow(_given(self.flow_path, "flow"))
 
     @cached_property
     def canvas(self) -> dict[str, xr.Dataset]:
@@ -57,9 +73,7 @@ class Subject:
         """The network."""
         from xinc.models.checkpoints import load_model
 
-        if self.model_path is None:
-            raise InputError("This analysis needs the network; give model_path.")
-        return load_model(self.model_path)
+        return load_model(_given(self.model_path, "model"))
 
     @cached_property
     def history(self) -> pd.DataFrame | None:
@@ -69,11 +83,75 @@ class Subject:
         return None if self.history_path is None else pd.read_csv(self.history_path)
 
 
+def _given(path: Path | None, name: str) -> Path:
+    if path is None:
+        raise InputError(f"This analysis needs the {name} of its subject; give {name}_path.")
+    return path
+
+
+@dataclass(frozen=True)
+class Record:
+    """A result of the workflow and what it is of; ``seed`` is None for a result over several seeds."""
+
+    analysis: str
+    video: str
+    model: str
+    seed: int | None
+    path: Path
+
+    def open(self) -> xr.Dataset:
+        """The result, read when used."""
+        from xinc.analyses.run import open_result
+
+        return open_result(self.path)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything there is: the stores of all videos by name, and the results that an analysis builds on."""
+
+    videos: Mapping[str, Path]
+    results: tuple[Record, ...] = ()
+
+    def of(self, analysis: str) -> list[Record]:
+        """The results of one analysis."""
+        return [record for record in self.results if record.analysis == analysis]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the paper that states a comparison, as a number that is above ``threshold`` where it holds.
+
+    Attributes
+    ----------
+    name : short, unique.
+    section : where the paper says so.
+    sentence : what it says, in our words.
+    measure : what the number is, and why above the threshold means that the sentence holds.
+    statistic : from a result of the analysis to the number, with the dimension ``layer`` and perhaps ``frame``; NaN
+        where it cannot be measured.
+    threshold : see above.
+    architectures, layers : of which the paper says so; None: of all.
+    p_value : from a result to the probability of a statistic at least as large if there were no correspondence, where
+        the analysis knows a null; same dimensions.
+    """
+
+    name: str
+    section: str
+    sentence: str
+    measure: str
+    statistic: Callable[[xr.Dataset], xr.DataArray]
+    threshold: float = 0.0
+    architectures: tuple[str, ...] | None = None
+    layers: tuple[str, ...] | None = None
+    p_value: Callable[[xr.Dataset], xr.DataArray] | None = None
+
+
 class Analysis:
-    """One question asked of one network.
+    """One question, asked of one network, of a network trained with several seeds, or of all results together.
 
     Subclasses are registered with ``@analyses.register(name)`` in a module of that name. `compute` returns a labelled
-    dataset; `plot`, `animate` and `table` see nothing but that dataset.
+    dataset; `plot`, `animate`, `table` and the claims see nothing but that dataset.
     """
 
     name: ClassVar[str] = ""
@@ -81,8 +159,14 @@ class Analysis:
     question: ClassVar[str] = ""
     #: Where the paper asks it.
     section: ClassVar[str] = ""
+    #: What one result is of: one ``network``; a model's ``seeds``, all together; the whole ``project``.
+    scope: ClassVar[Literal["network", "seeds", "project"]] = "network"
     #: What `compute` uses beside the video.
     needs: ClassVar[frozenset[Needs]] = frozenset({"canvas"})
+    #: Of the scope ``project``: names of the analyses whose results it builds on; None: all there are.
+    uses: ClassVar[frozenset[str] | None] = frozenset()
+    #: Sentences of the paper that this analysis can check.
+    claims: ClassVar[tuple[Claim, ...]] = ()
 
     #: Settings that only the drawing uses: changing them draws the figures again and computes nothing.
     figure_settings: ClassVar[frozenset[str]] = frozenset()
@@ -97,8 +181,14 @@ class Analysis:
         """What the report says under the figures: the class's own description."""
         return " ".join((cls.__doc__ or "").split())
 
-    def compute(self, subject: Subject) -> xr.Dataset:
-        """The result, with units and descriptions in the attributes of its variables."""
+    def compute(self, subject: Any) -> xr.Dataset:
+        """The result, with units and descriptions in the attributes of its variables.
+
+        Parameters
+        ----------
+        subject : a `Subject` where the scope is one network; a dictionary of them by seed where it is seeds; a
+            `Project` where it is the project.
+        """
         raise NotImplementedError
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:

@@ -122,6 +122,7 @@ class Quality(Analysis):
         if has_history:
             axes[1].plot(result["epoch"], result["training_psnr"])
             axes[1].set(xlabel="epoch", ylabel="PSNR (dB)", title="training")
+            axes[1].xaxis.get_major_locator().set_params(integer=True)
 
 
 def _ssim(source: np.ndarray, images: np.ndarray) -> list[float]:

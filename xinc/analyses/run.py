@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Subject
+from xinc.analyses.base import Analysis, Project, Record, Subject
 from xinc.settings import validate
 from xinc.stores import quiet_zarr, whole_directory
 
@@ -22,18 +22,54 @@ def make_analysis(name: str, settings: Any = None) -> Analysis:
     return analysis
 
 
-def subject_of(video: str, model: str | None = None, history: str | None = None, layers: Sequence[str] = ()) -> Subject:
+def subject_from(name: str, files: dict[str, Any]) -> Any:
+    """What the analysis called ``name`` looks at, made of files: the arguments of the function for its scope."""
+    make = {"network": subject_of, "seeds": subjects_of, "project": project_of}[analyses[name].scope]
+    return make(**files)  # type: ignore[operator]
+
+
+def subject_of(
+    video: str,
+    model: str | None = None,
+    history: str | None = None,
+    regions: str | None = None,
+    flow: str | None = None,
+    layers: Sequence[str] = (),
+) -> Subject:
     """The subject made of these files; ``layers`` are the groups of a canvas, in network order, named by folder."""
-    paths = [Path(layer) for layer in ([layers] if isinstance(layers, str) else layers)]
-    return Subject(
-        Path(video),
-        None if model is None else Path(model),
-        None if history is None else Path(history),
-        {path.name: path for path in paths},
+    model_path, history_path, regions_path, flow_path = (
+        None if path is None else Path(path) for path in (model, history, regions, flow)
     )
+    paths = {Path(layer).name: Path(layer) for layer in _listed(layers)}
+    return Subject(Path(video), model_path, history_path, paths, regions_path, flow_path)
 
 
-def run_analysis(name: str, settings: Any, subject: Subject, output: str | Path) -> None:
+def subjects_of(
+    video: str, layers: Sequence[str], regions: str | None = None, flow: str | None = None
+) -> dict[int, Subject]:
+    """One subject per seed, from the layers ``…/seed<k>/canvas.zarr/<layer>`` of all of them."""
+    found: dict[int, list[str]] = {}
+    for layer in _listed(layers):
+        found.setdefault(int(Path(layer).parts[-3].removeprefix("seed")), []).append(layer)
+    return {seed: subject_of(video, regions=regions, flow=flow, layers=own) for seed, own in sorted(found.items())}
+
+
+def project_of(videos: Sequence[str], results: Sequence[str] = ()) -> Project:
+    """The project made of stores ``<video>/video.zarr`` and results ``<video>/<model>/<run>/<analysis>``."""
+    records = []
+    for path in _listed(results):
+        video, model, run, analysis = Path(path).parts[-4:]
+        seed = None if run == "seeds" else int(run.removeprefix("seed"))
+        records.append(Record(analysis, video, model, seed, Path(path)))
+    return Project({Path(path).parts[-2]: Path(path) for path in _listed(videos)}, tuple(records))
+
+
+def _listed(paths: Sequence[str]) -> list[str]:
+    """A list, also of a single path."""
+    return [paths] if isinstance(paths, str) else list(paths)
+
+
+def run_analysis(name: str, settings: Any, subject: Any, output: str | Path) -> None:
     """Compute an analysis and write its result as a Zarr store, with the table, where it has one, as ``table.csv``.
 
     Nothing is written where the computation fails.
@@ -42,16 +78,10 @@ def run_analysis(name: str, settings: Any, subject: Subject, output: str | Path)
     result = analysis.compute(subject)
     result.attrs |= {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
     with whole_directory(output) as partial:
-        _plain_strings(result).to_zarr(partial / "result.zarr", zarr_format=3, consolidated=False)
+        _with_portable_text(result).to_zarr(partial / "result.zarr", zarr_format=3, consolidated=False)
         table = analysis.table(result)
         if table is not None:
             table.to_csv(partial / "table.csv", index=False)
-
-
-def _plain_strings(result: xr.Dataset) -> xr.Dataset:
-    """Strings of variable length, as Zarr v3 specifies them; of fixed length it does not."""
-    fixed = [name for name, variable in result.variables.items() if variable.dtype.kind == "U"]
-    return result.assign_coords({name: result[name].astype(object) for name in fixed if name in result.coords})
 
 
 def _with_portable_text(result: xr.Dataset) -> xr.Dataset:

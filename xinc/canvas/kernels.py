@@ -35,12 +35,13 @@ def add_magnitudes(maps: Any, total: Any) -> None:
 
 
 @njit(nogil=True, cache=True, fastmath=_MATH)
-def statistics(maps: Any, bits: Any, total: Any, low: Any, high: Any) -> None:
-    """Per neuron of the block: total (n,) float64, minimum and maximum (n,) as bit patterns of |C|; bits as uint32.
+def statistics(maps: Any, total: Any, low: Any, high: Any) -> None:
+    """Per neuron of the block: total (n,) float64, minimum and maximum (n,) int32 as bit patterns of |C|.
 
     Patterns of magnitudes are ordered like the magnitudes, NaN above all, and comparing integers vectorises.
     """
     n, pixels = maps.shape
+    bits = maps.view(np.uint32)
     for k in range(n):
         sum_all = np.float64(0)
         smallest, largest = np.uint32(0x7FFFFFFF), np.uint32(0)
@@ -112,12 +113,13 @@ def count_neurons_over(maps: Any, thresholds: Any, count: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def histogram(maps: Any, bits: Any, count: Any, area: Any) -> None:
-    """count, area (2, 2^COARSE_BITS): number and sum of magnitudes by the leading bits; ``bits`` is maps as uint32.
+def histogram(maps: Any, count: Any, area: Any) -> None:
+    """count, area (2, 2^COARSE_BITS): number and sum of magnitudes by the leading bits; both rows belong together.
 
     Two histograms in turn, so that equal neighbours do not wait for each other.
     """
     n, pixels = maps.shape
+    bits = maps.view(np.uint32)
     for k in range(n):
         for p in range(pixels):
             pattern = bits[k, p] & np.uint32(0x7FFFFFFF)
@@ -127,9 +129,10 @@ def histogram(maps: Any, bits: Any, count: Any, area: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def refine(bits: Any, coarse: Any, count: Any) -> None:
+def refine(maps: Any, coarse: Any, count: Any) -> None:
     """count (T, 2^FINE_BITS) += number of magnitudes in the coarse bin of each target (T,), by the trailing bits."""
-    n, pixels = bits.shape
+    n, pixels = maps.shape
+    bits = maps.view(np.uint32)
     for t in range(coarse.shape[0]):
         wanted = np.uint32(coarse[t])
         row = count[t]
@@ -144,7 +147,7 @@ def refine(bits: Any, coarse: Any, count: Any) -> None:
                     for p in range(tile.shape[0]):
                         pattern = tile[p] & np.uint32(0x7FFFFFFF)
                         if pattern >> np.uint32(FINE_BITS) == wanted:
-                            row[pattern & np.uint32(0x3FFFF)] += 1
+                            row[pattern & np.uint32(2**FINE_BITS - 1)] += 1
 
 
 @njit(nogil=True, cache=True, fastmath=_MATH)

@@ -35,14 +35,14 @@ class ExpandedMaps(BackendArray):
     def __init__(self, shape: tuple[int, int, int, int], layer_at: Callable[[int], tuple[LayerMaps, Tensor]]) -> None:
         self.shape = shape
         self.dtype = np.dtype(np.float32)
-        self._layer_at = layer_at
+        self.layer_at = layer_at
         self._kept = functools.lru_cache(maxsize=2)(self._expander)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ExpandedMaps, (self.shape, self._layer_at)
+        return ExpandedMaps, (self.shape, self.layer_at)
 
     def _expander(self, position: int) -> Expander:
-        return expander(*self._layer_at(position))
+        return expander(*self.layer_at(position))
 
     def at(self, position: int) -> Expander:
         """What expands the maps of one frame; safe to use from several threads."""

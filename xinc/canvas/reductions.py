@@ -1,128 +1,24 @@
 """Streaming reductions of contribution maps: what analyses need, without a dense layer in memory.
 
 Each function equals the one-line xarray expression in its docstring, whatever the layout of the canvas; ``C`` in it is
-``layer["contribution"].sel(frame=frames)``. Maps are expanded a cache-sized block at a time, reduced there by compiled
-code, and forgotten; blocks are shared out to PyTorch's number of threads, in pieces that do not depend on that number,
-so that results do not either. Sums are accumulated in float64 over at most a few thousand float32 terms.
+``layer["contribution"].sel(frame=frames)``. Maps are expanded a block at a time, reduced and forgotten, on a GPU where
+there is one and maps have to be expanded, otherwise by compiled code on PyTorch's number of threads, with results that
+do not depend on that number (`xinc.canvas.streaming`). Sums are accumulated in float64, over runs of at most a few
+thousand terms in float32; what compares with a threshold compares exactly, except that the total behind a share is such
+a sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 
-from xinc.canvas import kernels
-from xinc.canvas.lazy import BLOCK_BYTES, expanded_maps
+from xinc.canvas.kernels import COARSE_BITS, FINE_BITS
+from xinc.canvas.streaming import Reduction, reduce_frames
 from xinc.errors import InputError
-
-#: Into how many pieces the neurons of a layer are shared out; each has accumulators of its own.
-_PIECES = 8
-
-S = TypeVar("S")
-
-#: From numbers of neurons and a buffer (n, H, W) to their maps of one frame.
-_Maps = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-class Reduction(Protocol):
-    """A reduction of one frame's maps, declared as start, update and merge, and so independent of blocks."""
-
-    def start(self, pixels: int) -> Any:
-        """An empty accumulator."""
-
-    def update(self, state: Any, maps: np.ndarray, neurons: np.ndarray) -> None:
-        """Add a block (n, P) of maps, that of these neurons, to an accumulator."""
-
-    def merge(self, states: list[Any]) -> Any:
-        """One result from the accumulators of all pieces, in order."""
-
-
-class _Sum:
-    """A reduction whose accumulators are arrays of one shape that add up."""
-
-    def __init__(self, shape: Callable[[int], tuple[int, ...]], dtype: Any, update: Callable[..., None]) -> None:
-        self._shape, self._dtype, self._update = shape, dtype, update
-
-    def start(self, pixels: int) -> np.ndarray:
-        return np.zeros(self._shape(pixels), self._dtype)
-
-    def update(self, state: np.ndarray, maps: np.ndarray, neurons: np.ndarray) -> None:
-        self._update(maps, state)
-
-    def merge(self, states: list[np.ndarray]) -> np.ndarray:
-        return np.sum(states, axis=0)
-
-
-class _PerNeuron:
-    """A reduction with one row of results per neuron, in one array that all pieces share."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: Any, update: Callable[[np.ndarray, np.ndarray], None]) -> None:
-        self._result, self._update = np.zeros(shape, dtype), update
-
-    def start(self, pixels: int) -> None:
-        return None
-
-    def update(self, state: None, maps: np.ndarray, neurons: np.ndarray) -> None:
-        self._update(maps, self._result[neurons[0] : neurons[-1] + 1])
-
-    def merge(self, states: list[None]) -> np.ndarray:
-        return self._result
-
-
-def _frame_maps(layer: xr.Dataset, frame: int) -> _Maps:
-    """How to get blocks of one frame's maps: straight from what expands them if possible, through xarray if not."""
-    variable = layer["contribution"].variable
-    position = int(np.flatnonzero(layer["frame"].values == frame)[0])
-    source = expanded_maps(variable)
-    if source is not None:
-        expand = source.at(position)
-        window = (0, source.shape[2], 0, source.shape[3])
-        return lambda neurons, buffer: expand(neurons, window, buffer)
-
-    def read(neurons: np.ndarray, buffer: np.ndarray) -> np.ndarray:
-        buffer[...] = variable.isel(frame=position, neuron=slice(neurons[0], neurons[-1] + 1)).values
-        return buffer
-
-    return read
-
-
-def reduce_frame(layer: xr.Dataset, frame: int, reductions: Sequence[Reduction]) -> list[Any]:
-    """Run reductions over all maps of one frame, together, in one pass.
-
-    Parameters
-    ----------
-    layer : a layer of a canvas.
-    frame : label of the frame.
-    reductions : what to compute.
-
-    Returns
-    -------
-    What each reduction's ``merge`` gives.
-    """
-    sizes = layer["contribution"].sizes
-    count, height, width = sizes["neuron"], sizes["y"], sizes["x"]
-    maps_of = _frame_maps(layer, frame)
-    size = max(1, BLOCK_BYTES // (4 * height * width))
-    bounds = np.linspace(0, count, min(_PIECES, count) + 1).astype(int)
-
-    def piece(first: int, last: int) -> list[Any]:
-        states = [reduction.start(height * width) for reduction in reductions]
-        buffer = np.empty((size, height, width), np.float32)
-        for start in range(first, last, size):
-            neurons = np.arange(start, min(start + size, last))
-            block = maps_of(neurons, buffer[: len(neurons)]).reshape(len(neurons), -1)
-            for reduction, state in zip(reductions, states, strict=True):
-                reduction.update(state, block, neurons)
-        return states
-
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        states = list(pool.map(piece, bounds[:-1], bounds[1:]))
-    return [r.merge([s[k] for s in states]) for k, r in enumerate(reductions)]
 
 
 def _labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Sequence[str], name: str, text: str) -> Any:
@@ -135,6 +31,8 @@ def _labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Seque
 def _frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
     known = layer["frame"].values.tolist()
     chosen = known if frames is None else [int(f) for f in frames]
+    if not chosen:
+        raise InputError("No frames were asked for: give at least one, or leave frames out for all.")
     missing = sorted(set(chosen) - set(known))
     if missing:
         raise InputError(f"Frames {missing} were asked for, but the canvas holds frames {known}; choose among those.")
@@ -143,6 +41,14 @@ def _frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
 
 def _shape(layer: xr.Dataset) -> tuple[int, int]:
     return layer.sizes["y"], layer.sizes["x"]
+
+
+def _pixels(layer: xr.Dataset) -> int:
+    return layer.sizes["y"] * layer.sizes["x"]
+
+
+def _reduce(layer: xr.Dataset, frame: int, reduction: Reduction) -> list[np.ndarray]:
+    return reduce_frames(layer, [frame], [reduction])[0]
 
 
 def sum_abs(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataArray:
@@ -158,12 +64,12 @@ def sum_abs(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataAr
     (frame, y, x) float64.
     """
     chosen = _frames(layer, frames)
-    found = [reduce_frame(layer, f, [_sum_abs()])[0].reshape(_shape(layer)) for f in chosen]
+    found = [_sum_abs(layer, frame).reshape(_shape(layer)) for frame in chosen]
     return _labelled(layer, chosen, found, ("y", "x"), "sum_abs", "sum over neurons of the magnitude of contribution")
 
 
-def _sum_abs() -> Reduction:
-    return _Sum(lambda pixels: (pixels,), np.float64, kernels.add_magnitudes)
+def _sum_abs(layer: xr.Dataset, frame: int) -> np.ndarray:
+    return _reduce(layer, frame, Reduction("add_magnitudes", (((_pixels(layer),), np.float64),)))[0]
 
 
 def neuron_statistics(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Dataset:
@@ -175,29 +81,17 @@ def neuron_statistics(layer: xr.Dataset, frames: Sequence[int] | None = None) ->
     total 0.
     """
     chosen = _frames(layer, frames)
+    rows = (layer.sizes["neuron"],)
+    # Minimum and maximum as bit patterns, which are ordered like the magnitudes.
+    accumulators = ((rows, np.float64), (rows, np.int32), (rows, np.int32))
     found: dict[str, list[np.ndarray]] = {"total": [], "minimum": [], "maximum": []}
     for frame in chosen:
-        total, low, high = reduce_frame(layer, frame, [_Statistics(layer.sizes["neuron"])])[0]
-        for name, values in {"total": total, "minimum": low, "maximum": high}.items():
-            found[name].append(values)
+        total, low, high = _reduce(layer, frame, Reduction("statistics", accumulators, per_neuron=True))
+        found["total"].append(total)
+        found["minimum"].append(low.view(np.float32))
+        found["maximum"].append(high.view(np.float32))
     text = "{} over pixels of the magnitude of contribution"
     return xr.Dataset({n: _labelled(layer, chosen, v, ("neuron",), n, text.format(n)) for n, v in found.items()})
-
-
-class _Statistics:
-    def __init__(self, neurons: int) -> None:
-        self._total = np.zeros(neurons)
-        self._low, self._high = np.zeros(neurons, np.uint32), np.zeros(neurons, np.uint32)
-
-    def start(self, pixels: int) -> None:
-        return None
-
-    def update(self, state: None, maps: np.ndarray, neurons: np.ndarray) -> None:
-        part = slice(neurons[0], neurons[-1] + 1)
-        kernels.statistics(maps, maps.view(np.uint32), self._total[part], self._low[part], self._high[part])
-
-    def merge(self, states: list[None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._total, self._low.view(np.float32), self._high.view(np.float32)
 
 
 def region_sums(
@@ -220,12 +114,15 @@ def region_sums(
     InputError : a label map is not of the canvas's size.
     """
     chosen = _frames(layer, frames)
+    if not labels:
+        return {}
     stacks = {name: _label_stack(name, values, layer, len(chosen)) for name, values in labels.items()}
     regions = {name: np.unique(stack[stack >= 0]) for name, stack in stacks.items()}
     found: dict[str, list[np.ndarray]] = {name: [] for name in stacks}
     for at, frame in enumerate(chosen):
         joint, members = _joint({name: stack[at] for name, stack in stacks.items()})
-        sums = reduce_frame(layer, frame, [_regions(layer.sizes["neuron"], joint, len(members))])[0]
+        accumulators = (((layer.sizes["neuron"], len(members)), np.float64),)
+        (sums,) = _reduce(layer, frame, Reduction("region_sums", accumulators, (joint,), per_neuron=True))
         for k, (name, known) in enumerate(regions.items()):
             # What a pixel of a joint region belongs to in this label map; the sums of those add up.
             belongs = (members[:, k, None] == known[None]).astype(np.float64)
@@ -256,13 +153,6 @@ def _joint(maps: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return joint.ravel().astype(np.int32), members
 
 
-def _regions(neurons: int, joint: np.ndarray, count: int) -> Reduction:
-    def update(maps: np.ndarray, sums: np.ndarray) -> None:
-        kernels.region_sums(maps, joint, sums)
-
-    return _PerNeuron((neurons, count), np.float64, update)
-
-
 def pixels_over_share(
     layer: xr.Dataset, frames: Sequence[int] | None = None, share: float | None = None
 ) -> xr.DataArray:
@@ -278,28 +168,23 @@ def pixels_over_share(
     (frame, neuron) int64.
     """
     chosen = _frames(layer, frames)
-    part = 1 / layer.sizes["neuron"] if share is None else share
+    count = layer.sizes["neuron"]
     found = []
     for frame in chosen:
-        total = reduce_frame(layer, frame, [_sum_abs()])[0]
-        found.append(reduce_frame(layer, frame, [_pixels_over(layer.sizes["neuron"], total * part)])[0])
-    text = f"pixels where the neuron's share of contribution exceeds {part:.3g}"
+        total = _sum_abs(layer, frame)
+        # Divided, not multiplied by 1 / count: where all neurons contribute alike, none exceeds its share.
+        limit = _float32_below(total / count if share is None else total * share)
+        reduction = Reduction("count_pixels_over", (((count,), np.int64),), (limit,), per_neuron=True)
+        found.append(_reduce(layer, frame, reduction)[0])
+    text = f"pixels where the neuron's share of contribution exceeds {1 / count if share is None else share:.3g}"
     return _labelled(layer, chosen, found, ("neuron",), "pixels_over_share", text)
-
-
-def _pixels_over(neurons: int, threshold: np.ndarray) -> Reduction:
-    limit = _float32_below(threshold)
-
-    def update(maps: np.ndarray, count: np.ndarray) -> None:
-        kernels.count_pixels_over(maps, limit, count)
-
-    return _PerNeuron((neurons,), np.int64, update)
 
 
 def _float32_below(values: Any) -> np.ndarray:
     """The largest float32 not above each value: a float32 exceeds the value exactly if it exceeds this."""
     values = np.atleast_1d(np.asarray(values, np.float64))
-    near = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        near = values.astype(np.float32)
     return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
@@ -317,18 +202,21 @@ def neurons_over(
     (frame, threshold, y, x) int32.
     """
     chosen = _frames(layer, frames)
-    limits = np.broadcast_to(np.asarray(thresholds, np.float64), (len(chosen), np.shape(thresholds)[-1]))
-    found = [reduce_frame(layer, f, [_neurons_over(limits[at])])[0] for at, f in enumerate(chosen)]
-    shaped = [counts.reshape(-1, *_shape(layer)) for counts in found]
+    values = np.asarray(thresholds, np.float64)
+    if values.ndim not in (1, 2) or (values.ndim == 2 and len(values) != len(chosen)):
+        raise InputError(
+            f"Thresholds have shape {values.shape}; expected a list of numbers, or {len(chosen)} such lists, one a frame."
+        )
+    limits = np.broadcast_to(_float32_below(values), (len(chosen), values.shape[-1]))
+    accumulators = (((limits.shape[1], _pixels(layer)), np.int32),)
+    shaped = [
+        _reduce(layer, frame, Reduction("count_neurons_over", accumulators, (limits[at].copy(),)))[0].reshape(
+            -1, *_shape(layer)
+        )
+        for at, frame in enumerate(chosen)
+    ]
     return _labelled(
         layer, chosen, shaped, ("threshold", "y", "x"), "neurons_over", "neurons whose contribution exceeds a threshold"
-    )
-
-
-def _neurons_over(thresholds: np.ndarray) -> Reduction:
-    limit = _float32_below(thresholds)
-    return _Sum(
-        lambda pixels: (len(limit), pixels), np.int32, lambda maps, n: kernels.count_neurons_over(maps, limit, n)
     )
 
 
@@ -344,65 +232,34 @@ def area_quantiles(
 
     Returns
     -------
-    (frame, percent) float32; NaN where every contribution of a frame is 0.
+    (frame, percent) float32; NaN where every contribution of a frame is 0, or one is not finite.
     """
     chosen = _frames(layer, frames)
+    coarse, fine = (2, 2**COARSE_BITS), (len(percents), 2**FINE_BITS)
     found = []
     for frame in chosen:
-        _, area = reduce_frame(layer, frame, [_Histogram()])[0]
-        bins, before = _coarse_bins(area, percents)
-        fine = reduce_frame(layer, frame, [_refine(bins)])[0]
-        found.append(_resolve(bins, before, fine, float(area.sum()), percents))
+        counts, areas = _reduce(layer, frame, Reduction("histogram", ((coarse, np.int64), (coarse, np.float64))))
+        count, cumulated = counts.sum(0), np.cumsum(areas.sum(0))
+        if not 0 < cumulated[-1] < np.inf:
+            found.append(np.full(len(percents), np.nan, np.float32))
+            continue
+        goals = np.asarray(percents, np.float64) / 100 * cumulated[-1]
+        # Neither 0 % nor the rounding of the sums may lead to where nothing is.
+        occupied = np.flatnonzero(count)
+        bins = np.clip(np.searchsorted(cumulated, goals), occupied[0], occupied[-1])
+        (inner,) = _reduce(layer, frame, Reduction("refine", ((fine, np.int64),), (bins,)))
+        before = np.where(bins > 0, cumulated[bins - 1], 0.0)
+        found.append(np.array([_resolve(*one) for one in zip(bins, before, inner, goals, strict=True)], np.float32))
     result = _labelled(layer, chosen, found, ("percent",), "area_quantiles", "area quantile of |contribution|")
     return result.assign_coords(percent=list(percents))
 
 
-class _Histogram:
-    """Number and sum of magnitudes by the leading bits of their pattern."""
-
-    def start(self, pixels: int) -> tuple[np.ndarray, np.ndarray]:
-        size = (2, 2**kernels.COARSE_BITS)
-        return np.zeros(size, np.int64), np.zeros(size)
-
-    def update(self, state: tuple[np.ndarray, np.ndarray], maps: np.ndarray, neurons: np.ndarray) -> None:
-        kernels.histogram(maps, maps.view(np.uint32), *state)
-
-    def merge(self, states: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-        return sum(c.sum(0) for c, _ in states), sum(a.sum(0) for _, a in states)
-
-
-def _coarse_bins(area: np.ndarray, percents: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """The bin in which each quantile lies, and the area before it."""
-    cumulated = np.cumsum(area)
-    goals = np.asarray(percents, np.float64) / 100 * cumulated[-1]
-    # Rounding of the sums must not lead beyond the last bin that holds anything.
-    last = int(np.flatnonzero(area)[-1]) if area.any() else 0
-    bins = np.minimum(np.searchsorted(cumulated, goals), last)
-    return bins, cumulated[bins] - area[bins]
-
-
-def _refine(bins: np.ndarray) -> Reduction:
-    return _Sum(
-        lambda pixels: (len(bins), 2**kernels.FINE_BITS),
-        np.int64,
-        lambda maps, count: kernels.refine(maps.view(np.uint32), bins, count),
-    )
-
-
-def _resolve(
-    bins: np.ndarray, before: np.ndarray, fine: np.ndarray, total: float, percents: Sequence[float]
-) -> np.ndarray:
-    """The value within each quantile's bin, from how often each value of the bin occurs."""
-    found = np.full(len(bins), np.nan, np.float32)
-    if total == 0:
-        return found
-    for t, (bin_, start, counts) in enumerate(zip(bins, before, fine, strict=True)):
-        patterns = np.flatnonzero(counts).astype(np.uint32)
-        values = (patterns + (np.uint32(bin_) << np.uint32(kernels.FINE_BITS))).view(np.float32)
-        reached = start + np.cumsum(values.astype(np.float64) * counts[patterns])
-        at = min(int(np.searchsorted(reached, percents[t] / 100 * total)), len(values) - 1)
-        found[t] = values[at]
-    return found
+def _resolve(coarse: int, before: float, counts: np.ndarray, goal: float) -> np.float32:
+    """The value within a bin at which the area reaches its goal, from how often each value of the bin occurs."""
+    patterns = np.flatnonzero(counts).astype(np.uint32)
+    values = (patterns + (np.uint32(coarse) << np.uint32(FINE_BITS))).view(np.float32)
+    reached = before + np.cumsum(values.astype(np.float64) * counts[patterns])
+    return np.float32(values[min(int(np.searchsorted(reached, goal)), len(values) - 1)])
 
 
 def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataArray:
@@ -421,31 +278,19 @@ def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Da
     InputError : the first frame of the canvas is asked for, or a frame that is not there.
     """
     known = layer["frame"].values.tolist()
-    chosen = _frames(layer, known[1:] if frames is None else frames)
+    chosen = _frames(layer, known if frames is None else frames)
+    if frames is None and len(known) > 1:
+        chosen = known[1:]
     if known[0] in chosen:
         raise InputError(f"Frame {known[0]} is the first of the canvas: there is none before it to compare with.")
-    found = []
-    for frame in chosen:
-        earlier = _Fluctuation(_frame_maps(layer, known[known.index(frame) - 1]), _shape(layer))
-        found.append(reduce_frame(layer, frame, [earlier])[0].reshape(_shape(layer)))
+    change = Reduction("add_fluctuation", (((_pixels(layer),), np.float64),))
+    found = [
+        reduce_frames(layer, [frame, known[known.index(frame) - 1]], [change])[0][0].reshape(_shape(layer))
+        for frame in chosen
+    ]
     return _labelled(
         layer, chosen, found, ("y", "x"), "fluctuation", "sum over neurons of the change of |contribution|"
     )
-
-
-class _Fluctuation:
-    def __init__(self, before: _Maps, shape: tuple[int, int]) -> None:
-        self._before, self._size = before, shape
-
-    def start(self, pixels: int) -> np.ndarray:
-        return np.zeros(pixels)
-
-    def update(self, state: np.ndarray, maps: np.ndarray, neurons: np.ndarray) -> None:
-        earlier = self._before(neurons, np.empty((len(neurons), *self._size), np.float32))
-        kernels.add_fluctuation(maps, earlier.reshape(len(neurons), -1), state)
-
-    def merge(self, states: list[np.ndarray]) -> np.ndarray:
-        return np.sum(states, axis=0)
 
 
 def neuron_blocks(layer: xr.Dataset, frame: int, memory_mb: float = 128.0) -> Iterator[xr.DataArray]:

@@ -191,7 +191,11 @@ def _step(
         while high > low and ty[sub, high] == 0:
             high -= 1
         at = base - reach - y0
-        if high == low:
+        if ty[sub, low] == 0:
+            # Zero-insertion leaves this row empty; what lies at ``at + low`` need not be in the window at all.
+            for x in range(across):
+                row[x] = 0
+        elif high == low:
             c0, a = ty[sub, low], wide[at + low]
             for x in range(across):
                 row[x] = c0 * a[x]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -48,6 +48,11 @@ class LayerMaps:
         """Output pixels per input pixel of the layer, along each axis."""
         own = self.layer.upscale if isinstance(self.layer, Convolution) else 1
         return own * int(np.prod([stage.upscale for stage in self.later]))
+
+    def to(self, device: torch.device) -> LayerMaps:
+        """The same with the layer's weights on a device."""
+        layer = replace(self.layer, weight=self.layer.weight.to(device), bias=self.layer.bias.to(device))
+        return replace(self, layer=layer)
 
     def expand(self, v: Tensor, select: Tensor | None = None) -> Tensor:
         """Maps (n, H, W) of the selected neurons (default: all) for the layer input ``v`` (C_in, h, w)."""

@@ -63,6 +63,8 @@ class VideoSettings(StrictModel):
     def _name_fits_a_path(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(_UNFIT)
+        if name in ("project", "figures"):
+            raise ValueError("the results folder has one of this name of its own: choose another name")
         return name
 
     @field_validator("crop")

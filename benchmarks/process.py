@@ -1,0 +1,107 @@
+"""A measurement in a process of its own: time, memory, and what both were before it began.
+
+`run` starts ``python -m benchmarks.tasks``; a task there does its imports and its warm-up, then what it measures inside
+`Job.measured`. Memory is the kernel's count of resident bytes, its peak reset at the start of the measured part where
+the system allows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _status(name: str) -> float:
+    """A line of /proc/self/status in MB (1e6 bytes); the peak so far where there is no such file."""
+    try:
+        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024 / 1e6
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def resident_mb() -> float:
+    return _status("VmRSS")
+
+
+def peak_mb() -> float:
+    return _status("VmHWM")
+
+
+def _reset_peak() -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", "utf-8")
+
+
+@dataclass
+class Job:
+    """What a task is given, and where it puts what it found.
+
+    Attributes
+    ----------
+    arguments : the task's arguments.
+    folder : a scratch directory, shared by the tasks of a run.
+    found : results; ``seconds``, ``before_mb`` (imports, network and warm-up) and ``peak_mb`` are set by `measured`.
+    """
+
+    arguments: dict[str, Any]
+    folder: Path
+    found: dict[str, Any] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        self.found["before_mb"] = resident_mb()
+        _reset_peak()
+        with self.timed("seconds"):
+            yield
+        self.found["peak_mb"] = peak_mb()
+
+    @contextlib.contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.found[name] = time.perf_counter() - start
+
+
+def run(task: str, folder: Path, **arguments: Any) -> dict[str, Any]:
+    """The results of a task, run in a process of its own."""
+    words = [sys.executable, "-m", "benchmarks.tasks", task, str(folder), json.dumps(arguments)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"The measurement {task} {arguments} failed:\n{done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Bytes and files below a directory."""
+    files = [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files), len(files)
+
+
+def forget_cached(path: Path) -> None:
+    """Ask the system to drop its cached copies of the files below a directory, so that reading them reads the disk."""
+    os.sync()
+    for file in path.rglob("*"):
+        if file.is_file() and hasattr(os, "posix_fadvise"):
+            handle = os.open(file, os.O_RDONLY)
+            try:
+                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(handle)
+
+
+def load_average() -> float:
+    """Processes that wanted a core in the last minute, on average; what is beyond the cores disturbs measurements."""
+    return os.getloadavg()[0]

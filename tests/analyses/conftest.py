@@ -1,0 +1,52 @@
+"""Subjects: small networks that were never trained, their video and their canvas in every layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.small import write_clip
+from xinc.analyses.base import Subject
+from xinc.canvas.settings import CanvasSettings
+from xinc.canvas.writer import write_layer
+from xinc.models.storage import build, save_model
+from xinc.video.settings import VideoSettings
+from xinc.video.store import prepare_video
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "nerv": {"embed_levels": 4, "strides": [2, 2], "widths": [3, 2, 2], "output_activation": "sigmoid"},
+    "ffn": {"fourier_features": 3, "hidden_width": 5},
+}
+FRAMES = {"nerv": [0, 1, 2, 3], "ffn": [1, 3]}
+#: Rows of a training history.
+HISTORY = "epoch,learning_rate,loss,psnr,seconds\n1,0.01,0.1,10,0.5\n2,0.01,0.05,13.01,1\n"
+
+Make = Callable[..., Subject]
+
+
+@pytest.fixture(scope="session")
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """``make(model, layout="factored", history=True)``."""
+    root = tmp_path_factory.mktemp("subjects")
+    write_clip(root)
+    video = VideoSettings(name="clip", source=str(root / "clip"), masks=str(root / "clip_masks"), resolution=(16, 32))
+    prepare_video(video, root / "video.zarr")
+    (root / "history.csv").write_text(HISTORY)
+    models = {name: build(name, SETTINGS[name], (16, 32), FRAMES[name], 4, seed=1) for name in SETTINGS}
+    paths: dict[tuple[str, str], dict[str, Path]] = {}
+    for name, model in models.items():
+        save_model(model, root / name / "model.pt")
+
+    def make(name: str, layout: Any = "factored", history: bool = True) -> Subject:
+        if (name, layout) not in paths:
+            canvas = root / name / layout / "canvas.zarr"
+            for layer in models[name].layer_names():
+                write_layer(models[name], canvas / layer, layer, settings=CanvasSettings(layout=layout))
+            paths[name, layout] = {layer: canvas / layer for layer in models[name].layer_names()}
+        csv = root / "history.csv" if history else None
+        return Subject(root / "video.zarr", root / name / "model.pt", csv, paths[name, layout])
+
+    return make

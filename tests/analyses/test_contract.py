@@ -1,0 +1,159 @@
+"""What every analysis owes, for all that are registered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+from pydantic import BaseModel
+
+from tests.analyses.conftest import SETTINGS, Make
+from xinc import figures
+from xinc.analyses import analyses
+from xinc.analyses.base import Analysis
+from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
+from xinc.errors import InputError
+
+pytestmark = pytest.mark.parametrize("name", list(analyses))
+
+
+@pytest.fixture(scope="session")
+def results(subjects: Make, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """``results(analysis, model)`` is the folder of a result, computed once."""
+    root, done = tmp_path_factory.mktemp("results"), {}
+
+    def get(name: str, model: str) -> Path:
+        if (name, model) not in done:
+            done[name, model] = root / name / model
+            run_analysis(name, None, subjects(model), done[name, model])
+        return done[name, model]
+
+    return get
+
+
+def test_it_says_what_it_asks(name: str) -> None:
+    cls = analyses[name]
+    assert issubclass(cls, Analysis)
+    assert cls.name == name
+    assert cls.__module__ == f"xinc.analyses.{name}"
+    assert cls.question.endswith("?")
+    assert cls.section
+    assert cls.needs <= {"model", "canvas"}
+    assert len(cls.caption()) > 40
+    assert cls.caption() != Analysis.caption()
+    assert cls.caption().endswith(".")
+    assert "\n" not in cls.caption()
+
+
+def test_settings_are_typed_described_and_have_defaults(name: str) -> None:
+    cls = analyses[name]
+    assert issubclass(cls.Settings, BaseModel)
+    for key, field in cls.Settings.model_fields.items():
+        assert field.description, f"{name}.{key}"
+        assert field.description.endswith("."), f"{name}.{key}"
+        assert not field.is_required(), f"{name}.{key}"
+    assert cls.figure_settings <= set(cls.Settings.model_fields)
+    plain = make_analysis(name).settings.model_dump(mode="json")
+    assert json.loads(json.dumps(plain)) == plain
+    assert make_analysis(name, plain).settings == make_analysis(name).settings
+    with pytest.raises(InputError, match=f"Unknown setting 'analyses.{name}.nothing_of_the_kind'"):
+        make_analysis(name, {"nothing_of_the_kind": 1})
+
+
+@pytest.mark.parametrize("model", list(SETTINGS))
+def test_results_are_labelled(name: str, model: str, results: Any) -> None:
+    result = open_result(results(name, model))
+    assert result.attrs["analysis"] == name
+    assert result.attrs["question"] == analyses[name].question
+    assert result.data_vars
+    for key, variable in result.data_vars.items():
+        assert variable.attrs.get("long_name"), key
+        assert variable.attrs.get("units"), key
+        assert not [d for d in variable.dims if str(d).startswith("dim_")], key
+    assert "nan" not in str(result.attrs)
+
+
+@pytest.mark.parametrize("model", list(SETTINGS))
+def test_results_hold_only_types_that_zarr_specifies(name: str, model: str, results: Any) -> None:
+    """Text of fixed length, which numpy makes of names, is not among them."""
+    metadata = (results(name, model) / "result.zarr").rglob("zarr.json")
+    types = [json.loads(path.read_text()).get("data_type") for path in metadata]
+    assert all(kind is None or isinstance(kind, str) for kind in types), types
+
+
+@pytest.mark.parametrize("model", list(SETTINGS))
+def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results: Any, tmp_path: Path) -> None:
+    result = open_result(results(name, model)).load()
+    analysis = make_analysis(name)
+    with figures.style():
+        drawn = analysis.plot(result)
+    assert drawn
+    assert all(isinstance(figure, Figure) for figure in drawn.values())
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        draw_figures(name, None, results(name, model), folder)
+    films = analysis.animate(result)
+    names = {f"{part}.{kind}" for part in drawn for kind in ("svg", "png")} | {f"{part}.gif" for part in films}
+    for folder in folders:
+        assert {path.name for path in folder.iterdir()} == names
+    for file in names:
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
+    titles = {figure._suptitle.get_text() for figure in drawn.values() if figure._suptitle}  # type: ignore[attr-defined]
+    assert all(analyses[name].question in title for title in titles)
+
+
+@pytest.mark.parametrize("model", list(SETTINGS))
+def test_animations_are_images_of_one_size(name: str, model: str, results: Any) -> None:
+    for film in make_analysis(name).animate(open_result(results(name, model)).load()).values():
+        assert {image.dtype for image in film} == {np.dtype(np.uint8)}
+        assert {image.shape for image in film} == {film[0].shape}
+        assert film[0].shape[2] == 3
+
+
+@pytest.mark.parametrize("model", list(SETTINGS))
+def test_the_table_is_that_of_the_result(name: str, model: str, results: Any) -> None:
+    folder = results(name, model)
+    expected = make_analysis(name).table(open_result(folder).load())
+    assert (folder / "table.csv").exists() == (expected is not None)
+    if expected is not None:
+        written = pd.read_csv(folder / "table.csv")
+        assert list(written.columns) == list(expected.columns)
+        assert len(written) == len(expected)
+        for column in written.select_dtypes("number"):
+            np.testing.assert_allclose(written[column], expected[column].astype(float))
+
+
+def test_computing_twice_gives_the_same(name: str, subjects: Make) -> None:
+    first, second = (make_analysis(name).compute(subjects("nerv")) for _ in range(2))
+    xr.testing.assert_identical(first, second)
+
+
+def test_both_layouts_give_the_same(name: str, subjects: Make) -> None:
+    factored, dense = (make_analysis(name).compute(subjects("nerv", layout)) for layout in ("factored", "dense"))
+    xr.testing.assert_allclose(factored, dense, rtol=1e-4, atol=1e-6)
+
+
+def test_nothing_is_written_when_it_fails(
+    name: str, subjects: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no")
+
+    for method in ("table", "compute"):
+        with monkeypatch.context() as patch:
+            patch.setattr(analyses[name], method, fail)
+            with pytest.raises(RuntimeError, match="no"):
+                run_analysis(name, None, subjects("nerv"), tmp_path / "out")
+        assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as patch:
+        run_analysis(name, None, subjects("nerv"), tmp_path / "out")
+        patch.setattr(analyses[name], "plot", fail)
+        with pytest.raises(RuntimeError, match="no"):
+            draw_figures(name, None, tmp_path / "out", tmp_path / "figures")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

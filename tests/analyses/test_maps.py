@@ -1,0 +1,125 @@
+"""The maps shown are those of the canvas, drawn by lot for each layer on its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.analyses.conftest import Make
+from tests.analyses.test_intensity import made
+from xinc.analyses.run import make_analysis, subject_of
+
+LAYOUTS = ["factored", "dense"]
+
+
+def compute(subject: Any, **settings: Any) -> xr.Dataset:
+    return make_analysis("maps", settings).compute(subject)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("model", ["nerv", "ffn"])
+def test_maps_are_those_of_the_canvas(subjects: Make, model: str, layout: str) -> None:
+    subject = subjects(model, layout)
+    result = compute(subject, neurons=4)
+    for layer, data in subject.canvas.items():
+        shown = result["contribution"].sel(layer=layer)
+        numbers = shown["neuron"].values
+        assert len(set(numbers)) == 4
+        assert numbers.tolist() == sorted(numbers)
+        assert shown["frame"].values.tolist() == data["frame"].values.tolist()
+        for k, number in enumerate(numbers):
+            one = data.sel(neuron=number)
+            expected = np.abs(one["contribution"].values)
+            np.testing.assert_allclose(shown.isel(sample=k).transpose("frame", "y", "x"), expected, rtol=1e-6)
+            for label in ("in_channel", "out_channel"):
+                assert int(shown[label].isel(sample=k)) == int(one[label])
+    np.testing.assert_array_equal(
+        result["source"].transpose("frame", "y", "x", "channel"),
+        subject.video["frames"].sel(frame=result["frame"].values),
+    )
+
+
+def test_a_layers_draw_does_not_depend_on_the_others(subjects: Make) -> None:
+    subject = subjects("nerv")
+    alone = subject_of(str(subject.video_path), layers=[str(subject.layer_paths["block2"])])
+    together = compute(subject, neurons=4)["contribution"].sel(layer="block2")
+    xr.testing.assert_equal(compute(alone, neurons=4)["contribution"].sel(layer="block2"), together)
+
+
+def test_the_seed_draws_others_and_the_same_seed_the_same(subjects: Make) -> None:
+    drawn = [compute(subjects("nerv"), neurons=4, seed=s)["neuron"].values.tolist() for s in (0, 0, 1, 2)]
+    assert drawn[0] == drawn[1]
+    assert len({str(numbers) for numbers in drawn}) == 3
+
+
+def test_neurons_are_drawn_evenly() -> None:
+    """Over many seeds every neuron is shown about as often as any other."""
+    source = np.zeros((1, 2, 2, 3))
+    counts = np.zeros(10)
+    for seed in range(300):
+        subject = made_with_channels(source, layer=np.ones((1, 10, 2, 2)))
+        counts[compute(subject, neurons=3, seed=seed)["neuron"].values.ravel()] += 1
+    assert counts.sum() == 900
+    assert 60 < counts.min() <= counts.max() < 120
+
+
+def made_with_channels(source: np.ndarray, **layers: np.ndarray) -> Any:
+    subject = made(source, **layers)
+    for data in subject.canvas.values():
+        count = data.sizes["neuron"]
+        data.coords["in_channel"] = ("neuron", np.arange(count))
+        data.coords["out_channel"] = ("neuron", np.full(count, -1))
+    return subject
+
+
+def test_fewer_neurons_than_asked_for_and_dead_ones() -> None:
+    maps = np.random.default_rng(0).random((2, 3, 4, 6)) + 0.1
+    maps[:, 1] = 0
+    source = np.zeros((2, 4, 6, 3))
+    analysis = make_analysis("maps", {"neurons": 5, "zoom": 1})
+    result = analysis.compute(made_with_channels(source, small=maps, large=np.ones((2, 9, 4, 6))))
+    small = result.sel(layer="small")
+    assert small["neuron"].values.tolist() == [0, 1, 2, -1, -1]
+    assert small["contribution"].isel(sample=slice(3, None)).isnull().all()
+    assert small["contribution"].isel(sample=slice(3)).notnull().all()
+    assert small["dead"].values.tolist() == [False, True, False, False, False]
+    assert not result["dead"].sel(layer="large").any()
+    titles = [axis.get_title() for axis in analysis.plot(result)["small"].axes]
+    assert [title for title in titles if title][1:] == [
+        f"n 0, max {small['contribution'].isel(sample=0).max():.2g}",
+        "n 1 (dead)",
+        f"n 2, max {small['contribution'].isel(sample=2).max():.2g}",
+    ]
+    # In the film, too, only those that there are: the source and three maps, two gaps of 2 pixels between each.
+    assert analysis.animate(result)["small"][0].shape == (4, 4 * 6 + 3 * 2, 3)
+
+
+def test_the_film(subjects: Make) -> None:
+    analysis = make_analysis("maps", {"neurons": 4, "animated": 3, "zoom": 2})
+    result = analysis.compute(subjects("nerv"))
+    films = analysis.animate(result)
+    assert set(films) == {"block1", "block2", "head"}
+    for layer, film in films.items():
+        assert len(film) == 4
+        height, width = 2 * 16, 4 * (2 * 32) + 3 * 4
+        assert film[0].shape == (height, width, 3)
+        for at, image in enumerate(film):
+            source = result["source"].isel(frame=at).transpose("y", "x", "channel").values
+            np.testing.assert_array_equal(image[::2, : 2 * 32 : 2], (source * 255).round())
+            assert (image[:, 64:68] == 255).all()
+        # The brightest pixel of a neuron over all frames has the end of the colour map.
+        first = result["contribution"].sel(layer=layer).isel(sample=0)
+        peak = first.argmax(("frame", "y", "x"))
+        at, y, x = (int(peak[d]) for d in ("frame", "y", "x"))
+        assert film[at][2 * y, 68 + 2 * x].tolist() == [252, 253, 191]
+
+
+def test_one_frame_is_no_film(subjects: Make) -> None:
+    analysis = make_analysis("maps", {"frames": [3]})
+    result = analysis.compute(subjects("ffn"))
+    assert analysis.animate(result) == {}
+    assert result["frame"].values.tolist() == [3]
+    assert set(analysis.plot(result)) == {"layer1", "layer2", "layer3"}

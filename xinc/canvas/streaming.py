@@ -1,0 +1,169 @@
+"""Contribution maps on their way through kernels: a block at a time, expanded, reduced and forgotten.
+
+On the CPU a block lies in a core's cache, and the neurons of a layer are shared out to PyTorch's number of threads in
+pieces that do not depend on that number, so that results do not either. On a GPU, blocks fill it. The kernels are the
+same functions for both, `xinc.canvas.kernels` and `xinc.canvas.kernels_torch`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from xinc.canvas import kernels, kernels_torch
+from xinc.canvas.lazy import BLOCK_BYTES, ExpandedMaps, expanded_maps
+from xinc.devices import pick_device
+
+#: Into how many pieces the neurons of a layer are shared out on the CPU; each has accumulators of its own.
+_PIECES = 8
+
+#: Size of a block of maps on a GPU, in bytes; expanding it takes about four times as much.
+_CUDA_BLOCK_BYTES = 2**28
+
+#: From numbers of neurons and a buffer (n, H, W) to their maps of one frame.
+_Maps = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A kernel, and what it is given besides maps: ``kernel(*maps, *constants, *accumulators)``.
+
+    Attributes
+    ----------
+    kernel : name of a function of `xinc.canvas.kernels`.
+    accumulators : shape and type of each; they start as zeros.
+    constants : arrays that the kernel reads.
+    per_neuron : whether accumulators have a row per neuron, of which a kernel gets those of its block; otherwise the
+        accumulators of all pieces add up.
+    """
+
+    kernel: str
+    accumulators: tuple[tuple[tuple[int, ...], Any], ...]
+    constants: tuple[np.ndarray, ...] = ()
+    per_neuron: bool = False
+
+    def start(self) -> list[np.ndarray]:
+        return [np.zeros(shape, dtype) for shape, dtype in self.accumulators]
+
+
+def reduce_frames(layer: xr.Dataset, frames: Sequence[int], reductions: Sequence[Reduction]) -> list[list[np.ndarray]]:
+    """Run reductions over all neurons of a layer, together, in one pass.
+
+    Parameters
+    ----------
+    layer : a layer of a canvas.
+    frames : labels of the frames whose maps a kernel gets side by side: one, or two to compare.
+    reductions : what to compute.
+
+    Returns
+    -------
+    The accumulators of each reduction.
+    """
+    known = layer["frame"].values.tolist()
+    positions = [known.index(frame) for frame in frames]
+    variable = layer["contribution"].variable
+    source, device = expanded_maps(variable), _device()
+    if source is not None and device.type != "cpu":
+        return _on_gpu(source, positions, reductions, device)
+    maps = [_stored_maps(variable, at) if source is None else _expanded_maps(source, at) for at in positions]
+    return _on_cpu(maps, variable.shape[1:], reductions)
+
+
+def _device() -> torch.device:
+    return pick_device()
+
+
+def _expanded_maps(source: ExpandedMaps, position: int) -> _Maps:
+    expand = source.at(position)
+    window = (0, source.shape[2], 0, source.shape[3])
+    return lambda neurons, buffer: expand(neurons, window, buffer)
+
+
+def _stored_maps(variable: xr.Variable, position: int) -> _Maps:
+    """Through xarray: maps on disk, and lazy ones of which a part was taken."""
+
+    def read(neurons: np.ndarray, buffer: np.ndarray) -> np.ndarray:
+        buffer[...] = variable.isel(frame=position, neuron=slice(neurons[0], neurons[-1] + 1)).values
+        return buffer
+
+    return read
+
+
+def _on_cpu(
+    sources: Sequence[_Maps], shape: tuple[int, int, int], reductions: Sequence[Reduction]
+) -> list[list[np.ndarray]]:
+    count, height, width = shape
+    size = max(1, BLOCK_BYTES // (4 * height * width))
+    bounds = np.linspace(0, count, min(_PIECES, count) + 1).astype(int)
+    shared = [r.start() if r.per_neuron else [] for r in reductions]
+
+    def piece(first: int, last: int) -> list[list[np.ndarray]]:
+        own = [[] if r.per_neuron else r.start() for r in reductions]
+        buffers = np.empty((len(sources), min(size, last - first), height, width), np.float32)
+        for start in range(first, last, size):
+            neurons = np.arange(start, min(start + size, last))
+            maps = [
+                maps_of(neurons, buffer[: len(neurons)]).reshape(len(neurons), -1)
+                for maps_of, buffer in zip(sources, buffers, strict=True)
+            ]
+            for r, everyone, mine in zip(reductions, shared, own, strict=True):
+                rows = [a[start : start + len(neurons)] for a in everyone] if r.per_neuron else mine
+                getattr(kernels, r.kernel)(*maps, *r.constants, *rows)
+        return own
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        pieces = list(pool.map(piece, bounds[:-1], bounds[1:]))
+    return [
+        everyone if r.per_neuron else [np.sum(parts, axis=0) for parts in zip(*(p[k] for p in pieces), strict=True)]
+        for k, (r, everyone) in enumerate(zip(reductions, shared, strict=True))
+    ]
+
+
+@torch.no_grad()
+def _on_gpu(
+    source: ExpandedMaps, positions: Sequence[int], reductions: Sequence[Reduction], device: torch.device
+) -> list[list[np.ndarray]]:
+    count, pixels = source.shape[1], source.shape[2] * source.shape[3]
+    layers = [(maps.to(device), v.to(device)) for maps, v in (source.layer_at(at) for at in positions)]
+    constants = [[torch.from_numpy(c).to(device) for c in r.constants] for r in reductions]
+
+    def block(first: int, last: int) -> list[list[Tensor]]:
+        """Accumulators of these neurons alone, so that a block that fails for want of memory leaves no trace."""
+        select = torch.arange(first, last, device=device)
+        maps = [layer.expand(v, select).reshape(last - first, pixels) for layer, v in layers]
+        results = []
+        for r, fixed in zip(reductions, constants, strict=True):
+            shapes = [((last - first, *s[1:]) if r.per_neuron else s, d) for s, d in r.accumulators]
+            own = [torch.from_numpy(np.zeros(shape, dtype)).to(device) for shape, dtype in shapes]
+            getattr(kernels_torch, r.kernel)(*maps, *fixed, *own)
+            results.append(own)
+        return results
+
+    totals = [[torch.from_numpy(a).to(device) for a in r.start()] for r in reductions]
+    start, size = 0, max(1, min(count, _CUDA_BLOCK_BYTES // (4 * pixels)))
+    while start < count:
+        stop = min(start + size, count)
+        found = None
+        try:
+            found = block(start, stop)
+        except torch.cuda.OutOfMemoryError:
+            if size == 1:
+                raise
+        if found is None:  # out of the handler, which keeps the failed block's tensors alive
+            size = -(-size // 2)
+            torch.cuda.empty_cache()
+            warnings.warn(f"The GPU's memory does not hold {stop - start} maps: blocks of {size} now.", stacklevel=2)
+            continue
+        for r, total, own in zip(reductions, totals, found, strict=True):
+            for a, b in zip(total, own, strict=True):
+                (a[start:stop] if r.per_neuron else a).add_(b)
+        start = stop
+    return [[a.cpu().numpy() for a in total] for total in totals]
