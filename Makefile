@@ -11,7 +11,7 @@ UPGRADE ?=
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint env lock clean
+.PHONY: help demo test lint bench env lock clean
 .NOTPARALLEL:
 
 # An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
@@ -94,6 +94,10 @@ test: lint ## all linters, then all tests, in parallel
 	@$(enter_env); \
 	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
 	python -m pytest -n auto --maxprocesses=8
+
+bench: .venv/.ready-workflow-$(KEY) ## measure the canvas against dense maps (half an hour; ARGS="--quick", "--only sum")
+	@$(enter_env); \
+	python -m benchmarks.canvas $(ARGS)
 
 # CUDA packages and Triton stay out of the lock: torch itself names their exact versions, and a CPU build has none.
 # Local version labels (+cpu) go too, so that one file serves every build of torch.

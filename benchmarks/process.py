@@ -1,6 +1,6 @@
 """A measurement in a process of its own: time, memory, and what both were before it began.
 
-`run` starts ``python -m benchmarks.tasks``; a task there does its imports and its warm-up, then what it measures inside
+`run` starts ``python -m benchmarks``; a task there does its imports and its warm-up, then what it measures inside
 `Job.measured`. Memory is the kernel's count of resident bytes, its peak reset at the start of the measured part where
 the system allows.
 """
@@ -52,7 +52,8 @@ class Job:
     ----------
     arguments : the task's arguments.
     folder : a scratch directory, shared by the tasks of a run.
-    found : results; ``seconds``, ``before_mb`` (imports, network and warm-up) and ``peak_mb`` are set by `measured`.
+    found : results; `measured` sets ``seconds``, ``cpu_seconds`` (of all cores), ``peak_mb``, and ``before_mb``, what
+        imports, network and warm-up had taken.
     """
 
     arguments: dict[str, Any]
@@ -63,8 +64,10 @@ class Job:
     def measured(self) -> Iterator[None]:
         self.found["before_mb"] = resident_mb()
         _reset_peak()
+        spent = time.process_time()
         with self.timed("seconds"):
             yield
+        self.found["cpu_seconds"] = time.process_time() - spent
         self.found["peak_mb"] = peak_mb()
 
     @contextlib.contextmanager
@@ -76,7 +79,7 @@ class Job:
 
 def run(task: str, folder: Path, **arguments: Any) -> dict[str, Any]:
     """The results of a task, run in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.tasks", task, str(folder), json.dumps(arguments)]
+    words = [sys.executable, "-m", "benchmarks", task, str(folder), json.dumps(arguments)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"The measurement {task} {arguments} failed:\n{done.stderr}")

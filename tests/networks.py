@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import torch
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from xinc.layers import ACTIVATIONS, Convolution, Linear, Trace
 #: No output of a drawn network has a longer side, so that a naive dense expansion stays quick.
 LONGEST_SIDE = 48
 
-kernel_sizes = st.sampled_from([1, 3, 5, 7])
+kernel_sizes = st.sampled_from([1, 3, 5, 7, 9])
 activations = st.sampled_from(sorted(ACTIVATIONS))
 
 
@@ -41,12 +42,18 @@ def convolutional_traces(draw, most_blocks=5):
     size = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
     room, strides = LONGEST_SIDE // max(size), []
     for _ in range(blocks):
-        strides.append(draw(st.integers(1, max(1, min(4, room)))))
+        strides.append(draw(st.integers(1, max(1, min(5, room)))))
         room //= strides[-1]
     kernels = draw(st.lists(kernel_sizes, min_size=blocks + 1, max_size=blocks + 1))
     widths = draw(st.lists(st.integers(1, 3), min_size=blocks + 1, max_size=blocks + 1))
     names = draw(st.lists(activations, min_size=blocks, max_size=blocks))
     return convolutional(strides, kernels, widths, names, size, draw(st.integers(0, 2**16)))
+
+
+def single(trace):
+    """A trace in float32, as networks are stored."""
+    layers = tuple(replace(a, weight=a.weight.float(), bias=a.bias.float()) for a in trace.layers)
+    return Trace(trace.input.float(), layers)
 
 
 @st.composite

@@ -38,6 +38,20 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(200 * figures.PAGE, abs=2)
 
 
+def test_places_are_rounded(tmp_path: Path) -> None:
+    """The solver of the layout gives other last digits where memory lies elsewhere."""
+    with figures.style():
+        figure = figures.new_figure(5, 4, "?")
+        top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.7])
+        top.subplots(1, 3)
+        bottom.subplots().set_xlabel("x")
+        figures.save(figure, tmp_path / "a")
+    boxes = [axis.get_position(original=True) for axis in figure.axes] + [top.bbox_relative, bottom.bbox_relative]
+    points = np.concatenate([box.get_points() for box in boxes])
+    np.testing.assert_array_equal(points, points.round(6))
+    assert len(np.unique(points)) > 6
+
+
 def test_a_name_with_a_dot_is_kept(tmp_path: Path) -> None:
     figures.save(drawn(), tmp_path / "layer.1")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["layer.1.png", "layer.1.svg"]

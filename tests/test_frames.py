@@ -21,8 +21,9 @@ def test_a_number_is_evenly_spread(frames: list[int], count: int) -> None:
     assert len(found) == min(count, len(frames))
     assert found == sorted(set(found))
     assert found[0] == frames[0]
-    gaps = {frames.index(b) - frames.index(a) for a, b in itertools.pairwise(found)}
-    assert max(gaps, default=0) - min(gaps, default=0) <= 1
+    places = [frames.index(f) for f in found] + [len(frames)]
+    gaps = {b - a for a, b in itertools.pairwise(places)}
+    assert max(gaps) - min(gaps) <= 1
 
 
 @given(available)

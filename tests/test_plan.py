@@ -42,7 +42,7 @@ def specs(values: dict[str, Any]) -> dict[str, Any]:
             add(plan.canvas_spec(video, model, seed, layer), "canvas", layer=layer, **run)
         for analysis in plan.analyses:
             add(plan.analysis_spec(video, model, seed, analysis), "analysis", analysis=analysis, **run)
-            add(plan.figure_spec(video, model, seed, analysis), "figure", analysis=analysis, **run)
+            add(plan.figure_spec(analysis, video, model, seed), "figure", analysis=analysis, **run)
     return found
 
 

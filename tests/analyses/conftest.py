@@ -13,6 +13,8 @@ from xinc.analyses.base import Subject
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.models.storage import build, save_model
+from xinc.video.flow import FlowSettings, prepare_flow
+from xinc.video.regions import RegionSettings, prepare_regions
 from xinc.video.settings import VideoSettings
 from xinc.video.store import prepare_video
 
@@ -34,6 +36,8 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Make:
     write_clip(root)
     video = VideoSettings(name="clip", source=str(root / "clip"), masks=str(root / "clip_masks"), resolution=(16, 32))
     prepare_video(video, root / "video.zarr")
+    prepare_regions(root / "video.zarr", root / "regions.zarr", RegionSettings())
+    prepare_flow(root / "video.zarr", root / "flow.zarr", FlowSettings())
     (root / "history.csv").write_text(HISTORY)
     models = {name: build(name, SETTINGS[name], (16, 32), FRAMES[name], 4, seed=1) for name in SETTINGS}
     paths: dict[tuple[str, str], dict[str, Path]] = {}
@@ -47,6 +51,13 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Make:
                 write_layer(models[name], canvas / layer, layer, settings=CanvasSettings(layout=layout))
             paths[name, layout] = {layer: canvas / layer for layer in models[name].layer_names()}
         csv = root / "history.csv" if history else None
-        return Subject(root / "video.zarr", root / name / "model.pt", csv, paths[name, layout])
+        return Subject(
+            root / "video.zarr",
+            root / name / "model.pt",
+            csv,
+            paths[name, layout],
+            root / "regions.zarr",
+            root / "flow.zarr",
+        )
 
     return make

@@ -23,6 +23,13 @@ from xinc.errors import InputError
 pytestmark = pytest.mark.parametrize("name", list(analyses))
 
 
+@pytest.fixture(autouse=True)
+def _of_one_network(name: str, request: pytest.FixtureRequest) -> None:
+    """Results of several seeds or of the whole project are not made from one subject."""
+    if analyses[name].scope != "network" and {"results", "subjects"} & set(request.fixturenames):
+        pytest.skip(f"the scope of {name} is {analyses[name].scope}")
+
+
 @pytest.fixture(scope="session")
 def results(subjects: Make, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """``results(analysis, model)`` is the folder of a result, computed once."""
@@ -30,8 +37,8 @@ def results(subjects: Make, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     def get(name: str, model: str) -> Path:
         if (name, model) not in done:
+            run_analysis(name, None, subjects(model), root / name / model)
             done[name, model] = root / name / model
-            run_analysis(name, None, subjects(model), done[name, model])
         return done[name, model]
 
     return get
@@ -44,7 +51,7 @@ def test_it_says_what_it_asks(name: str) -> None:
     assert cls.__module__ == f"xinc.analyses.{name}"
     assert cls.question.endswith("?")
     assert cls.section
-    assert cls.needs <= {"model", "canvas"}
+    assert cls.needs <= {"model", "canvas", "regions", "flow"}
     assert len(cls.caption()) > 40
     assert cls.caption() != Analysis.caption()
     assert cls.caption().endswith(".")

@@ -11,7 +11,8 @@ from scipy import stats
 from skimage import filters
 
 from tests.analyses.conftest import Make
-from xinc.analyses.base import Subject, minmax
+from tests.analyses.made import made
+from xinc.analyses.base import minmax
 from xinc.analyses.run import make_analysis
 
 LAYOUTS = ["factored", "dense"]
@@ -55,22 +56,6 @@ def test_ranges(subjects: Make) -> None:
     assert -1 <= float(result["difference"].min()) < 0 < float(result["difference"].max()) <= 1
     for name in ("pearson", "spearman"):
         assert (abs(result[name]) <= 1).all()
-
-
-def made(source: np.ndarray, **layers: np.ndarray) -> Any:
-    """A subject with these frames (frame, y, x, channel) and maps (frame, neuron, y, x)."""
-    video = xr.Dataset({"frames": (("frame", "y", "x", "channel"), source)}, {"frame": range(len(source))})
-    subject = Subject(video_path="nowhere")  # type: ignore[arg-type]
-    subject.__dict__["video"] = video
-    axes = {"y": range(source.shape[1]), "x": range(source.shape[2]), "frame": range(len(source))}
-    subject.__dict__["canvas"] = {
-        name: xr.Dataset(
-            {"contribution": (("frame", "neuron", "y", "x"), maps.astype(np.float32))},
-            {**axes, "neuron": range(maps.shape[1])},
-        )
-        for name, maps in layers.items()
-    }
-    return subject
 
 
 def test_a_layer_that_contributes_where_it_is_bright() -> None:

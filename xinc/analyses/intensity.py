@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Subject, minmax
+from xinc.analyses._images import EdgeFilter, correlation, edges_of, intensity_of
+from xinc.analyses.base import Analysis, Claim, Subject, minmax
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-#: ITU-R BT.709 luma, as in scikit-image's rgb2gray.
-GREY = (0.2125, 0.7154, 0.0721)
 
 
 @analyses.register("intensity")
@@ -31,14 +29,46 @@ class Intensity(Analysis):
 
     question = "Does contribution follow intensity, or edges?"
     section = "4.3"
+    claims = (
+        Claim(
+            name="contribution follows intensity",
+            section="4.3",
+            sentence="Areas of large contributions correspond to areas of high intensity.",
+            measure="Pearson correlation over pixels of the layer's Σ|C| with the intensity, above 0",
+            statistic=lambda result: result["pearson"].sel({"with": "intensity"}),
+        ),
+        Claim(
+            name="not intensity alone",
+            section="4.3",
+            sentence="Intensity does not fully explain where a layer contributes.",
+            measure="share of the variance of Σ|C| that a line through the intensity leaves, above a tenth",
+            statistic=lambda result: 1 - result["pearson"].sel({"with": "intensity"}) ** 2,
+            threshold=0.1,
+        ),
+        Claim(
+            name="edges beside intensity",
+            section="4.3",
+            sentence="In addition to intensity, layers attend to edges and textures.",
+            measure="partial correlation over pixels of Σ|C| with the edges, intensity held constant, above 0",
+            statistic=lambda result: result["partial_edges"],
+        ),
+        Claim(
+            name="FFN layer 3 is intensity",
+            section="4.3",
+            sentence="The contributions of FFN layer 3 are largely consistent with intensity.",
+            measure="Pearson correlation over pixels of the layer's Σ|C| with the intensity, above 0.8",
+            statistic=lambda result: result["pearson"].sel({"with": "intensity"}),
+            threshold=0.8,
+            architectures=("ffn",),
+            layers=("layer3",),
+        ),
+    )
 
     class Settings(StrictModel):
-        edges: Literal["sobel", "scharr"] = Field("sobel", description="Edge filter on the grey frame.")
+        edges: EdgeFilter = Field("sobel", description="Edge filter on the grey frame.")
         frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")
 
     def compute(self, subject: Subject) -> xr.Dataset:
-        from skimage import filters
-
         from xinc.canvas.reductions import sum_abs
 
         layers = subject.canvas
@@ -49,16 +79,12 @@ class Intensity(Analysis):
             [sum_abs(data, frames) for data in layers.values()],
             dim=xr.Variable("layer", list(layers)),
         )
-        edge_filter = {"sobel": filters.sobel, "scharr": filters.scharr}[self.settings.edges]
-        edges = np.stack([edge_filter(frame @ np.asarray(GREY)) for frame in source.values.astype(np.float64)])
-        coordinates = {"frame": heat["frame"], "y": heat["y"], "x": heat["x"]}
+        pixels = {d: heat[d] for d in ("frame", "y", "x")}
         result = xr.Dataset(
             {
                 "heatmap": minmax(heat),
-                "intensity": minmax(
-                    xr.DataArray(source.values.sum(-1, dtype=np.float64), coordinates, ("frame", "y", "x"))
-                ),
-                "edges": xr.DataArray(edges, coordinates, ("frame", "y", "x")),
+                "intensity": minmax(intensity_of(source).assign_coords(pixels)),
+                "edges": edges_of(source, self.settings.edges).assign_coords(pixels),
                 "source": xr.DataArray(source.values, {"frame": heat["frame"]}, ("frame", "y", "x", "channel")),
             },
             attrs={"edge_filter": self.settings.edges},
@@ -68,9 +94,12 @@ class Intensity(Analysis):
         measures = {"pearson": lambda a: a, "spearman": _ranks}
         for measure, transform in measures.items():
             result[measure] = xr.concat(
-                [_correlation(transform(result["heatmap"]), transform(other)) for other in pairs.values()],
+                [correlation(transform(result["heatmap"]), transform(other)) for other in pairs.values()],
                 dim=xr.Variable("with", list(pairs)),
             )
+        between = correlation(result["intensity"], result["edges"])
+        r = result["pearson"].sel({"with": "intensity"}, drop=True), result["pearson"].sel({"with": "edges"}, drop=True)
+        result["partial_edges"] = (r[1] - r[0] * between) / np.sqrt((1 - r[0] ** 2) * (1 - between**2))
         return _describe(result)
 
     def table(self, result: xr.Dataset) -> pd.DataFrame:
@@ -104,11 +133,6 @@ class Intensity(Analysis):
         return figure
 
 
-def _correlation(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
-    """Pearson correlation over pixels; NaN where either is constant."""
-    return xr.corr(a, b.broadcast_like(a), dim=("y", "x"))
-
-
 def _ranks(values: xr.DataArray) -> xr.DataArray:
     """Ranks over the pixels of each image, ties averaged."""
     from scipy.stats import rankdata
@@ -127,6 +151,7 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "difference": "heatmap minus intensity",
         "pearson": "Pearson correlation of the heatmap over pixels",
         "spearman": "Spearman correlation of the heatmap over pixels",
+        "partial_edges": "partial correlation of the heatmap with the edges, intensity held constant",
     }
     for name, text in names.items():
         result[name].attrs = {"long_name": text, "units": "1"}

@@ -76,12 +76,24 @@ def run_analysis(name: str, settings: Any, subject: Any, output: str | Path) -> 
     """
     analysis = make_analysis(name, settings)
     result = analysis.compute(subject)
-    result.attrs |= {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
+    about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
+    result.attrs |= about | {"architecture": _architecture(subject)}
     with whole_directory(output) as partial:
         _with_portable_text(result).to_zarr(partial / "result.zarr", zarr_format=3, consolidated=False)
         table = analysis.table(result)
         if table is not None:
             table.to_csv(partial / "table.csv", index=False)
+
+
+def _architecture(subject: Any) -> str:
+    """Registered name of the architecture that a result is of, empty for a project."""
+    if isinstance(subject, dict):
+        return _architecture(next(iter(subject.values())))
+    if not isinstance(subject, Subject):
+        return ""
+    if subject.layer_paths:
+        return str(next(iter(subject.canvas.values())).attrs["xinc"]["architecture"])
+    return str(subject.model.name) if subject.model_path is not None else ""
 
 
 def _with_portable_text(result: xr.Dataset) -> xr.Dataset:

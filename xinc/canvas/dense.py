@@ -14,7 +14,7 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 from xinc.canvas.lazy import expand_into
-from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES
+from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES, NO_ERROR
 from xinc.canvas.settings import DenseSettings
 from xinc.contributions.compiled import Expander
 from xinc.errors import InputError
@@ -138,7 +138,7 @@ def rounded(maps: np.ndarray, precision: DenseSettings) -> np.ndarray:
 def describe_error(error: float, largest: float, precision: DenseSettings) -> str:
     """What rounding lost, in words, for the store's attributes."""
     if precision == DenseSettings():
-        return "none: maps are float32 as computed"
+        return NO_ERROR
     kept = "" if precision.keepbits is None else f", {precision.keepbits} bits of the mantissa kept"
     relative = error / largest if largest else 0.0
     return (

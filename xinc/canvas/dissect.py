@@ -17,6 +17,7 @@ from xinc.canvas.layer import (
     trace_layer,
 )
 from xinc.contributions.maps import LayerMaps
+from xinc.devices import full_precision
 from xinc.layers import Trace
 from xinc.models.base import INR
 
@@ -68,8 +69,9 @@ def dissect(
 
     @functools.lru_cache(maxsize=2)
     def trace_at(position: int) -> tuple[Trace, dict[str, Tensor]]:
-        trace = model.trace(chosen[position], resolution)
-        return trace, trace.inputs()
+        with full_precision():
+            trace = model.trace(chosen[position], resolution)
+            return trace, trace.inputs()
 
     def dataset(name: str) -> xr.Dataset:
         def layer_at(position: int) -> tuple[LayerMaps, Tensor]:

@@ -18,6 +18,9 @@ from xinc.errors import InputError, nearest
 from xinc.layers import Convolution, Layer, Linear, Trace
 from xinc.models.base import INR
 
+#: Size of the chunks that ``chunks={}`` makes of maps that are expanded when read, in bytes.
+DASK_CHUNK_BYTES = 2**26
+
 
 def make_record(
     model: INR, maps: LayerMaps, layout: str, resolution: tuple[int, int], layer_name: str | None = None
@@ -71,8 +74,12 @@ def lazy_dataset(
     """A dataset whose variable ``contribution`` (frame, neuron, y, x) is computed where it is read."""
     height, width = record.resolution
     array = ExpandedMaps((len(frames), len(neurons), height, width), layer_at)
+    block = min(len(neurons), max(1, DASK_CHUNK_BYTES // (4 * height * width)))
     variable = xr.Variable(
-        ("frame", "neuron", "y", "x"), indexing.LazilyIndexedArray(array), ATTRIBUTES["contribution"]
+        ("frame", "neuron", "y", "x"),
+        indexing.LazilyIndexedArray(array),
+        ATTRIBUTES["contribution"],
+        {"preferred_chunks": {"frame": 1, "neuron": block, "y": height, "x": width}},
     )
     axes = {"frame": np.asarray(frames), "neuron": np.arange(len(neurons)), "y": np.arange(height)}
     axes["x"] = np.arange(width)

@@ -13,7 +13,7 @@ import zarr
 from xinc.canvas.dense import describe_error, write_dense
 from xinc.canvas.lazy import Window, expanded_maps
 from xinc.canvas.reader import open_canvas, open_layer
-from xinc.canvas.schema import LayerRecord
+from xinc.canvas.schema import NO_ERROR, LayerRecord
 from xinc.canvas.settings import DenseSettings, MaterialiseSettings, NeuronChoice
 from xinc.canvas.writer import ensure_root, write_coordinates
 from xinc.contributions.compiled import Expander
@@ -100,12 +100,13 @@ def write_dense_layer(layer: xr.Dataset, output: str | Path, settings: Materiali
         def expander_at(at: int) -> Expander:
             return _reader(layer, labels.index(frames[at]))
 
-        for done, lost, high in write_dense(group, expander_at, shape, positions, settings.memory_mb, precision):
-            error, largest = max(error, lost), max(largest, high)
+        for done, change, high in write_dense(group, expander_at, shape, positions, settings.memory_mb, precision):
+            error, largest = max(error, change), max(largest, high)
             progress.update(done - progress.done)
-        dense = record.model_copy(
-            update={"layout": "dense", "error": describe_error(error, largest, precision), "dtype": settings.dtype}
-        )
+        lost = describe_error(error, largest, precision)
+        if record.error != NO_ERROR:  # the source was rounded before
+            lost = record.error if precision == DenseSettings() else f"{record.error}; then {lost}"
+        dense = record.model_copy(update={"layout": "dense", "error": lost, "dtype": settings.dtype})
         group.attrs["xinc"] = dense.model_dump(mode="json")
     ensure_root(Path(output).parent)
 

@@ -20,6 +20,9 @@ from xinc.canvas.kernels import COARSE_BITS, FINE_BITS
 from xinc.canvas.streaming import Reduction, reduce_frames
 from xinc.errors import InputError
 
+#: Bins that `area_quantiles` resolves at a time; each takes 2 MB in every piece of a layer.
+_BINS_A_PASS = 8
+
 
 def _labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Sequence[str], name: str, text: str) -> Any:
     """Values with their dimensions, the coordinates of the layer, and a description."""
@@ -205,7 +208,7 @@ def neurons_over(
     values = np.asarray(thresholds, np.float64)
     if values.ndim not in (1, 2) or (values.ndim == 2 and len(values) != len(chosen)):
         raise InputError(
-            f"Thresholds have shape {values.shape}; expected a list of numbers, or {len(chosen)} such lists, one a frame."
+            f"Thresholds have shape {values.shape}; expected a list of numbers, or {len(chosen)} of them, one a frame."
         )
     limits = np.broadcast_to(_float32_below(values), (len(chosen), values.shape[-1]))
     accumulators = (((limits.shape[1], _pixels(layer)), np.int32),)
@@ -235,7 +238,7 @@ def area_quantiles(
     (frame, percent) float32; NaN where every contribution of a frame is 0, or one is not finite.
     """
     chosen = _frames(layer, frames)
-    coarse, fine = (2, 2**COARSE_BITS), (len(percents), 2**FINE_BITS)
+    coarse = (2, 2**COARSE_BITS)
     found = []
     for frame in chosen:
         counts, areas = _reduce(layer, frame, Reduction("histogram", ((coarse, np.int64), (coarse, np.float64))))
@@ -247,18 +250,31 @@ def area_quantiles(
         # Neither 0 % nor the rounding of the sums may lead to where nothing is.
         occupied = np.flatnonzero(count)
         bins = np.clip(np.searchsorted(cumulated, goals), occupied[0], occupied[-1])
-        (inner,) = _reduce(layer, frame, Reduction("refine", ((fine, np.int64),), (bins,)))
+        inner = _refined(layer, frame, bins)
         before = np.where(bins > 0, cumulated[bins - 1], 0.0)
-        found.append(np.array([_resolve(*one) for one in zip(bins, before, inner, goals, strict=True)], np.float32))
+        values = [_resolve(start, *inner[b], goal) for b, start, goal in zip(bins, before, goals, strict=True)]
+        found.append(np.array(values, np.float32))
     result = _labelled(layer, chosen, found, ("percent",), "area_quantiles", "area quantile of |contribution|")
     return result.assign_coords(percent=list(percents))
 
 
-def _resolve(coarse: int, before: float, counts: np.ndarray, goal: float) -> np.float32:
-    """The value within a bin at which the area reaches its goal, from how often each value of the bin occurs."""
-    patterns = np.flatnonzero(counts).astype(np.uint32)
-    values = (patterns + (np.uint32(coarse) << np.uint32(FINE_BITS))).view(np.float32)
-    reached = before + np.cumsum(values.astype(np.float64) * counts[patterns])
+def _refined(layer: xr.Dataset, frame: int, bins: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """By coarse bin, the values in it, ascending, and how often each occurs; few bins a pass, to bound memory."""
+    found = {}
+    wanted = np.unique(bins)
+    for start in range(0, len(wanted), _BINS_A_PASS):
+        group = wanted[start : start + _BINS_A_PASS]
+        accumulators = (((len(group), 2**FINE_BITS), np.int64),)
+        (counts,) = _reduce(layer, frame, Reduction("refine", accumulators, (group,)))
+        for bin_, row in zip(group, counts, strict=True):
+            patterns = np.flatnonzero(row).astype(np.uint32)
+            found[int(bin_)] = (patterns + (np.uint32(bin_) << np.uint32(FINE_BITS))).view(np.float32), row[patterns]
+    return found
+
+
+def _resolve(before: float, values: np.ndarray, counts: np.ndarray, goal: float) -> np.float32:
+    """The value within a bin at which the area reaches its goal."""
+    reached = before + np.cumsum(values.astype(np.float64) * counts)
     return np.float32(values[min(int(np.searchsorted(reached, goal)), len(values) - 1)])
 
 
@@ -299,3 +315,32 @@ def neuron_blocks(layer: xr.Dataset, frame: int, memory_mb: float = 128.0) -> It
     size = max(1, int(memory_mb * 1e6 / (maps.sizes["y"] * maps.sizes["x"] * 4)))
     for start in range(0, maps.sizes["neuron"], size):
         yield maps.isel(neuron=slice(start, start + size)).load()
+
+
+def magnitude_histogram(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Dataset:
+    """How often each magnitude occurs: ``np.histogram(abs(C), [*lower, inf])`` for each frame, in one pass.
+
+    Bins are those of the leading bits of the float32 pattern, 32 to each power of two: a bin is at most 1/32 of its
+    lower bound wide. The first holds zeros and denormal numbers, those from infinity on what is not finite.
+
+    Returns
+    -------
+    Dataset with ``count`` (frame, bin) int64, the sum ``area`` (frame, bin) float64 of the magnitudes in each bin,
+    ``maximum`` (frame) float32, and the coordinates ``lower`` and ``upper`` (bin) float64, its bounds.
+    """
+    chosen = _frames(layer, frames)
+    coarse, rows = (2, 2**COARSE_BITS), (layer.sizes["neuron"],)
+    histogram = Reduction("histogram", ((coarse, np.int64), (coarse, np.float64)))
+    extremes = Reduction("statistics", ((rows, np.float64), (rows, np.int32), (rows, np.int32)), per_neuron=True)
+    found: dict[str, list[Any]] = {"count": [], "area": [], "maximum": []}
+    for frame in chosen:
+        (counts, areas), (_, _, high) = reduce_frames(layer, [frame], [histogram, extremes])
+        found["count"].append(counts.sum(0))
+        found["area"].append(areas.sum(0))
+        found["maximum"].append(high.view(np.float32).max())
+    text = {"count": "number of magnitudes in the bin", "area": "sum of the magnitudes in the bin"}
+    result = {n: _labelled(layer, chosen, found[n], ("bin",), n, text[n]) for n in text}
+    maximum = _labelled(layer, chosen, found["maximum"], (), "maximum", "largest magnitude of contribution")
+    patterns = np.arange(2**COARSE_BITS + 1, dtype=np.uint32) << np.uint32(FINE_BITS)
+    edges = np.minimum(patterns, np.uint32(0x7F800000)).view(np.float32).astype(np.float64)
+    return xr.Dataset(result | {"maximum": maximum}, {"lower": ("bin", edges[:-1]), "upper": ("bin", edges[1:])})

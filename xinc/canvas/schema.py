@@ -25,6 +25,9 @@ from xinc.settings import StrictModel, validate
 FORMAT = "xinc-canvas"
 VERSION = 1
 
+#: What `LayerRecord.error` says of maps that were not rounded.
+NO_ERROR = "none: maps are float32 as computed"
+
 #: Coordinates along the neuron axis, in both layouts.
 NEURON_COORDINATES = ("in_channel", "out_channel", "phase_y", "phase_x")
 
@@ -75,7 +78,7 @@ class LayerRecord(StrictModel):
     resolution: tuple[int, int] = Field(description="Height and width of a map in pixels.")
     architecture: str = Field("", description="Registered name of the network's architecture.")
     dtype: Literal["float32", "float16"] = Field("float32", description="Type of dense maps on disk.")
-    error: str = Field("none: maps are float32 as computed", description="What the stored maps lost, if anything.")
+    error: str = Field(NO_ERROR, description="What the stored maps lost, if anything.")
 
 
 def data_arrays(record: LayerRecord) -> dict[str, tuple[str, ...]]:

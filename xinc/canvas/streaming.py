@@ -70,15 +70,12 @@ def reduce_frames(layer: xr.Dataset, frames: Sequence[int], reductions: Sequence
     known = layer["frame"].values.tolist()
     positions = [known.index(frame) for frame in frames]
     variable = layer["contribution"].variable
-    source, device = expanded_maps(variable), _device()
+    source, device = expanded_maps(variable), pick_device()
     if source is not None and device.type != "cpu":
         return _on_gpu(source, positions, reductions, device)
     maps = [_stored_maps(variable, at) if source is None else _expanded_maps(source, at) for at in positions]
-    return _on_cpu(maps, variable.shape[1:], reductions)
-
-
-def _device() -> torch.device:
-    return pick_device()
+    sizes = variable.sizes
+    return _on_cpu(maps, (sizes["neuron"], sizes["y"], sizes["x"]), reductions)
 
 
 def _expanded_maps(source: ExpandedMaps, position: int) -> _Maps:
@@ -89,9 +86,10 @@ def _expanded_maps(source: ExpandedMaps, position: int) -> _Maps:
 
 def _stored_maps(variable: xr.Variable, position: int) -> _Maps:
     """Through xarray: maps on disk, and lazy ones of which a part was taken."""
+    variable = variable.isel(frame=position).transpose("neuron", "y", "x")
 
     def read(neurons: np.ndarray, buffer: np.ndarray) -> np.ndarray:
-        buffer[...] = variable.isel(frame=position, neuron=slice(neurons[0], neurons[-1] + 1)).values
+        buffer[...] = variable.isel(neuron=slice(neurons[0], neurons[-1] + 1)).values
         return buffer
 
     return read
@@ -102,7 +100,7 @@ def _on_cpu(
 ) -> list[list[np.ndarray]]:
     count, height, width = shape
     size = max(1, BLOCK_BYTES // (4 * height * width))
-    bounds = np.linspace(0, count, min(_PIECES, count) + 1).astype(int)
+    bounds = np.linspace(0, count, max(1, min(_PIECES, count)) + 1).astype(int)
     shared = [r.start() if r.per_neuron else [] for r in reductions]
 
     def piece(first: int, last: int) -> list[list[np.ndarray]]:
@@ -121,13 +119,13 @@ def _on_cpu(
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         pieces = list(pool.map(piece, bounds[:-1], bounds[1:]))
-    return [
-        everyone if r.per_neuron else [np.sum(parts, axis=0) for parts in zip(*(p[k] for p in pieces), strict=True)]
-        for k, (r, everyone) in enumerate(zip(reductions, shared, strict=True))
-    ]
+
+    def merged(at: int) -> list[np.ndarray]:
+        return [sum(parts[1:], start=parts[0]) for parts in zip(*(own[at] for own in pieces), strict=True)]
+
+    return [shared[at] if r.per_neuron else merged(at) for at, r in enumerate(reductions)]
 
 
-@torch.no_grad()
 def _on_gpu(
     source: ExpandedMaps, positions: Sequence[int], reductions: Sequence[Reduction], device: torch.device
 ) -> list[list[np.ndarray]]:
@@ -135,6 +133,7 @@ def _on_gpu(
     layers = [(maps.to(device), v.to(device)) for maps, v in (source.layer_at(at) for at in positions)]
     constants = [[torch.from_numpy(c).to(device) for c in r.constants] for r in reductions]
 
+    @torch.no_grad()
     def block(first: int, last: int) -> list[list[Tensor]]:
         """Accumulators of these neurons alone, so that a block that fails for want of memory leaves no trace."""
         select = torch.arange(first, last, device=device)

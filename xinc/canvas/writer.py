@@ -26,7 +26,7 @@ from xinc.canvas.settings import CanvasSettings
 from xinc.contributions.compiled import Expander, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
-from xinc.devices import pick_device
+from xinc.devices import full_precision, pick_device
 from xinc.models.base import INR
 from xinc.progress import Progress
 from xinc.settings import validate
@@ -62,8 +62,10 @@ def write_layer(
     model.to(pick_device(settings.device))
 
     def layer_at(frame: int) -> tuple[LayerMaps, Tensor]:
-        trace = model.trace(frame)
-        return trace_layer(trace, name, settings.granularity, settings.head_activation, model), trace.inputs()[name]
+        with full_precision():
+            trace = model.trace(frame)
+            v = trace.inputs()[name]
+        return trace_layer(trace, name, settings.granularity, settings.head_activation, model), v
 
     maps, v = layer_at(chosen[0])
     resolution = map_resolution(maps, v)

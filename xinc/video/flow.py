@@ -1,16 +1,41 @@
-"""Optical flow of a video: exact where the video knows it, read from files, or estimated."""
+"""Optical flow of a video: exact where the video knows it, read from files, or estimated (paper section 4.5)."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
+from xinc.errors import InputError
 from xinc.settings import StrictModel
+from xinc.stores import quiet_zarr, whole_directory
+from xinc.video.transforms import resize_flow
 
 if TYPE_CHECKING:
     import xarray as xr
+
+FORMAT, VERSION = "flow", 1
+
+#: The first number of a .flo file.
+_FLO_MAGIC = 202021.25
+#: A component of a .flo file beyond this says that the flow is not known there.
+_FLO_UNKNOWN = 1e9
+#: Frames are enlarged until their shorter side has so many pixels before flow is estimated.
+_LEAST_SIDE = 256
+#: ITU-R BT.709 luma.
+_GREY = (0.2125, 0.7154, 0.0721)
+
+_ESTIMATE = (
+    "cv2.DISOpticalFlow, medium, at the finest scale, on 8-bit grey frames enlarged to at least "
+    f"{_LEAST_SIDE} pixels a side"
+)
+_CONSISTENCY = (
+    "forward-backward consistency of the estimate: revealed where the flow back to the previous frame leaves it, or "
+    "where |back + forth|² > 0.01·(|back|² + |forth|²) + 0.5 px²"
+)
 
 
 class FlowSettings(StrictModel):
@@ -22,10 +47,231 @@ class FlowSettings(StrictModel):
 
 
 def prepare_flow(video: str | Path, output: str | Path, settings: FlowSettings) -> None:
-    """Find the flow of a prepared video and write it as a Zarr store."""
-    raise NotImplementedError
+    """Find the flow of a prepared video and write it as a Zarr store, whole or not at all; see `build_flow`.
+
+    Raises
+    ------
+    InputError : there is no such video store.
+    """
+    from xinc.video.store import open_video
+
+    with open_video(video) as data, whole_directory(output) as partial:
+        build_flow(data, settings).to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
 
 
 def open_flow(path: str | Path) -> xr.Dataset:
-    """The flow that `prepare_flow` wrote."""
-    raise NotImplementedError
+    """The flow that `prepare_flow` wrote; see `build_flow` for what is in it. Arrays are read when used.
+
+    Raises
+    ------
+    InputError : no store, or one of another format or version.
+    """
+    import xarray as xr
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"Flow store '{path}' does not exist: prepare the flow of the video first.")
+    with quiet_zarr():
+        try:
+            flow: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"'{path}' is no Zarr store of a flow ({error}): prepare the flow again.") from None
+    found = (flow.attrs.get("xinc_format"), flow.attrs.get("version"))
+    if found != (FORMAT, VERSION):
+        raise InputError(
+            f"'{path}' is a Zarr store of format {found[0]!r}, version {found[1]!r}, expected {FORMAT!r}, version "
+            f"{VERSION}: give a flow store, or prepare the flow again."
+        )
+    return flow
+
+
+def build_flow(video: xr.Dataset, settings: FlowSettings | None = None) -> xr.Dataset:
+    """The flow of a prepared video, in memory.
+
+    Two estimates a frame, about 50 ms each at 128×256 pixels on one core.
+
+    Parameters
+    ----------
+    video : a dataset from `xinc.video.store.open_video`.
+    settings : see `FlowSettings`.
+
+    Returns
+    -------
+    Dataset with
+
+    - ``flow`` (frame, y, x, component) float32, pixels: ``flow[f]`` is the displacement (dx, dy) from frame f − 1 to
+      frame f, on the grid of frame f − 1; NaN in frame 0, which has no previous one;
+    - ``estimated``, likewise, always by DIS (Kroeger et al. 2016), see `estimate_flow`;
+    - ``revealed`` (frame, y, x) bool, on the grid of frame f: pixels that show what frame f − 1 did not show.
+
+    Attributes: ``source`` (exact or estimated) of ``flow`` and ``revealed``, ``rule`` of ``revealed``, and, where the
+    truth is known, ``endpoint_error`` (mean length in pixels of the error of ``estimated`` over the pixels that both
+    frames show), ``revealed_precision`` and ``revealed_recall`` of `consistency` on the estimate.
+    """
+    import xarray as xr
+
+    settings = settings or FlowSettings()
+    grey = to_grey(video["frames"].transpose("frame", "y", "x", "channel").values)
+    estimated = np.full((*grey.shape, 2), np.nan, np.float32)
+    hidden = np.zeros(grey.shape, bool)
+    for number, (earlier, later) in enumerate(itertools.pairwise(grey), start=1):
+        estimated[number] = estimate_flow(earlier, later)
+        hidden[number] = consistency(estimated[number], estimate_flow(later, earlier))
+    attrs: dict[str, Any] = {"xinc_format": FORMAT, "version": VERSION, "estimate": _ESTIMATE}
+    flow, revealed = estimated, hidden
+    known = "flow" in video
+    if known:
+        attrs |= _score(video, estimated, hidden)
+    if known and settings.method == "auto":
+        attrs |= {"source": "exact", "rule": "known exactly"}
+        flow, revealed = video["flow"].values, video["revealed"].values
+    else:
+        attrs |= {"source": "estimated", "rule": _CONSISTENCY}
+    pixels = ("frame", "y", "x")
+    text = "displacement from the previous frame, for each pixel of the previous frame"
+    variables = {
+        "flow": ((*pixels, "component"), flow, _attrs("optical flow", "pixel", text)),
+        "estimated": ((*pixels, "component"), estimated, _attrs("estimated optical flow", "pixel", text)),
+        "revealed": (pixels, revealed, _attrs("revealed", "1", "pixels that show what the previous frame did not")),
+    }
+    coords = {name: video[name] for name in pixels} | {
+        "component": ("component", np.array(["dx", "dy"], dtype=object), {"long_name": "component of the displacement"})
+    }
+    return xr.Dataset(variables, coords, attrs).drop_vars("source_frame", errors="ignore")
+
+
+def _attrs(long_name: str, units: str, description: str) -> dict[str, str]:
+    return {"long_name": long_name, "units": units, "description": description}
+
+
+def _score(video: xr.Dataset, estimated: np.ndarray, hidden: np.ndarray) -> dict[str, float]:
+    """How far the estimates are from the truth, over all frames that have a previous one; nothing without any."""
+    visible = ~video["occluded"].values[1:]
+    if not visible.any():
+        return {}
+    found = {"endpoint_error": float(endpoint_error(estimated[1:], video["flow"].values[1:])[visible].mean())}
+    truth, guess = video["revealed"].values[1:], hidden[1:]
+    for name, total in (("precision", guess.sum()), ("recall", truth.sum())):
+        if total:
+            found[f"revealed_{name}"] = float((truth & guess).sum() / total)
+    return found
+
+
+def to_grey(frames: np.ndarray) -> np.ndarray:
+    """RGB frames (..., 3) in [0, 1] as 8-bit grey."""
+    return np.rint(255 * np.clip(frames @ np.asarray(_GREY), 0, 1)).astype(np.uint8)
+
+
+def endpoint_error(flow: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Length (...) of the difference of two flows (..., 2), in their unit."""
+    difference = flow.astype(np.float64) - truth
+    return np.asarray(np.hypot(difference[..., 0], difference[..., 1]))
+
+
+def estimate_flow(earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """Flow between two frames by dense inverse search (Kroeger et al. 2016), preset medium.
+
+    The preset stops at half the resolution, which suits large frames only. Here it goes on to the full resolution, and
+    frames with a shorter side below 256 pixels are first enlarged (cubic) by a whole factor, the vectors scaled back:
+    on the collage at 64×128 pixels the end-point error falls from 0.57 to 0.14 pixels, on real frames at 128×256
+    pixels (mean motion 9.9) from 1.07 to 0.88.
+
+    Parameters
+    ----------
+    earlier, later : 8-bit grey frames (y, x) of any size.
+
+    Returns
+    -------
+    (y, x, 2) float32: (dx, dy) in pixels from the earlier frame to the later, on the grid of the earlier.
+    """
+    import cv2
+
+    height, width = earlier.shape
+    factor = max(1, -(-_LEAST_SIDE // min(height, width)))
+    size = (width * factor, height * factor)
+    pair = [cv2.resize(f, size, interpolation=cv2.INTER_CUBIC) if factor > 1 else f for f in (earlier, later)]
+    # A new one each time: it remembers what it made of the size of the frames before.
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)
+    found = search.calc(*(np.ascontiguousarray(f) for f in pair), None)
+    return resize_flow(found, (height, width))
+
+
+def consistency(forth: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Pixels of the later frame that the earlier one did not show, by two flows that contradict each other there.
+
+    A pixel p of the later frame came from q = p + back(p). It is taken as revealed where q lies outside the frame, or
+    where |back(p) + forth(q)|² > 0.01·(|back(p)|² + |forth(q)|²) + 0.5 (Sundaram et al. 2010).
+
+    Parameters
+    ----------
+    forth : (y, x, 2) pixels, from the earlier to the later frame, on the grid of the earlier.
+    back : (y, x, 2) pixels, from the later to the earlier frame, on the grid of the later.
+
+    Returns
+    -------
+    (y, x) bool, on the grid of the later frame.
+    """
+    import cv2
+
+    height, width = back.shape[:2]
+    y, x = np.indices((height, width), np.float32)
+    from_x, from_y = x + back[..., 0], y + back[..., 1]
+    # Half a pixel of tolerance: a border pixel that does not move has an estimate that is not quite zero.
+    outside = (from_x < -0.5) | (from_x > width - 0.5) | (from_y < -0.5) | (from_y > height - 0.5)
+    carried = cv2.remap(np.ascontiguousarray(forth), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    gap = ((back + carried) ** 2).sum(-1)
+    length = (back**2).sum(-1) + (carried**2).sum(-1)
+    return np.asarray(outside | (gap > 0.01 * length + 0.5))
+
+
+def read_flow(path: str | Path, resolution: tuple[int, int] | None = None) -> np.ndarray:
+    """A flow file of the user's: Middlebury ``.flo``, or ``.npy`` (height, width, 2).
+
+    Parameters
+    ----------
+    path : the file.
+    resolution : (height, width) to resize to (default: as it is): each pixel takes the vector of the nearest one, in
+        pixels of the new size.
+
+    Returns
+    -------
+    (height, width, 2) float32: (dx, dy) in pixels; NaN where the file says that it is not known.
+
+    Raises
+    ------
+    InputError : the file is missing, or of another format or shape.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"Flow file '{path}' does not exist.")
+    flow = read_flo(path) if path.suffix == ".flo" else _read_npy(path)
+    return flow if resolution is None else resize_flow(flow, resolution)
+
+
+def read_flo(path: str | Path) -> np.ndarray:
+    """A Middlebury ``.flo`` file as (height, width, 2) float32, see `read_flow`."""
+    content = Path(path).read_bytes()
+    if len(content) < 12 or np.frombuffer(content, "<f4", 1)[0] != np.float32(_FLO_MAGIC):
+        raise InputError(f"'{path}' is no .flo file: it does not begin with the number {_FLO_MAGIC}.")
+    width, height = (int(n) for n in np.frombuffer(content, "<i4", 2, 4))
+    expected = 12 + 8 * width * height
+    if width < 1 or height < 1 or len(content) != expected:
+        raise InputError(
+            f"'{path}' announces a flow of {height}x{width} pixels, which takes {expected} bytes, but has "
+            f"{len(content)}: the file is damaged."
+        )
+    flow = np.frombuffer(content, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
+    flow[(abs(flow) > _FLO_UNKNOWN).any(-1)] = np.nan
+    return flow
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        flow = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{path}' cannot be read as .flo or .npy ({error}).") from None
+    if not isinstance(flow, np.ndarray) or flow.ndim != 3 or flow.shape[2] != 2 or flow.dtype.kind not in "fiu":
+        found = getattr(flow, "shape", type(flow).__name__)
+        raise InputError(f"'{path}' holds {found}, expected numbers of shape (height, width, 2): dx, dy in pixels.")
+    return flow.astype(np.float32)

@@ -1,0 +1,29 @@
+"""The figure of docs/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+
+def draw_frames(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Seconds a frame, and peak memory, against the number of frames."""
+    counts = [row["frames"] for row in rows]
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(counts, [row["sum"] / row["frames"] for row in rows], "o-", label="Σ|C| over neurons")
+    left.plot(counts, [row["write"] / row["frames"] for row in rows], "s-", label="canvas written")
+    left.set(xlabel="frames", ylabel="seconds a frame", yscale="log", xscale="log")
+    left.legend(frameon=False)
+    right.plot(counts, [row["peak_mb"] for row in rows], "o-", label="peak")
+    right.plot(counts, [row["before_mb"] for row in rows], "--", color="grey", label="of it imports and warm-up")
+    right.set(xlabel="frames", ylabel="resident memory in MB", xscale="log", ylim=(0, None))
+    right.legend(frameon=False)
+    for axes in (left, right):
+        axes.set_xticks(counts, [str(n) for n in counts])
+        axes.minorticks_off()
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)

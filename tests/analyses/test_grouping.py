@@ -1,0 +1,239 @@
+"""Variances of grouped contributions and their null, against plain numpy and np.roll."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.analyses.conftest import Make
+from xinc.analyses._shifts import Shifts, significant, standing
+from xinc.analyses.base import Claim, Subject
+from xinc.analyses.grouping import Grouping, _batches
+from xinc.analyses.run import make_analysis
+from xinc.video.regions import RegionSettings, open_regions, prepare_regions
+
+GROUPINGS = ["instances", "rgb", "gabor", "grid"]
+RNG = np.random.default_rng(0)
+
+
+def plain_variance(magnitude: np.ndarray, labels: np.ndarray) -> float:
+    """Section 4.2, word for word."""
+    deltas = []
+    for k in np.unique(labels[labels >= 0]):
+        expected = (labels == k).sum() / labels.size * magnitude.sum()
+        deltas.append((expected - magnitude[labels == k].sum()) / expected)
+    return float(np.var(deltas, ddof=1)) if len(deltas) > 1 else float("nan")
+
+
+def made(labels: dict[str, np.ndarray], **layers: np.ndarray) -> Subject:
+    """A subject with these label maps (y, x) and contributions (neuron, y, x), one frame."""
+    shape = next(iter(labels.values())).shape
+    axes = {"frame": [0], "y": range(shape[0]), "x": range(shape[1])}
+    subject = Subject(video_path=Path("nowhere"))
+    subject.__dict__["video"] = xr.Dataset({"frames": (("frame", "y", "x", "channel"), np.zeros((1, *shape, 3)))}, axes)
+    subject.__dict__["regions"] = xr.Dataset(
+        {name: (("frame", "y", "x"), label[None].astype(np.int32)) for name, label in labels.items()}, axes
+    )
+    subject.__dict__["canvas"] = {
+        name: xr.Dataset(
+            {"contribution": (("frame", "neuron", "y", "x"), maps[None].astype(np.float32))},
+            {**axes, "neuron": range(len(maps))},
+        )
+        for name, maps in layers.items()
+    }
+    return subject
+
+
+def cells(shape: tuple[int, int] = (8, 16), rows: int = 2, columns: int = 4) -> np.ndarray:
+    y, x = np.indices(shape)
+    return y * rows // shape[0] * columns + x * columns // shape[1]
+
+
+def claim(name: str) -> Claim:
+    [found] = [one for one in Grouping.claims if one.name == name]
+    return found
+
+
+def says(name: str, result: xr.Dataset) -> bool:
+    one = claim(name)
+    value = one.statistic(result)
+    assert set(value.dims) == {"layer", "frame"}
+    assert value.notnull().all()
+    if one.p_value is not None:
+        p = one.p_value(result)
+        assert set(p.dims) == {"layer", "frame"}
+        assert ((p > 0) & (p <= 1)).all()
+    return bool((value > one.threshold).all())
+
+
+@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("model", ["nerv", "ffn"])
+def test_against_plain_numpy(subjects: Make, tmp_path: Path, model: str, layout: str) -> None:
+    subject = subjects(model, layout)
+    prepare_regions(subject.video_path, tmp_path / "regions.zarr", RegionSettings(rgb=5, gabor=4, grid=(2, 4)))
+    subject.__dict__["regions"] = open_regions(tmp_path / "regions.zarr")
+    result = make_analysis("grouping", {"neurons": 3}).compute(subject)
+    assert result["grouping"].values.tolist() == GROUPINGS
+    assert result["layer"].values.tolist() == list(subject.canvas)
+    for layer, data in subject.canvas.items():
+        one = result.sel(layer=layer)
+        assert int(one["neurons"]) == data.sizes["neuron"]
+        for frame in result["frame"].values:
+            maps = abs(data["contribution"].sel(frame=frame).values.astype(float))
+            assert int(one["dead"].sel(frame=frame)) == (maps.sum((1, 2)) == 0).sum()
+            for grouping in GROUPINGS:
+                labels = subject.regions[grouping].sel(frame=frame).values
+                expected = [plain_variance(m, labels) if m.any() else np.nan for m in maps]
+                found = one["variance"].sel(frame=frame, grouping=grouping).values
+                np.testing.assert_allclose(found[: len(maps)], expected, rtol=1e-3, atol=1e-7)
+                assert np.isnan(found[len(maps) :]).all()
+    np.testing.assert_allclose(result["std"] ** 2, result["variance"])
+
+
+def test_null_against_rolled_labels() -> None:
+    labels = RNG.integers(-1, 4, (5, 7))
+    labels[labels == 2] = 3
+    magnitude = RNG.random((5, 7)) ** 3
+    found = Shifts(labels).variances(magnitude)
+    rolled = [plain_variance(magnitude, np.roll(labels, (dy, dx), (0, 1))) for dy in range(5) for dx in range(7)]
+    np.testing.assert_allclose(found, rolled, rtol=1e-9)
+
+
+@pytest.mark.parametrize("labels", [np.zeros((3, 4), int), np.full((3, 4), -1)])
+def test_null_of_fewer_than_two_regions_is_undefined(labels: np.ndarray) -> None:
+    assert np.isnan(Shifts(labels).variances(RNG.random((3, 4)))).all()
+
+
+def test_standing_of_sampled_neurons_against_rolled_labels() -> None:
+    maps = RNG.random((3, 8, 16)) ** 2
+    labels = {"rgb": RNG.integers(0, 5, (8, 16)), "grid": cells()}
+    result = make_analysis("grouping", {"neurons": 5, "shifts": "all"}).compute(made(labels, a=maps))
+    assert result.attrs["shifts"] == 8 * 16 - 1
+    assert result["sampled_neuron"].values.tolist() == [[0, 1, 2, -1, -1]]
+    one = result.sel(layer="a", frame=0)
+    zs = []
+    for n in range(3):
+        rolls = [np.roll(labels["rgb"], (dy, dx), (0, 1)) for dy in range(8) for dx in range(16)]
+        observed, *null = [plain_variance(maps[n].astype(np.float32).astype(float), label) for label in rolls]
+        p = (1 + np.sum(np.array(null) >= observed)) / (1 + len(null))
+        zs.append((observed - np.mean(null)) / np.std(null, ddof=1))
+        here = one.sel(grouping="rgb").isel(sample=n)
+        assert float(here["z"]) == pytest.approx(zs[-1], rel=1e-5)
+        assert float(here["p_value"]) == pytest.approx(p)
+        assert float(here["percentile"]) == pytest.approx(100 * np.mean(np.array(null) < observed))
+    assert one["z"].isel(sample=slice(3, None)).isnull().all()
+    assert float(one["median_z"].sel(grouping="rgb")) == pytest.approx(np.median(zs), rel=1e-5)
+
+
+def test_a_number_of_shifts_is_drawn() -> None:
+    labels = {"rgb": RNG.integers(0, 5, (8, 16)), "grid": cells()}
+    result = make_analysis("grouping", {"shifts": 9}).compute(made(labels, a=RNG.random((3, 8, 16))))
+    assert result.attrs["shifts"] == 9
+    assert set((result["p_value"] * 10).round(6).values[result["p_value"].notnull().values]) <= set(range(1, 11))
+
+
+def test_grid_of_a_shifted_grid_is_degenerate() -> None:
+    """Shifts by whole cells give the same regions: the p-value counts these ties against the observed variance."""
+    labels = {"grid": cells()}
+    peak = np.zeros((1, 8, 16))
+    peak[0, 1, 1] = 1
+    result = make_analysis("grouping").compute(made(labels, a=peak))
+    assert result["p_value"].isel(sample=0).item() == 1
+    assert result["z"].isnull().all()
+    assert not result["significant"].any()
+
+
+def test_dead_and_constant_neurons_and_empty_regions() -> None:
+    maps = RNG.random((4, 8, 16))
+    maps[1], maps[2] = 0, -0.3
+    rgb = RNG.integers(0, 3, (8, 16)) * 2
+    result = make_analysis("grouping").compute(made({"rgb": rgb, "grid": cells()}, a=maps, none=maps[1:2]))
+    one = result.sel(layer="a", frame=0)
+    assert (int(one["dead"]), int(one["constant"])) == (1, 1)
+    assert one["variance"].sel(neuron=1).isnull().all()
+    assert (one["variance"].sel(neuron=2) == 0).all()
+    assert one["sampled_neuron"].values[:3].tolist() == [0, 3, -1]
+    assert result["regions"].sel(frame=0).values.tolist() == [3, 8]
+    none = result.sel(layer="none")
+    assert none["dead"].item() == 1
+    for name in ("variance", "z", "median_z", "layer_p_value", "share_significant"):
+        assert none[name].isnull().all()
+    for one_claim in Grouping.claims:
+        assert one_claim.statistic(result).sel(layer="none").isnull().all()
+    analysis = make_analysis("grouping")
+    assert list(analysis.plot(result)) == ["frame0"]
+    table = analysis.table(result)
+    assert table is not None
+    assert len(table) == 2 * 2
+    assert {"grouping", "layer", "frame", "std_median", "median_z", "share_significant"} <= set(table.columns)
+
+
+def test_a_video_without_masks_says_nothing_of_instances() -> None:
+    result = make_analysis("grouping").compute(
+        made({"rgb": cells(), "gabor": cells(), "grid": cells()}, a=RNG.random((3, 8, 16)))
+    )
+    for one in Grouping.claims:
+        assert one.statistic(result).isnull().all() == ("instances" in one.name), one.name
+
+
+def test_frames_with_masks_are_preferred(subjects: Make) -> None:
+    subject = subjects("nerv")
+    video = subject.video.load()
+    subject.__dict__["video"] = video.assign(annotated=("frame", [False, True, False, True]))
+    assert Grouping()._frames(subject) == [1, 3]
+    subject.__dict__["video"] = video.assign(annotated=("frame", [False] * 4))
+    assert Grouping()._frames(subject) == [0, 2]
+
+
+def test_label_maps_are_summed_together_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = {name: RNG.integers(0, 4, (1, 8, 16)) for name in GROUPINGS}
+    assert _batches(labels, 10) == [GROUPINGS]
+    monkeypatch.setattr("xinc.analyses.grouping._TOGETHER", 16 * 10 * 8)
+    assert _batches(labels, 10) == [GROUPINGS[:2], GROUPINGS[2:]]
+
+
+def test_benjamini_and_hochberg() -> None:
+    p = np.array([0.04, np.nan, 0.001, 0.5, 0.02])
+    assert significant(p, 0.05).tolist() == [False, False, True, False, True]
+    assert not significant(np.array([0.3, np.nan]), 0.05).any()
+    assert not significant(np.array([]), 0.05).any()
+    assert significant(np.array([0.04, 0.05]), 0.05).all()
+
+
+def test_ties_count_against_the_observed() -> None:
+    percentile, p = standing(np.array([1.0, np.nan]), np.array([[1.0, 0.5, 2.0], [1.0, 1.0, 1.0]]))
+    assert p[0] == 0.75
+    assert percentile[0] == pytest.approx(100 / 3)
+    assert np.isnan([percentile[1], p[1]]).all()
+
+
+def following(labels: np.ndarray, neurons: int = 12, spread: float = 1.0) -> np.ndarray:
+    """Neurons that contribute to whole regions, each to some of them."""
+    weights = RNG.random((neurons, labels.max() + 1)) ** 3 * spread + 0.01
+    out: np.ndarray = weights[:, labels]
+    return out
+
+
+@pytest.mark.parametrize("grouping", GROUPINGS[:3])
+def test_claims_say_yes_and_no(grouping: str) -> None:
+    """Neurons that follow the grouping, and neurons that follow places and nothing else."""
+    labels = {name: RNG.permutation(cells().ravel()).reshape(8, 16) for name in GROUPINGS[:3]} | {"grid": cells()}
+    follow = make_analysis("grouping").compute(made(labels, a=following(labels[grouping])))
+    places = make_analysis("grouping").compute(made(labels, a=following(cells())))
+    for name in (f"{grouping}_over_space", f"top_{grouping}_over_highest_space", f"{grouping}_beyond_shifts"):
+        assert says(name, follow), name
+        assert not says(name, places), name
+    one = claim(f"{grouping}_beyond_shifts")
+    assert one.p_value is not None
+    assert float(one.p_value(follow).max()) < 0.01 < float(one.p_value(places).min())
+
+
+@pytest.mark.parametrize("grouping", ["rgb", "gabor"])
+def test_as_good_as_instances_says_yes_and_no(grouping: str) -> None:
+    both = {"instances": cells(), grouping: cells(), "grid": cells()}
+    assert says(f"{grouping}_like_instances", make_analysis("grouping").compute(made(both, a=following(cells()))))
+    apart = both | {grouping: RNG.permutation(cells().ravel()).reshape(8, 16)}
+    assert not says(f"{grouping}_like_instances", make_analysis("grouping").compute(made(apart, a=following(cells()))))

@@ -1,0 +1,168 @@
+"""Density of neurons over a threshold, against plain numpy and by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from skimage import filters
+
+from tests.analyses.conftest import Make
+from tests.analyses.made import made, made_of
+from xinc.analyses._images import correlation, edges_of, intensity_of
+from xinc.analyses.neurons_per_pixel import NeuronsPerPixel
+from xinc.analyses.run import make_analysis
+from xinc.errors import InputError
+
+CLAIMS = {claim.name: claim for claim in NeuronsPerPixel.claims}
+BRIGHT, TEXTURED, EDGES = CLAIMS
+
+
+def compute(subject: Any, **settings: Any) -> xr.Dataset:
+    return make_analysis("neurons_per_pixel", {"frames": "all", **settings}).compute(subject)
+
+
+def threshold(maps: np.ndarray, percent: float) -> np.float32:
+    """The definition: the value left of which this much of the area of the sorted curve lies."""
+    ascending = np.sort(np.abs(maps).ravel())
+    area = np.cumsum(ascending, dtype=float)
+    return np.float32(ascending[np.searchsorted(area, percent / 100 * area[-1])])
+
+
+@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("model", ["nerv", "ffn"])
+def test_against_plain_numpy(subjects: Make, model: str, layout: str) -> None:
+    subject = subjects(model, layout)
+    result = compute(subject, percents=[50, 10, 33])
+    assert result["percent"].values.tolist() == [10, 33, 50]
+    assert result["layer"].values.tolist() == list(subject.canvas)
+    for layer, data in subject.canvas.items():
+        for frame in result["frame"].values:
+            maps = data["contribution"].sel(frame=frame).values
+            source = subject.video["frames"].sel(frame=frame).values.astype(float)
+            others = {"intensity": source.sum(-1), "edges": filters.sobel(source @ [0.2125, 0.7154, 0.0721])}
+            for percent in (10, 33, 50):
+                one = result.sel(layer=layer, frame=frame, percent=percent)
+                tau = threshold(maps, percent)
+                assert float(one["tau"]) == pytest.approx(tau, rel=1e-5)
+                density = (np.abs(maps) > np.float32(one["tau"])).mean(0)
+                np.testing.assert_allclose(one["density"], density, atol=1e-12)
+                assert float(one["variation"]) == pytest.approx(density.std() / density.mean())
+                assert float(one["mean_density"]) == pytest.approx(density.mean())
+                for name, other in others.items():
+                    r = np.corrcoef(density.ravel(), other.ravel())[0, 1]
+                    assert float(one["pearson"].sel({"with": name})) == pytest.approx(r, abs=1e-9)
+
+
+def test_by_hand() -> None:
+    """Sorted 1 1 2 4 4 8: areas 1 2 4 8 12 20, half of the area is reached at 4."""
+    maps = np.array([[1, -4, 8], [2, 4, -1]], float).reshape(1, 2, 1, 3)
+    result = compute(made_of(one=maps), percents=[50, 5]).isel(frame=0, layer=0)
+    assert result["tau"].values.tolist() == [1, 4]
+    assert result["density"].values.tolist() == [[[0.5, 1, 0.5]], [[0, 0, 0.5]]]
+    assert float(result["variation"].sel(percent=50)) == pytest.approx(np.std([0, 0, 1]) / np.mean([0, 0, 1]))
+
+
+def test_a_dead_layer_is_undefined_and_a_dead_neuron_counts() -> None:
+    alive = np.random.default_rng(0).random((1, 4, 3, 5)) + 0.5
+    half = np.concatenate([alive, np.zeros_like(alive)], axis=1)
+    analysis = make_analysis("neurons_per_pixel")
+    result = analysis.compute(made_of(alive=alive, half=half, dead=np.zeros((1, 2, 3, 5))))
+    np.testing.assert_allclose(result["density"].sel(layer="half"), result["density"].sel(layer="alive") / 2)
+    np.testing.assert_array_equal(result["tau"].sel(layer="half"), result["tau"].sel(layer="alive"))
+    for name in ("density", "tau", "pearson", "variation", "mean_density"):
+        assert result[name].sel(layer="dead").isnull().all(), name
+    figure = analysis.plot(result)["frame0"]
+    texts = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert texts.count("no contributions") == 2
+
+
+def test_a_density_that_is_the_same_everywhere_correlates_with_nothing() -> None:
+    result = compute(made_of(one=np.arange(1.0, 4)[None, :, None, None] * np.ones((1, 3, 4, 5))))
+    assert result["pearson"].isnull().all()
+    np.testing.assert_allclose(result["variation"], 0, atol=1e-12)
+
+
+def test_percentages_are_checked() -> None:
+    for wrong in ([], [0], [100], [10, -1]):
+        with pytest.raises(InputError, match="percents"):
+            make_analysis("neurons_per_pixel", {"percents": wrong})
+
+
+def test_the_table_is_tidy(subjects: Make) -> None:
+    analysis = make_analysis("neurons_per_pixel", {"frames": [3, 1]})
+    result = analysis.compute(subjects("nerv"))
+    table = analysis.table(result)
+    assert table is not None
+    assert len(table) == 3 * 2 * 2
+    row = table[(table["layer"] == "block2") & (table["frame"] == 1) & (table["percent"] == 50)].iloc[0]
+    one = result.sel(layer="block2", frame=1, percent=50)
+    assert row["tau"] == pytest.approx(float(one["tau"]))
+    assert row["variation"] == float(one["variation"])
+    assert row["pearson_edges"] == float(one["pearson"].sel({"with": "edges"}))
+
+
+@pytest.mark.parametrize("percents", [[50], [10, 30, 50]])
+def test_any_number_of_percentages_can_be_drawn(subjects: Make, percents: list[float]) -> None:
+    analysis = make_analysis("neurons_per_pixel", {"frames": 1, "percents": percents})
+    figure = analysis.plot(analysis.compute(subjects("nerv")))["frame0"]
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert titles[0] == "source"
+    assert "edges (sobel)" in titles
+    assert len(titles) == 2 + 3 * len(percents)
+
+
+def verdicts(name: str, result: xr.Dataset) -> list[bool | None]:
+    values = CLAIMS[name].statistic(result)
+    assert set(values.dims) == {"layer", "frame"}
+    flat = values.transpose("frame", "layer").values.ravel()
+    return [None if np.isnan(v) else bool(v > CLAIMS[name].threshold) for v in flat]
+
+
+def dedicated(where: np.ndarray, neurons: int = 20) -> np.ndarray:
+    """Maps (1, neuron, y, x) of 2, of which the more neurons have 10 the higher ``where`` (y, x) is."""
+    rank = where.ravel().argsort().argsort().reshape(where.shape) / where.size
+    return np.where(np.arange(neurons)[:, None, None] < neurons * rank, 10.0, 2.0)[None]
+
+
+def test_claims_of_canvases_built_for_and_against_them() -> None:
+    source = np.random.default_rng(0).random((1, 12, 16, 3))
+    frames = xr.DataArray(source, dims=("frame", "y", "x", "channel"))
+    bright, edges = intensity_of(frames).values[0], edges_of(frames).values[0]
+    subject = made(
+        source, bright=dedicated(bright), dark=dedicated(-bright), drawn=dedicated(edges), flat=dedicated(-edges)
+    )
+    result = compute(subject)
+    assert verdicts(BRIGHT, result)[:2] == [True, False]
+    assert verdicts(TEXTURED, result)[2:] == [True, False]
+    # Many weak neurons where it is flat and few strong ones at edges; and the other way round.
+    rng = np.random.default_rng(1)
+
+    def emerging(where: np.ndarray) -> np.ndarray:
+        weak, strong = dedicated(-where, 20) > 2, dedicated(where, 4) > 2
+        sizes = [2 + 2 * rng.random(weak.shape), 50 + 50 * rng.random(strong.shape)]
+        return np.concatenate([np.where(weak, sizes[0], 0.01), np.where(strong, sizes[1], 0.01)], axis=1)
+
+    subject = made(source, emerging=emerging(edges), fading=emerging(-edges))
+    assert verdicts(EDGES, compute(subject)) == [True, False]
+    assert verdicts(EDGES, compute(subject, percents=[50])) == [None, None]
+    assert CLAIMS[EDGES].architectures == ("nerv",)
+
+
+def test_images() -> None:
+    frames = xr.DataArray(
+        np.random.default_rng(0).random((2, 5, 6, 3)).astype(np.float32),
+        {"source_frame": ("frame", [7, 9])},
+        ("frame", "y", "x", "channel"),
+    )
+    assert intensity_of(frames).dims == ("frame", "y", "x")
+    assert intensity_of(frames).dtype == np.float64
+    grey = frames.values[1].astype(float) @ [0.2125, 0.7154, 0.0721]
+    np.testing.assert_allclose(edges_of(frames)[1], filters.sobel(grey))
+    np.testing.assert_allclose(edges_of(frames, "scharr")[1], filters.scharr(grey))
+    assert not set(edges_of(frames).coords)
+    constant = xr.full_like(edges_of(frames), 0.1)
+    assert correlation(edges_of(frames), constant).isnull().all()
+    np.testing.assert_allclose(correlation(edges_of(frames), -edges_of(frames)), -1)

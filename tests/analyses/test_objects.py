@@ -1,0 +1,273 @@
+"""Contributions to instances over time, against plain numpy, and claims that say yes and no."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from tests.analyses.conftest import Make
+from xinc.analyses.base import Subject
+from xinc.analyses.objects import Objects, _category_ratio, _orders, _rank_correlation
+from xinc.analyses.run import make_analysis
+
+RNG = np.random.default_rng(0)
+CATEGORIES = ["cat", "cat", "dog", "dog"]
+
+
+def squares(frames: int = 4, velocities: tuple[int, ...] = (0, 0, 0, 0), size: int = 3) -> np.ndarray:
+    """Masks (frame, y, x): an instance in each band of rows, that moves along x so many pixels a frame."""
+    masks = np.zeros((frames, (size + 1) * len(velocities), 32), np.int32)
+    for number, velocity in enumerate(velocities):
+        for at in range(frames):
+            x = 2 + at * velocity
+            masks[at, number * (size + 1) : number * (size + 1) + size, x : x + size] = number + 1
+    return masks
+
+
+def made(
+    masks: np.ndarray,
+    categories: list[str],
+    shared: bool = True,
+    annotated: list[bool] | None = None,
+    video: np.ndarray | None = None,
+    **layers: Any,
+) -> Subject:
+    """A subject with these masks (frame, y, x) and contributions (frame, neuron, y, x)."""
+    axes = {name: range(n) for name, n in zip(("frame", "y", "x"), masks.shape, strict=True)}
+    frames = np.zeros((*masks.shape, 3)) if video is None else video
+    subject = Subject(video_path=Path("nowhere"))
+    subject.__dict__["video"] = xr.Dataset(
+        {
+            "frames": (("frame", "y", "x", "channel"), frames),
+            "instances": (("frame", "y", "x"), masks),
+            "annotated": ("frame", [True] * len(masks) if annotated is None else annotated),
+            "segment_id": ("segment", np.arange(1, len(categories) + 1)),
+            "category": ("segment", np.array(categories, object)),
+            "isthing": ("segment", [True] * len(categories)),
+        },
+        axes,
+    )
+    subject.__dict__["canvas"] = {
+        name: xr.Dataset(
+            {"contribution": (("frame", "neuron", "y", "x"), maps.astype(np.float32))},
+            {**axes, "neuron": range(maps.shape[1])},
+            {"xinc": {"shared_weights": shared}},
+        )
+        for name, maps in layers.items()
+    }
+    return subject
+
+
+def painted(masks: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Maps (frame, neuron, y, x) with ``values`` (neuron, frame, instance) on the instances and 1 elsewhere."""
+    out = np.ones((len(masks), len(values), *masks.shape[1:]))
+    for number in range(values.shape[2]):
+        out = np.where((masks == number + 1)[:, None], values[:, :, number].T[:, :, None, None], out)
+    return out
+
+
+def holds(name: str, result: xr.Dataset, layer: str = "a") -> bool:
+    [claim] = [one for one in Objects.claims if one.name == name]
+    value = claim.statistic(result)
+    assert value.dims == ("layer",)
+    if claim.p_value is not None:
+        assert claim.p_value(result).dims == ("layer",)
+    return bool(value.sel(layer=layer) > claim.threshold)
+
+
+@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("model", ["nerv", "ffn"])
+def test_against_plain_numpy(subjects: Make, model: str, layout: str) -> None:
+    """The clip has one instance, a disc."""
+    subject = subjects(model, layout)
+    result = make_analysis("objects", {"neurons": 2}).compute(subject)
+    assert result["instance"].values.tolist() == ["object 1"]
+    for layer, data in subject.canvas.items():
+        maps = abs(data["contribution"].values.astype(float))
+        disc = subject.video["instances"].sel(frame=data["frame"].values).values == 1
+        means = np.stack([m[:, d].mean(1) for m, d in zip(maps, disc, strict=True)])
+        shares = means / means.sum(0) if model == "nerv" else np.where(means > 0, 1.0, np.nan)
+        one = result.sel(layer=layer).isel(instance=0)
+        for sample, n in enumerate(one["sampled_neuron"].values):
+            if n >= 0:
+                np.testing.assert_allclose(one["share"].isel(sample=sample), shares[:, n], rtol=1e-4)
+        assert bool(one["shared_weights"]) == (model == "nerv")
+
+
+def test_shares_of_painted_instances() -> None:
+    masks = squares(2)
+    values = RNG.random((5, 2, 4))
+    result = make_analysis("objects", {"neurons": 5}).compute(made(masks, CATEGORIES, a=painted(masks, values)))
+    expected = values / values.sum((1, 2), keepdims=True)
+    found = result["share"].sel(layer="a").transpose("sample", "frame", "instance")
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result["mean_share"].sel(layer="a"), expected.mean((0, 1)), rtol=1e-5)
+    for i, j in itertools.combinations(range(4), 2):
+        distance = float(result["distance"].sel(layer="a").isel(instance=i, other=j))
+        assert distance == pytest.approx(abs(expected[..., i] - expected[..., j]).mean(), rel=1e-5)
+    within = [abs(expected[..., i] - expected[..., j]).mean() for i, j in ((0, 1), (2, 3))]
+    across = [abs(expected[..., i] - expected[..., j]).mean() for i in (0, 1) for j in (2, 3)]
+    assert float(result["category_ratio"].sel(layer="a")) == pytest.approx(np.mean(within) / np.mean(across), rel=1e-5)
+    entropy = [[stats.entropy(v) / np.log(4) for v in neuron] for neuron in values]
+    assert float(result["evenness"].sel(layer="a")) == pytest.approx(np.median(np.mean(entropy, 1)), rel=1e-5)
+    change = abs(np.diff(expected, axis=1)).mean((0, 1)) / expected.mean((0, 1))
+    np.testing.assert_allclose(result["fluctuation"].sel(layer="a"), change, rtol=1e-5)
+    between = expected.mean(1).std(1, ddof=1)
+    over_time = np.sqrt(expected.var(1, ddof=1).mean(1))
+    assert float(result["constancy"].sel(layer="a")) == pytest.approx(np.median(between / over_time), rel=1e-4)
+
+
+def test_frames_with_a_network_each_have_shares_of_their_own() -> None:
+    masks = squares(2)
+    values = RNG.random((3, 2, 4))
+    subject = made(masks, CATEGORIES, shared=False, a=painted(masks, values))
+    result = make_analysis("objects").compute(subject)
+    found = result["share"].sel(layer="a").transpose("sample", "frame", "instance")
+    np.testing.assert_allclose(found, values / values.sum(2, keepdims=True), rtol=1e-5)
+    for name in ("constancy", "fluctuation", "motion_correlation"):
+        assert result[name].isnull().all()
+    assert set(make_analysis("objects").plot(result)) == {"neurons", "numbers"}
+
+
+def test_an_absent_instance_is_missing_not_zero() -> None:
+    masks = squares(3)
+    masks[1][masks[1] == 2] = 0
+    values = RNG.random((2, 3, 4))
+    result = make_analysis("objects", {"neurons": 2}).compute(made(masks, CATEGORIES, a=painted(masks, values)))
+    values[:, 1, 1] = np.nan
+    expected = values / np.nansum(values, axis=(1, 2), keepdims=True)
+    found = result["share"].sel(layer="a").transpose("sample", "frame", "instance")
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert result["displacement"].isnull().sum() == 4 + 2
+    assert result["distance"].sel(layer="a").notnull().sum() == 12
+
+
+def test_dead_neurons_are_counted_and_not_drawn() -> None:
+    masks = squares(2)
+    values = RNG.random((4, 2, 4))
+    values[1], values[3, 0] = 0, 0
+    result = make_analysis("objects").compute(made(masks, CATEGORIES, a=painted(masks, values)))
+    one = result.sel(layer="a")
+    assert one["sampled_neuron"].values.tolist() == [0, 2, 3]
+    assert one["dead"].values.tolist() == [1, 1]
+
+
+def test_frames_without_annotation_are_left_out() -> None:
+    masks = squares(4)
+    subject = made(masks, CATEGORIES, annotated=[False, True, False, True], a=RNG.random((4, 2, 16, 32)))
+    result = make_analysis("objects").compute(subject)
+    assert result["frame"].values.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("how", ["no masks", "none annotated", "nothing labelled"])
+def test_a_video_without_masks_is_said_not_an_error(how: str) -> None:
+    masks = squares(2)
+    subject = made(masks, CATEGORIES, annotated=[how != "none annotated"] * 2, a=RNG.random((2, 3, 16, 32)))
+    video = subject.video
+    if how == "no masks":
+        video = video.drop_vars(["instances", "annotated", "segment_id", "category", "isthing"])
+    if how == "nothing labelled":
+        video = video.isel(segment=slice(0)).assign(instances=video["instances"] * 0)
+    subject.__dict__["video"] = video
+    analysis = make_analysis("objects")
+    result = analysis.compute(subject)
+    assert result.attrs["masks"] == "none"
+    [(_, figure)] = analysis.plot(result).items()
+    assert "no masks" in figure.texts[-1].get_text()
+    table = analysis.table(result)
+    assert table is not None
+    assert list(table["neurons"]) == [3]
+    for claim in Objects.claims:
+        assert claim.statistic(result).isnull().all()
+
+
+def test_categories_that_are_grouped_and_that_are_not() -> None:
+    masks = squares(2)
+    levels = RNG.random((6, 1, 2)) + 0.1
+    grouped = np.repeat(levels, 2, axis=2) * RNG.uniform(0.99, 1.01, (6, 2, 4))
+    free = RNG.random((6, 2, 4))
+    subject = made(masks, CATEGORIES, a=painted(masks, grouped), b=painted(masks, free))
+    result = make_analysis("objects").compute(subject)
+    assert not holds("categories_not_grouped", result)
+    assert holds("categories_not_grouped", result, "b")
+
+
+def test_contributions_that_are_constant_and_that_are_not() -> None:
+    masks = squares(4)
+    constant = np.repeat(RNG.random((6, 1, 4)), 4, axis=1) * RNG.uniform(0.95, 1.05, (6, 4, 4))
+    changing = 1 + RNG.random((6, 4, 1)) * np.array([1, 1.01, 1.02, 1.03])
+    subject = made(masks, CATEGORIES, a=painted(masks, constant), b=painted(masks, changing))
+    result = make_analysis("objects").compute(subject)
+    assert holds("constant_over_time", result)
+    assert not holds("constant_over_time", result, "b")
+
+
+def test_fluctuation_that_follows_motion_and_that_does_not() -> None:
+    masks = squares(5, (0, 1, 2, 4))
+    sign = np.where(np.arange(5) % 2, 1, -1)[None, :, None]
+    follows = 1 + sign * np.array([0, 0.1, 0.2, 0.4])
+    opposes = 1 + sign * np.array([0.4, 0.2, 0.1, 0])
+    subject = made(masks, CATEGORIES, a=painted(masks, follows), b=painted(masks, opposes))
+    result = make_analysis("objects").compute(subject)
+    assert result["displacement"].mean("frame").values.tolist() == [0, 1, 2, 4]
+    assert holds("moving_instances_fluctuate", result)
+    assert not holds("moving_instances_fluctuate", result, "b")
+    assert result["motion_p_value"].values == pytest.approx([1 / 24, 1])
+
+
+def test_contributions_that_follow_brightness_and_that_do_not() -> None:
+    masks = squares(2)
+    bright = np.array([0.9, 0.1, 0.6, 0.3])
+    levels = np.broadcast_to(bright, (2, 2, 4))
+    video = painted(masks, levels[:1])[:, 0, ..., None].repeat(3, -1)
+    subject = made(masks, CATEGORIES, video=video, a=painted(masks, levels), b=painted(masks, 1 - levels))
+    result = make_analysis("objects").compute(subject)
+    np.testing.assert_allclose(result["intensity"].isel(frame=0), bright)
+    assert holds("bright_instances_get_more", result)
+    assert not holds("bright_instances_get_more", result, "b")
+
+
+def test_a_first_block_that_is_even_and_one_that_is_not() -> None:
+    masks = squares(2)
+    even, uneven = np.ones((3, 2, 4)), np.ones((3, 2, 4)) * [1, 0.01, 0.01, 0.01]
+    for first, other, expected in ((even, uneven, True), (uneven, even, False)):
+        layers: dict[str, Any] = {
+            "block1": painted(masks, first),
+            "block2": painted(masks, other),
+            "head": painted(masks, uneven),
+        }
+        result = make_analysis("objects").compute(made(masks, CATEGORIES, **layers))
+        assert holds("first_block_even_over_objects", result, "block1") == expected
+
+
+def test_ratio_of_relabelled_categories() -> None:
+    distance = np.array([[np.nan, 1, 4, 4], [1, np.nan, 4, 4], [4, 4, np.nan, 1], [4, 4, 1, np.nan]])
+    ratio, p = _category_ratio(distance, CATEGORIES)
+    assert ratio == 0.25
+    assert p == pytest.approx(1 / 3), "one of the three ways to make two pairs of four"
+    assert np.isnan(_category_ratio(distance, ["a", "b", "c", "d"])).all()
+    assert np.isnan(_category_ratio(distance, ["a"] * 4)).all()
+
+
+def test_rank_correlation_is_spearmans() -> None:
+    a, b = RNG.random(6), RNG.random(6)
+    found, p = _rank_correlation(np.append(a, np.nan), np.append(b, 3))
+    assert found == pytest.approx(stats.spearmanr(a, b).statistic)
+    exact = [stats.spearmanr(a[list(order)], b).statistic for order in itertools.permutations(range(6))]
+    assert p == pytest.approx(np.mean(np.array(exact) >= found - 1e-12))
+    assert np.isnan(_rank_correlation(a[:2], b[:2])).all()
+    assert np.isnan(_rank_correlation(np.ones(6), b)).all()
+
+
+def test_orders_begin_with_the_identity_and_are_bounded() -> None:
+    assert len(_orders(7)) == 5040
+    for count in (1, 3, 8, 60):
+        orders = _orders(count)
+        assert len(orders) <= 5040
+        assert orders[0].tolist() == list(range(count))

@@ -1,0 +1,296 @@
+"""Compiled expansion: the definition of `LayerMaps.expand` and of the naive oracle, on any window of any neurons."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.special
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests import oracle
+from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces, single
+from xinc.contributions import compiled
+from xinc.contributions.compiled import CODES, Expansion, expander
+from xinc.contributions.maps import LayerMaps
+from xinc.contributions.propagation import Stage
+from xinc.contributions.sources import source_responses
+from xinc.layers import ACTIVATIONS, Convolution, Linear, Trace
+
+#: Of the layer's largest |C|.
+ROUNDING = 3e-6
+
+#: A window of a map repeats the whole map's values up to the compiler's choice of fused operations.
+REPEAT = 1e-6
+
+
+def numbers(maps):
+    return np.arange(len(maps.neurons))
+
+
+def largest(values):
+    return float(np.abs(values).max(initial=0))
+
+
+def expect(found, expected, scale=None):
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING * (scale or largest(expected)))
+
+
+def saturated(maps, v):
+    """Whether no neuron responds by more than what rounding leaves of a saturated activation (gelu(-6) say)."""
+    source = source_responses(maps.layer, v, maps.neurons, torch.arange(len(maps.neurons)))
+    return float(source.abs().max()) < 0.02
+
+
+@st.composite
+def layers(draw):
+    """A layer of a float32 network and its input."""
+    trace = single(draw(convolutional_traces()))
+    name = draw(st.sampled_from([layer.name for layer in trace.layers]))
+    return trace, name, LayerMaps.of(trace, name), trace.inputs()[name]
+
+
+def windows(shape):
+    """Any (y0, y1, x0, x1), single pixels, rows and columns included."""
+
+    def span(size):
+        return st.integers(0, size - 1).flatmap(
+            lambda first: st.one_of(st.just(first + 1), st.integers(first + 1, size)).map(lambda last: (first, last))
+        )
+
+    return st.tuples(span(shape[0]), span(shape[1])).map(lambda spans: (*spans[0], *spans[1]))
+
+
+def test_every_activation_is_compiled():
+    assert set(CODES) == set(ACTIVATIONS)
+
+
+@given(layers())
+@settings(max_examples=60)
+def test_maps_equal_pytorch_and_the_oracle(drawn):
+    trace, name, maps, v = drawn
+    assume(not saturated(maps, v))
+    found = Expansion(maps, v).expand(numbers(maps))
+    expect(found, maps.expand(v).numpy())
+    expect(found, oracle.convolutional_maps(trace, name))
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5])
+def test_every_activation_and_stride(name, stride):
+    for kernel, later in ((1, 9), (3, 3), (9, 1)):
+        trace = single(convolutional([stride, 2], [kernel, later, 5], [2, 2, 2], [name, name], (2, 3), stride))
+        for layer in ("block1", "block2", "head"):
+            maps, v = LayerMaps.of(trace, layer), trace.inputs()[layer]
+            expect(Expansion(maps, v).expand(numbers(maps)), oracle.convolutional_maps(trace, layer))
+
+
+@given(layers(), st.data())
+@settings(max_examples=100)
+def test_any_window_of_any_neurons(drawn, data):
+    _, _, maps, v = drawn
+    expansion = Expansion(maps, v)
+    whole = expansion.expand(numbers(maps))
+    select = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=6)), np.int64)
+    y0, y1, x0, x1 = window = data.draw(windows(expansion.shape))
+    out = np.full((len(select), y1 - y0, x1 - x0), np.nan, np.float32)
+    found = expansion.expand(select, window, out)
+    assert found is out
+    np.testing.assert_allclose(found, whole[select, y0:y1, x0:x1], rtol=0, atol=REPEAT * largest(whole))
+
+
+@given(st.integers(2, 5), st.sampled_from([1, 3]), st.sampled_from([7, 9]), st.integers(0, 99))
+def test_rows_that_zero_insertion_leaves_empty(stride, kernel, head, seed):
+    """A narrow box after zero-insertion: most rows are zero, and a single one of them needs no source at all."""
+    trace = single(convolutional([stride, 1], [3, kernel, head], [2, 2, 2], ["gelu", "gelu"], (4, 5), seed))
+    maps, v = LayerMaps.of(trace, "block1"), trace.input
+    own = LayerMaps(maps.layer, maps.neurons, (*maps.later[:1], Stage(head, 1, "identity")))
+    for each in (maps, own):
+        expansion = Expansion(each, v)
+        whole = oracle.convolutional_maps(trace, "block1")
+        for y in range(expansion.shape[0]):
+            row = expansion.expand(numbers(each), (y, y + 1, 0, expansion.shape[1]))
+            expect(row[:, 0], whole[:, y], largest(whole))
+
+
+def test_a_window_reads_nothing_outside_of_itself(monkeypatch):
+    """Scratch memory that is not a number stays unseen."""
+    empty = np.empty
+
+    def poisoned(shape, dtype=float, **rest):
+        found = empty(shape, dtype, **rest)
+        found[...] = np.nan
+        return found
+
+    trace = single(convolutional([3, 2], [3, 1, 9], [2, 2, 2], ["gelu", "gelu"], (3, 3), 0))
+    for name in ("block1", "block2", "head"):
+        maps, v = LayerMaps.of(trace, name), trace.inputs()[name]
+        expansion = Expansion(maps, v)
+        whole = expansion.expand(numbers(maps))
+        with monkeypatch.context() as patch:
+            patch.setattr(compiled.np, "empty", poisoned)
+            for y in range(expansion.shape[0]):
+                for x in range(0, expansion.shape[1], 5):
+                    found = expansion.expand(numbers(maps), (y, y + 1, x, x + 1))[:, 0, 0]
+                    np.testing.assert_allclose(found, whole[:, y, x], rtol=0, atol=REPEAT * largest(whole))
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=2), kernel_sizes, activations, st.integers(0, 99), st.data())
+def test_last_block_without_a_head(strides, kernel, name, seed, data):
+    """PixelShuffle is the network's last step, perhaps followed by an activation."""
+    trace = single(convolutional(strides, [kernel] * (len(strides) + 1), [2] * (len(strides) + 1),
+                                 [name] * len(strides), (2, 3), seed))  # fmt: skip
+    trace = Trace(trace.input, trace.layers[:-1])
+    for layer in trace.layers:
+        maps = LayerMaps.of(trace, layer.name, head_activation=data.draw(activations))
+        v = trace.inputs()[layer.name]
+        expansion = Expansion(maps, v)
+        assert expansion.shape == tuple(trace.output().shape[1:])
+        expected = maps.expand(v).numpy()
+        expect(expansion.expand(numbers(maps)), expected, max(largest(expected), 0.1))
+        y0, y1, x0, x1 = window = data.draw(windows(expansion.shape))
+        part = expansion.expand(numbers(maps), window)
+        expect(part, expected[:, y0:y1, x0:x1], max(largest(expected), 0.1))
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_head_activation(name):
+    trace = single(convolutional([2], [3, 3], [2, 2], ["gelu"], (2, 3), 0))
+    v = trace.inputs()["head"]
+    maps = LayerMaps.of(trace, "head", head_activation=name)
+    expected = oracle.ACTIVATIONS[name](oracle.convolutional_maps(trace, "head"))
+    expect(Expansion(maps, v).expand(numbers(maps)), expected)
+
+
+@given(layers())
+def test_one_pixel(drawn):
+    """The smallest input: one source pixel; with strides of 1 the smallest frame."""
+    _, _, maps, v = drawn
+    v = v[:, :1, :1].contiguous()
+    assume(not saturated(maps, v))
+    expect(Expansion(maps, v).expand(numbers(maps)), maps.expand(v).numpy())
+
+
+def test_a_frame_of_one_pixel():
+    trace = single(convolutional([1], [9, 9], [1, 1], ["gelu"], (1, 1), 3))
+    for name in ("block1", "head"):
+        maps, v = LayerMaps.of(trace, name), trace.inputs()[name]
+        assert Expansion(maps, v).shape == (1, 1)
+        expect(Expansion(maps, v).expand(numbers(maps)), oracle.convolutional_maps(trace, name))
+
+
+def heavy(trace, factor):
+    return Trace(trace.input, tuple(replace(a, weight=a.weight * factor) for a in trace.layers))
+
+
+@given(st.sampled_from(sorted(set(ACTIVATIONS) - {"sin"})), st.integers(0, 99))
+def test_large_weights_saturate(name, seed):
+    """Pre-activations in the hundreds. (The sine of those is rounding already in the argument.)"""
+    trace = heavy(single(convolutional([2, 2], [3, 3, 3], [2, 2, 2], [name, name], (3, 4), seed)), 50)
+    for layer in ("block1", "head"):
+        maps, v = LayerMaps.of(trace, layer), trace.inputs()[layer]
+        found = Expansion(maps, v).expand(numbers(maps))
+        assert np.isfinite(found).all()
+        expect(found, maps.expand(v).numpy())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_what_is_not_finite_stays_in_its_neighbourhood(name, bad):
+    """It does not crash or vanish, and pixels out of reach of the filters keep their values."""
+    trace = single(convolutional([2, 1], [3, 3, 3], [2, 2, 2], [name, name], (8, 9), 1))
+    maps, v = LayerMaps.of(trace, "block1"), trace.input
+    clean = maps.expand(v).numpy()
+    v = v.clone()
+    v[0, 1, 2] = bad
+    found, expected = Expansion(maps, v).expand(numbers(maps)), maps.expand(v).numpy()
+    own = maps.neurons.in_channel == 0
+    np.testing.assert_allclose(found[~own], clean[~own], rtol=0, atol=ROUNDING * largest(clean))
+    np.testing.assert_allclose(found[:, 12:], clean[:, 12:], rtol=0, atol=ROUNDING * largest(clean))
+    if np.isnan(bad):
+        assert np.isnan(found[own][np.isnan(expected[own])]).all()
+        assert np.isnan(found[own]).any()
+
+
+def test_gelu_is_exact_to_float32():
+    x = np.concatenate([np.linspace(-12, 12, 200_001), [-1e4, -1e30, 1e4, 1e30]]).astype(np.float32)
+    exact = x.astype(np.float64)
+    exact = exact * scipy.special.erfc(-exact / np.sqrt(2)) / 2
+    found = x.copy()
+    compiled._activate(CODES["gelu"], found, compiled._ERF)
+    error = np.abs(found - exact)
+    assert error[np.abs(x) <= 12].max() < 1e-6
+    np.testing.assert_allclose(found[x > 6], x[x > 6], rtol=3e-7)
+    assert (np.abs(found[x < -6]) <= 3e-7 * np.abs(x[x < -6])).all()
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_activations(name):
+    x = np.linspace(-30, 30, 60_001).astype(np.float32)
+    found = x.copy()
+    compiled._activate(CODES[name], found, compiled._ERF)
+    np.testing.assert_allclose(found, oracle.ACTIVATIONS[name](x.astype(np.float64)), rtol=3e-7, atol=1e-6)
+
+
+def test_threads_share_an_expansion():
+    trace = single(convolutional([2, 2], [3, 5, 3], [3, 3, 2], ["gelu", "silu"], (5, 6), 0))
+    maps = LayerMaps.of(trace, "block1")
+    expansion = Expansion(maps, trace.input)
+    alone = expansion.expand(numbers(maps))
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: expansion.expand(numbers(maps)), range(40)):
+            np.testing.assert_array_equal(found, alone)
+
+
+@given(layers(), st.integers(1, 5))
+def test_blocks_of_neurons_repeat_to_the_bit(drawn, size):
+    """A map does not depend on which others are asked for with it."""
+    _, _, maps, v = drawn
+    expansion = Expansion(maps, v)
+    whole = expansion.expand(numbers(maps))
+    parts = [expansion.expand(numbers(maps)[at : at + size]) for at in range(0, len(whole), size)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_only_what_a_window_needs_is_computed():
+    trace = single(convolutional([4, 2, 2], [3, 3, 3, 3], [2, 2, 2, 2], ["gelu"] * 3, (8, 16), 0))
+    expansion = Expansion(LayerMaps.of(trace, "block1"), trace.input)
+    asked = expansion.windows((60, 61, 100, 101))
+    areas = (asked[:, 1] - asked[:, 0]) * (asked[:, 3] - asked[:, 2])
+    assert areas[-1] == 1
+    assert areas.max() <= 16  # of 32768 pixels
+
+
+# Which way of expanding ---------------------------------------------------------------------------------------------
+
+
+@given(linear_traces(), st.sampled_from(["kernel", "input", "output"]), st.data())
+def test_linear_layers_expand_in_pytorch(trace, granularity, data):
+    trace = single(trace)
+    layer = data.draw(st.sampled_from(trace.layers))
+    assert isinstance(layer, Linear)
+    maps, v = LayerMaps.of(trace, layer.name, granularity), trace.inputs()[layer.name]
+    expand = expander(maps, v)
+    whole = maps.expand(v).numpy()
+    y0, y1, x0, x1 = window = data.draw(windows(whole.shape[1:]))
+    for out in (None, np.full((len(whole), y1 - y0, x1 - x0), np.nan, np.float32)):
+        found = expand(numbers(maps), window, out)
+        np.testing.assert_allclose(found, whole[:, y0:y1, x0:x1], rtol=0, atol=REPEAT * largest(whole))
+        assert found is out or out is None
+
+
+def test_other_precisions_expand_in_pytorch():
+    trace = convolutional([2], [3, 3], [2, 2], ["gelu"], (3, 4), 0)  # float64
+    maps = LayerMaps.of(trace, "block1")
+    assert isinstance(maps.layer, Convolution)
+    expand = expander(maps, trace.input)
+    assert getattr(expand, "__self__", None) is None
+    np.testing.assert_allclose(expand(numbers(maps), (0, 6, 0, 8), None), maps.expand(trace.input), atol=1e-12)
+    compiled_one = expander(LayerMaps.of(single(trace), "block1"), trace.input.float())
+    assert isinstance(compiled_one.__self__, Expansion)

@@ -1,0 +1,100 @@
+"""The baseline of the benchmarks says what the library says, and a quick run writes what the documentation reads."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xinc
+from benchmarks import dense_baseline, roofline, tasks
+from benchmarks.shared_passes import everything_together
+from xinc.models.storage import build
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS = ["block1", "block2", "block3", "head"]
+PERCENTS = (10, 50)
+
+
+@pytest.fixture(scope="module")
+def model():
+    settings = {"strides": [2, 1, 3], "widths": [3, 2, 4, 3], "kernel_size": [3, 5, 1], "embed_levels": 4}
+    return build("nerv", settings, (12, 24), range(3), 3)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    y, x = np.mgrid[:12, :24]
+    return {"halves": y // 6, "columns": x // 5}
+
+
+def close(found, expected):
+    expected = np.asarray(expected)
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=0, atol=2e-5 * max(np.abs(expected).max(), 1e-30))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("block_bytes", [1, 4000, 2**26])
+def test_baseline_has_the_librarys_maps(model, name, block_bytes):
+    expected = xinc.dissect(model, [2], [name])[name]["contribution"].values[0]
+    close(dense_baseline.dense_maps(model.trace(2), name, block_bytes), expected)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_baseline_writes_what_any_reader_of_zarr_opens(model, tmp_path, monkeypatch, streamed):
+    monkeypatch.setattr(dense_baseline, "CHUNK_NEURONS", 7)
+    dense_baseline.write_canvas(model.trace(1), tmp_path / "dense.zarr", streamed)
+    for name, layer in xinc.dissect(model, [1]).children.items():
+        written = xr.open_zarr(tmp_path / "dense.zarr" / name, consolidated=False)
+        close(written["contribution"], layer["contribution"])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("reduce", [tasks.everything, everything_together])
+def test_baseline_has_the_librarys_reductions(model, labels, name, reduce):
+    expected = dense_baseline.all_reductions(model.trace(2), name, labels, PERCENTS, model.trace(1))
+    layer = xinc.dissect(model, layers=[name])[name].to_dataset()
+    found = reduce(layer, 2, labels)
+    for key in ("total", "minimum", "maximum"):
+        close(np.squeeze(found["statistics"][key]), expected[key])
+    for key in labels:
+        close(np.squeeze(found["regions"][key]), expected[key])
+    for key in ("sum_abs", "fluctuation", "area_quantiles"):
+        close(np.squeeze(found[key]), expected[key])
+    # Counts: the two differ in rounding, so a contribution that is at the threshold may fall on either side.
+    for key in ("pixels_over_share", "neurons_over"):
+        differ = np.abs(np.squeeze(found[key]).astype(int) - expected[key].astype(int))
+        assert differ.max() <= 2
+        assert differ.mean() < 0.05
+    close(dense_baseline.sum_abs(model.trace(2), name), expected["sum_abs"])
+
+
+def test_operations_are_counted_as_the_definition_has_them():
+    """A block of one kernel, upscaled by 2, before a head: counted by hand."""
+    count = roofline.operations(source=(4, 5), kernel_size=3, activation="gelu", upscale=2, later=[(3, 1, "identity")])
+    source = 20 * (2 * 9 + roofline.ACTIVATION_FLOP["gelu"])
+    # Zero-insertion by 2 and a box of 3: even positions see one source pixel, odd ones two, but the last one. So there
+    # are 14 taps for the 10 columns and 11 for the 8 rows; a sum of t terms is 2·t − 1 operations.
+    assert count == source + 4 * (2 * 14 - 10) + 10 * (2 * 11 - 8)
+
+
+@pytest.mark.slow
+def test_quick_run(tmp_path):
+    words = [sys.executable, "-m", "benchmarks.canvas", "--quick", "--repeats", "1", "--output", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "canvas.json").read_text("utf-8"))
+    assert set(found) == {"machine", "write", "reductions", "sum", "frames", "cold", "chunks", "source", "roofline"}
+    assert {"time", "bytes", "peak", "peak_above_imports"} <= set(found["write"]["ratios"]["dense / xinc"])
+    assert {"time", "peak"} <= set(found["reductions"]["ratios"]["dense / xinc, shared passes"])
+    assert all(math.isfinite(row["seconds"]) for row in found["frames"]["rows"])
+    assert {row["what"] for row in found["cold"]["rows"]} == {"neuron", "pixel", "crop"}
+    assert {"layer", "flop_per_map", "seconds", "share_of_peak"} <= set(found["roofline"]["rows"][0])
+    assert "| frames |" in done.stdout
+    assert (tmp_path / "frames.png").stat().st_size < 100_000

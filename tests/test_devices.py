@@ -1,0 +1,54 @@
+"""Where to compute, and how precisely."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from xinc.devices import full_precision, pick_device, threads
+from xinc.errors import InputError
+
+
+def test_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device().type == pick_device("cpu").type == "cpu"
+    with pytest.raises(InputError, match="finds no CUDA GPU"):
+        pick_device("cuda")
+
+
+def test_a_gpu_is_taken_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert pick_device().type == pick_device("cuda").type == "cuda"
+    assert pick_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_full_precision_ends_with_its_block(monkeypatch, before):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", before)
+    with pytest.raises(KeyError), full_precision():
+        assert not torch.backends.cudnn.allow_tf32
+        raise KeyError
+    assert torch.backends.cudnn.allow_tf32 is before
+
+
+def test_layer_inputs_are_computed_in_full_precision(nerv, write, monkeypatch):
+    """On a GPU PyTorch convolves in TF32 unless told otherwise, and maps would differ in the third digit."""
+    import xinc
+
+    seen = []
+    plain = type(nerv).trace
+    monkeypatch.setattr(
+        type(nerv), "trace", lambda self, *args: seen.append(torch.backends.cudnn.allow_tf32) or plain(self, *args)
+    )
+    write(nerv, layers=["head"])
+    xinc.dissect(nerv, [0], ["head"])["head"]["contribution"].load()
+    assert seen
+    assert not any(seen)
+
+
+def test_threads_are_put_back():
+    before = torch.get_num_threads()
+    with pytest.raises(KeyError), threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+        raise KeyError
+    assert torch.get_num_threads() == before

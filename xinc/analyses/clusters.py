@@ -1,0 +1,467 @@
+"""Which types of neurons there are, and whether seeds share them (paper section 4.6, figures 10 and 12 to 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses._neuron_types import cluster, layout, seed_entropy, silhouette
+from xinc.analyses.base import Analysis, Claim, Subject
+from xinc.errors import InputError
+from xinc.frames import FrameChoice, select_frames
+from xinc.settings import StrictModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+#: Neighbours of UMAP in a layer that the settings do not name.
+NEIGHBOURS = 15
+#: Seeds are compared where each has so many neurons for each cluster.
+_LEAST_A_CLUSTER = 2
+
+Neighbours = Annotated[int, Field(ge=2)]
+
+
+@analyses.register("clusters")
+class Clusters(Analysis):
+    """Neurons as vectors of what they contribute to each Gabor region, clustered, and laid out in the plane by UMAP.
+
+    Each map |C| is scaled to [0, 1] by its own minimum and maximum and averaged over each region. The neurons of all
+    seeds are clustered (k-means) and laid out (UMAP) together; the table says how many of each seed a cluster has.
+    Beside the layout are maps of neurons drawn at random from each cluster, framed in its colour, each on its own
+    scale. Seeds are compared where each has at least two neurons for each cluster. Dead neurons, and neurons whose map
+    is constant, have no such vector; they are counted and left out. What is near in a UMAP layout is alike; where and
+    how far apart groups lie means little, and layouts are not comparable between machines. Clusters, mixtures and
+    silhouettes are those of the vectors, not of the layout.
+    """
+
+    question = "Which types of neurons are there, and do seeds share them?"
+    section = "4.6"
+    scope = "seeds"
+    needs = frozenset({"canvas", "regions"})
+    figure_settings = frozenset({"shown"})
+    claims = (
+        Claim(
+            "seeds share neuron types",
+            "4.6",
+            "Each cluster has neurons of different seeds: models of different seeds learn the same types of neurons.",
+            "entropy of the seeds within a cluster, each seed counted by its share of its own neurons, 1 where all are "
+            "equally frequent; mean over neurons, above 0.8",
+            lambda result: result["seed_entropy"],
+            threshold=0.8,
+        ),
+        Claim(
+            "seeds are not separated",
+            "4.6",
+            "Neurons are not grouped by the seed of their model.",
+            "0.1 − silhouette of the neurons' vectors by seed, which is about 0 where seeds overlap and 1 where they "
+            "lie apart; above 0",
+            lambda result: 0.1 - result["seed_silhouette"],
+        ),
+    )
+
+    class Settings(StrictModel):
+        seeds: tuple[int, ...] | None = Field(
+            None,
+            min_length=1,
+            description="Seeds compared, also ones that no other result needs; when left out, those of all results.",
+        )
+        videos: tuple[str, ...] | None = Field(
+            None,
+            description="Videos on which `seeds` are compared, on others those of all results; all when left out.",
+        )
+        frames: FrameChoice = Field(1, description="Frames, each clustered on its own: how many, a list, or all.")
+        clusters: int = Field(6, ge=2, description="Clusters of k-means.")
+        neighbours: Neighbours | dict[str, Neighbours] = Field(
+            NEIGHBOURS, description=f"Neighbours of UMAP: for all layers, or by layer name, {NEIGHBOURS} for others."
+        )
+        max_neurons: int = Field(
+            2000, ge=2, description="Neurons of a layer and seed; where there are more, so many are drawn at random."
+        )
+        samples: int = Field(4, ge=1, description="Neurons drawn from each cluster, whose maps are shown.")
+        seed: int = Field(0, ge=0, description="Seed of the draws, of k-means and of UMAP.")
+        shown: int = Field(6, ge=1, description="Clusters whose maps are shown, the largest first.")
+
+    def compute(self, subject: Mapping[int, Subject]) -> xr.Dataset:
+        """Two passes over the maps of a layer, frame and seed, then k-means and UMAP of at most `max_neurons` a seed.
+
+        UMAP costs ten seconds to import and as many to compile, once for all layers, and then about 3 ms a neuron.
+        """
+        subjects = dict(sorted(subject.items()))
+        first = next(iter(subjects.values()))
+        layers = list(first.canvas)
+        frames = select_frames(_shared_frames(subjects), self.settings.frames)
+        parts = [[self._part(subjects, layer, frame) for frame in frames] for layer in layers]
+        shape = (len(layers), len(frames))
+        coords = {
+            "layer": np.array(layers, dtype=object),
+            "frame": np.asarray(frames, np.int64),
+            "seed": np.asarray(list(subjects), np.int64),
+            "cluster": np.arange(self.settings.clusters),
+            "axis": np.arange(2),
+        }
+        variables: dict[str, Any] = {}
+        for name, dims in _OF_A_PART.items():
+            stacked = np.stack([part[name] for row in parts for part in row])
+            variables[name] = (("layer", "frame", *dims), stacked.reshape(*shape, *stacked.shape[1:]))
+        regions = np.unique(np.concatenate([part["regions"] for row in parts for part in row]))
+        flat = [part for row in parts for part in row]
+        for name, dims in _OF_A_POINT.items():
+            variables[name] = (("point", *dims), np.concatenate([part[name] for part in flat]))
+        vectors = [_spread(part["vectors"], part["regions"], regions) for part in flat]
+        variables["vector"] = (("point", "region"), np.concatenate(vectors))
+        sizes = [len(part["umap"]) for part in flat]
+        where = [(layer, frame) for layer in layers for frame in frames]
+        names = np.array([layer for layer, _ in where], dtype=object)
+        variables["point_layer"] = (("point",), np.repeat(names, sizes))
+        variables["point_frame"] = (("point",), np.repeat([frame for _, frame in where], sizes))
+        source = first.video["frames"].sel(frame=frames).transpose("frame", "y", "x", "channel").values
+        variables["source"] = (("frame", "y", "x", "channel"), source.astype(np.float32))
+        result = xr.Dataset(variables, coords | {"region": regions})
+        result["neurons"] = (("layer",), [first.canvas[layer].sizes["neuron"] for layer in layers])
+        result.attrs["max_neurons"] = self.settings.max_neurons
+        return _describe(result)
+
+    def _part(self, subjects: dict[int, Subject], layer: str, frame: int) -> dict[str, Any]:
+        """What is found for one layer and frame."""
+        found = [self._vectors(subject, seed, layer, frame) for seed, subject in subjects.items()]
+        vectors = np.concatenate([one["vectors"] for one in found])
+        neurons = np.concatenate([one["chosen"] for one in found])
+        sizes = [len(one["chosen"]) for one in found]
+        places = np.repeat(np.arange(len(found)), sizes)
+        assigned = cluster(vectors, self.settings.clusters, self.settings.seed)
+        counts = np.zeros((self.settings.clusters, len(found)), np.int64)
+        np.add.at(counts, (assigned, places), 1)
+        wanted = self.settings.neighbours
+        wanted = wanted.get(layer, NEIGHBOURS) if isinstance(wanted, dict) else wanted
+        # A few neurons in as many clusters would say that seeds share nothing.
+        enough = min(sizes) >= _LEAST_A_CLUSTER * self.settings.clusters
+        part = {
+            "regions": found[0]["regions"],
+            "vectors": vectors.astype(np.float32),
+            "point_seed": np.repeat(list(subjects), sizes),
+            "point_neuron": neurons,
+            "point_cluster": assigned,
+            "umap": layout(vectors, wanted, self.settings.seed),
+            "members": counts,
+            "seed_entropy": seed_entropy(counts) if enough else float("nan"),
+            "seed_silhouette": silhouette(vectors, places, self.settings.seed) if enough else float("nan"),
+            "cluster_silhouette": silhouette(vectors, assigned, self.settings.seed),
+        }
+        part |= {name: np.array([one[name] for one in found]) for name in ("dead", "constant")}
+        return part | self._samples(subjects, layer, frame, places, neurons, assigned)
+
+    def _vectors(self, subject: Subject, seed: int, layer: str, frame: int) -> dict[str, Any]:
+        """Vectors (neuron, region) of one network's neurons, of those that have one and are drawn."""
+        from xinc.canvas.reductions import neuron_statistics, region_sums
+
+        data = subject.canvas[layer]
+        labels = subject.regions["gabor"].sel(frame=frame).transpose("y", "x").values
+        sums = region_sums(data, {"gabor": labels}, [frame])["gabor"].isel(frame=0)
+        regions = sums["region"].values
+        areas = np.array([(labels == region).sum() for region in regions])
+        statistics = neuron_statistics(data, [frame]).isel(frame=0)
+        low, high = (statistics[name].values.astype(np.float64)[:, None] for name in ("minimum", "maximum"))
+        # A millionth of the maximum is the rounding of float32.
+        varied = (high - low > 1e-6 * high)[:, 0]
+        dead = statistics["total"].values == 0
+        usable = np.flatnonzero(varied)
+        if len(usable) > self.settings.max_neurons:
+            generator = np.random.default_rng([self.settings.seed, seed, *layer.encode()])
+            usable = np.sort(generator.choice(usable, self.settings.max_neurons, replace=False))
+        means = sums.transpose("neuron", "region").values[usable] / areas
+        return {
+            "regions": regions,
+            "vectors": np.clip((means - low[usable]) / (high - low)[usable], 0, 1),
+            "chosen": usable,
+            "dead": int(dead.sum()),
+            "constant": int((~varied & ~dead).sum()),
+        }
+
+    def _samples(
+        self,
+        subjects: dict[int, Subject],
+        layer: str,
+        frame: int,
+        places: np.ndarray,
+        neurons: np.ndarray,
+        assigned: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        """Maps of neurons drawn from each cluster; NaN, seed and number −1 where it has fewer."""
+        first = next(iter(subjects.values())).canvas[layer]
+        shape = (self.settings.clusters, self.settings.samples)
+        maps = np.full((*shape, first.sizes["y"], first.sizes["x"]), np.nan, np.float32)
+        numbers, seeds = np.full(shape, -1), np.full(shape, -1)
+        place = np.full(shape, -1)
+        generator = np.random.default_rng([self.settings.seed, *layer.encode()])
+        for at in range(self.settings.clusters):
+            members = np.flatnonzero(assigned == at)
+            if not len(members):
+                continue
+            drawn = np.sort(generator.choice(members, min(shape[1], len(members)), replace=False))
+            for k, point in enumerate(drawn):
+                numbers[at, k], place[at, k] = neurons[point], places[point]
+                seeds[at, k] = list(subjects)[places[point]]
+        for k, subject in enumerate(subjects.values()):
+            own = place == k
+            if own.any():
+                wanted = subject.canvas[layer]["contribution"].sel(frame=frame).isel(neuron=numbers[own])
+                maps[own] = abs(wanted.transpose("neuron", "y", "x").values)
+        return {"map": maps, "map_neuron": numbers, "map_seed": seeds}
+
+    def table(self, result: xr.Dataset) -> pd.DataFrame:
+        """A row a layer, frame, cluster and seed: neurons, and their share of the seed's; and the layer's measures."""
+        import pandas as pd
+
+        table = result["members"].to_dataframe("neurons").reset_index()
+        total = table.groupby(["layer", "frame", "seed"])["neurons"].transform("sum")
+        table["share_of_seed"] = table["neurons"] / total.where(total > 0)
+        measures = result[["seed_entropy", "seed_silhouette", "cluster_silhouette"]].to_dataframe().reset_index()
+        left_out = result[["dead", "constant"]].to_dataframe().reset_index()
+        table = table.merge(left_out, on=["layer", "frame", "seed"]).merge(measures, on=["layer", "frame"])
+        assert isinstance(table, pd.DataFrame)
+        return table
+
+    def plot(self, result: xr.Dataset) -> dict[str, Figure]:
+        single = result.sizes["frame"] == 1
+        drawn = {}
+        for frame in result["frame"].values:
+            suffix = "" if single else f"-frame{int(frame)}"
+            for layer in result["layer"].values:
+                drawn[f"{layer}{suffix}"] = self._figure(result, str(layer), int(frame))
+            drawn[f"all{suffix}"] = self._overview(result, int(frame))
+        return drawn
+
+    def _figure(self, result: xr.Dataset, layer: str, frame: int) -> Figure:
+        """Left: the layout by cluster and by seed; right: a row of maps for each cluster."""
+        from xinc import figures
+
+        one = result.sel(layer=layer, frame=frame)
+        sizes = one["members"].sum("seed").values
+        shown = [k for k in range(result.sizes["cluster"]) if sizes[k]][: self.settings.shown]
+        aspect = result.sizes["y"] / result.sizes["x"]
+        several = result.sizes["seed"] > 1
+        rows = len(shown)
+        cell = (0.62 * figures.PAGE - 0.6) / result.sizes["sample"]
+        height = max(rows * (cell * aspect + 0.2) + 0.5, 4.6 if several else 2.9) if shown else 0.8
+        figure = figures.new_figure(figures.PAGE, height, f"{self.question} {layer}, frame {frame}")
+        figure.supxlabel(_about(one), fontsize=7)
+        if not shown:
+            return figure
+        left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(0.38, 0.62)))
+        panels = left.subplots(2 if several else 1, 1, squeeze=False)[:, 0]
+        points = _points(result, layer, frame)
+        self._by_cluster(panels[0], points)
+        panels[0].set_title(f"by cluster, silhouette {_number(one['cluster_silhouette'])}")
+        if several:
+            self._by_seed(panels[1], points, result["seed"].values)
+            entropy, split = _number(one["seed_entropy"]), _number(one["seed_silhouette"])
+            panels[1].set_title(f"by seed, entropy {entropy}, silhouette {split}")
+            panels[1].legend(
+                handles=_seed_handles(result["seed"].values), loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4,
+                frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize=6,
+            )  # fmt: skip
+        self._maps(right, one, shown, sizes)
+        return figure
+
+    def _maps(self, part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray) -> None:
+        from xinc import figures
+
+        axes = part.subplots(len(shown), one.sizes["sample"], squeeze=False)
+        colours = _palette(one.sizes["cluster"])
+        for axis in axes.flat:
+            axis.axis("off")
+        for row, k in enumerate(shown):
+            percent = 100 * sizes[k] / sizes.sum()
+            label = f"{k + 1}\n{'<1' if percent < 1 else f'{percent:.0f}'} %"
+            axes[row, 0].text(
+                -0.06, 0.5, label, transform=axes[row, 0].transAxes, ha="right", va="center", fontsize=7,
+                color=colours[k], fontweight="bold",
+            )  # fmt: skip
+            for column in range(one.sizes["sample"]):
+                number = int(one["map_neuron"][k, column])
+                if number < 0:
+                    continue
+                axis = axes[row, column]
+                figures.show(axis, one["map"][k, column].values, "", figures.MAGNITUDE, vmin=0)
+                axis.set_title(f"seed {int(one['map_seed'][k, column])}, n {number}", fontsize=5.5, pad=2.5)
+                axis.axis("on")
+                axis.set(xticks=[], yticks=[])
+                for spine in axis.spines.values():
+                    spine.set(visible=True, edgecolor=colours[k], linewidth=1.8)
+
+    def _overview(self, result: xr.Dataset, frame: int) -> Figure:
+        """A column for each layer: its layout by cluster and by seed."""
+        from xinc import figures
+
+        layers = [str(layer) for layer in result["layer"].values]
+        several = result.sizes["seed"] > 1
+        rows, columns = 2 if several else 1, max(len(layers), 3)
+        title = f"{self.question} Frame {frame}"
+        figure = figures.new_figure(
+            figures.PAGE, (0.85 if several else 0.6) + rows * (figures.PAGE / columns + 0.1), title
+        )
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for axis in axes.flat:
+            axis.axis("off")
+        for at, layer in enumerate(layers):
+            one = result.sel(layer=layer, frame=frame)
+            points = _points(result, layer, frame)
+            self._by_cluster(axes[0, at], points)
+            axes[0, at].set_title(f"{layer}\n{points.sizes['point']} neurons")
+            if several:
+                self._by_seed(axes[1, at], points, result["seed"].values)
+                axes[1, at].set_title(f"entropy {_number(one['seed_entropy'])}")
+        for axis in axes.flat:
+            axis.set(xlabel="", ylabel="")
+        axes[0, 0].set_ylabel("UMAP, by cluster")
+        if several:
+            axes[1, 0].set_ylabel("UMAP, by seed")
+            figure.legend(
+                handles=_seed_handles(result["seed"].values), loc="outside lower center", ncols=8, frameon=False
+            )
+        return figure
+
+    def _by_cluster(self, axis: Axes, points: xr.Dataset) -> None:
+        colours = _palette(self.settings.clusters)
+        _scatter(axis, points["umap"].values, [colours[k] for k in points["point_cluster"].values])
+        places = points["umap"].values
+        # Numbers would hide a handful of points.
+        if len(places) >= 20:
+            for k in np.unique(points["point_cluster"].values):
+                own = places[points["point_cluster"].values == k]
+                # At a point of the cluster, also of one in several pieces.
+                centre = own[np.hypot(*(own - np.median(own, axis=0)).T).argmin()]
+                box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": colours[k], "alpha": 0.85}
+                axis.text(
+                    float(centre[0]), float(centre[1]), str(k + 1), ha="center", va="center", fontsize=6, bbox=box
+                )
+
+    def _by_seed(self, axis: Axes, points: xr.Dataset, seeds: np.ndarray) -> None:
+        colours = dict(zip(seeds.tolist(), _seed_palette(len(seeds)), strict=True))
+        _scatter(axis, points["umap"].values, [colours[int(seed)] for seed in points["point_seed"].values])
+
+
+def _shared_frames(subjects: dict[int, Subject]) -> list[int]:
+    """Frames that the canvases of all seeds have."""
+    kept = [next(iter(subject.canvas.values()))["frame"].values.tolist() for subject in subjects.values()]
+    shared = sorted(set(kept[0]).intersection(*kept[1:]))
+    if not shared:
+        raise InputError(f"The canvases of seeds {list(subjects)} have no frame in common: give them one.")
+    return shared
+
+
+def _spread(vectors: np.ndarray, own: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """Vectors over all regions; NaN in those that the frame does not have."""
+    wide = np.full((len(vectors), len(regions)), np.nan, np.float32)
+    wide[:, np.searchsorted(regions, own)] = vectors
+    return wide
+
+
+def _points(result: xr.Dataset, layer: str, frame: int) -> xr.Dataset:
+    own = (result["point_layer"].values == layer) & (result["point_frame"].values == frame)
+    return result[["umap", "point_cluster", "point_seed"]].isel(point=np.flatnonzero(own))
+
+
+def _about(one: xr.Dataset) -> str:
+    """How many neurons a figure is of."""
+    members = one["members"].sum("cluster").values
+    per_seed = f"{members[0]}" if (members == members[0]).all() else f"{members.min()} to {members.max()}"
+    left = int(one["dead"].sum()), int(one["constant"].sum())
+    seeds = f"{len(members)} seed{'s' if len(members) > 1 else ''}"
+    compared = f"{per_seed} of {int(one['neurons'])} neurons a seed, {seeds}"
+    return f"{compared}; left out: {left[0]} dead, {left[1]} with constant maps. Each map on its own scale."
+
+
+def _scatter(axis: Axes, places: np.ndarray, colours: Sequence[Any]) -> None:
+    axis.axis("on")
+    axis.set(xticks=[], yticks=[])
+    axis.set_xlabel("UMAP 1", fontsize=6)
+    axis.set_ylabel("UMAP 2", fontsize=6)
+    if not len(places) or not np.isfinite(places).all():
+        axis.text(0.5, 0.5, "too few neurons", transform=axis.transAxes, ha="center", va="center", fontsize=7)
+        return
+    # In random order, or the last seed would hide the others.
+    order = np.random.default_rng(0).permutation(len(places))
+    size = float(np.clip(3000 / len(places), 1.5, 14))
+    chosen = [colours[k] for k in order]
+    axis.scatter(places[order, 0], places[order, 1], s=size, c=chosen, linewidths=0, alpha=0.8, rasterized=True)
+
+
+def _seed_handles(seeds: np.ndarray) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D([], [], ls="", marker="o", ms=4, color=colour, label=f"seed {seed}")
+        for seed, colour in zip(seeds.tolist(), _seed_palette(len(seeds)), strict=True)
+    ]
+
+
+def _palette(count: int) -> list[Any]:
+    """Colours of clusters, safe for colour-blind readers as far as ten."""
+    import seaborn as sns
+
+    return list(sns.color_palette("colorblind", count) if count <= 10 else sns.husl_palette(count))
+
+
+def _seed_palette(count: int) -> list[Any]:
+    """Colours of seeds, unlike those of clusters, apart in lightness too."""
+    import seaborn as sns
+
+    return list(sns.color_palette("viridis", count))
+
+
+def _number(value: xr.DataArray) -> str:
+    return f"{float(value):.2f}" if np.isfinite(float(value)) else "–"
+
+
+_OF_A_PART: dict[str, tuple[str, ...]] = {
+    "members": ("cluster", "seed"),
+    "seed_entropy": (),
+    "seed_silhouette": (),
+    "cluster_silhouette": (),
+    "dead": ("seed",),
+    "constant": ("seed",),
+    "map": ("cluster", "sample", "y", "x"),
+    "map_neuron": ("cluster", "sample"),
+    "map_seed": ("cluster", "sample"),
+}
+_OF_A_POINT: dict[str, tuple[str, ...]] = {
+    "umap": ("axis",),
+    "point_cluster": (),
+    "point_seed": (),
+    "point_neuron": (),
+}
+_DESCRIPTIONS = {
+    "members": "neurons of a seed in a cluster",
+    "seed_entropy": "entropy of the seeds within clusters, 1 where all are equally frequent, mean over neurons",
+    "seed_silhouette": "silhouette of the vectors by seed",
+    "cluster_silhouette": "silhouette of the vectors by cluster",
+    "dead": "neurons that contribute nothing, left out",
+    "constant": "neurons that contribute to all pixels alike, left out",
+    "map": "|C| of neurons drawn from a cluster, NaN where it has fewer",
+    "map_neuron": "number of the neuron, -1 where there is none",
+    "map_seed": "seed of the neuron, -1 where there is none",
+    "umap": "place in the layout of the layer and frame",
+    "point_cluster": "cluster of the neuron in its layer and frame",
+    "point_seed": "seed of the neuron's network",
+    "point_neuron": "number of the neuron in its layer",
+    "point_layer": "layer of the neuron",
+    "point_frame": "frame",
+    "vector": "mean over a Gabor region of |C| scaled to [0, 1] over the frame, NaN where the frame lacks the region",
+    "neurons": "neurons of the layer",
+    "source": "source frame",
+}
+
+
+def _describe(result: xr.Dataset) -> xr.Dataset:
+    for name, text in _DESCRIPTIONS.items():
+        result[name].attrs = {"long_name": text, "units": "1"}
+    return result

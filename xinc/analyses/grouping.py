@@ -1,0 +1,490 @@
+"""Which grouping of pixels a neuron's contributions respect (paper sections 4.2 and 7.2, figures 4 and 16)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses._shifts import Shifts, significant, standing
+from xinc.analyses.base import Analysis, Claim, Subject
+from xinc.frames import FrameChoice, select_frames
+from xinc.settings import StrictModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: In the order of the figures; grid last, it is what the others are compared with.
+GROUPINGS = ("instances", "rgb", "gabor", "grid")
+#: Rate of false discoveries among the neurons called significant.
+RATE = 0.05
+#: Label maps are summed over together as long as their joint regions need no more bytes than this.
+_TOGETHER = 128e6
+#: Relative differences of less than this are rounding of maps in float32.
+ROUNDING = 1e-6
+_PER_NEURON = ("grouping", "frame", "neuron")
+
+
+def _median_ratio_to_grid(result: xr.Dataset, grouping: str) -> xr.DataArray:
+    """Median over neurons of log2(standard deviation / that of the grid cells); ``layer`` and ``frame``."""
+    std = result["std"]
+    return _log2(_of(std, grouping) / std.sel(grouping="grid", drop=True)).median("neuron")
+
+
+def _top_quarter_over_grid(result: xr.Dataset, grouping: str) -> xr.DataArray:
+    """Share of the neurons in the grouping's top quarter of variances that are above the highest of the grid cells."""
+    variance = _of(result["variance"], grouping)
+    highest = result["variance"].sel(grouping="grid", drop=True).max("neuron")
+    top = variance >= _quantiles(variance, [0.75]).isel(quantile=0, drop=True)
+    count = top.sum("neuron")
+    return (top & (variance > highest)).sum("neuron") / count.where((count > 0) & highest.notnull())
+
+
+def _quantiles(values: xr.DataArray, of: list[float]) -> xr.DataArray:
+    """Quantiles over neurons; NaN, and no warning, where all are dead."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="All-NaN slice")
+        return values.quantile(of, "neuron")
+
+
+def _like_instances(result: xr.Dataset, grouping: str) -> xr.DataArray:
+    """1 - |log2 of the ratio of the medians of the standard deviations, grouping to instances|."""
+    middle = result["std"].median("neuron")
+    return 1 - abs(_log2(_of(middle, grouping) / _of(middle, "instances")))
+
+
+def _log2(ratio: xr.DataArray) -> xr.DataArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ratio.copy(data=np.log2(ratio.values))
+
+
+def _of(values: xr.DataArray, grouping: str) -> xr.DataArray:
+    """Values of one grouping; NaN where the video does not have it."""
+    if grouping in values["grouping"].values.tolist():
+        return values.sel(grouping=grouping, drop=True)
+    return xr.full_like(values.isel(grouping=0, drop=True), np.nan, dtype=float)
+
+
+def _part(variable: str, grouping: str) -> Callable[[xr.Dataset], xr.DataArray]:
+    return lambda result: _of(result[variable], grouping)
+
+
+def _with(statistic: Callable[[xr.Dataset, str], xr.DataArray], grouping: str) -> Callable[[xr.Dataset], xr.DataArray]:
+    return lambda result: statistic(result, grouping)
+
+
+_NAMES = {"instances": "instances", "rgb": "colours", "gabor": "edges and texture (Gabor responses)"}
+
+
+def _claims() -> tuple[Claim, ...]:
+    more = [
+        Claim(
+            f"{grouping}_over_space",
+            "4.2",
+            f"Space explains less of the contributions than {words}.",
+            f"Median over live neurons of log2(standard deviation over {grouping} regions / over grid cells); above 0: "
+            "more than half of the neurons distinguish these regions better than places. p: the same median over the "
+            "sampled neurons against that of the shifted label maps.",
+            _with(_median_ratio_to_grid, grouping),
+            p_value=_part("over_grid_p_value", grouping),
+        )
+        for grouping, words in _NAMES.items()
+    ]
+    top = [
+        Claim(
+            f"top_{grouping}_over_highest_space",
+            "4.2",
+            f"Almost all of the top quarter of variances over {words} are above the highest over grid cells.",
+            "Share of the quarter of live neurons with the highest variance that exceeds the largest variance over "
+            "grid cells of any neuron of the layer; almost all: above 0.9.",
+            _with(_top_quarter_over_grid, grouping),
+            threshold=0.9,
+        )
+        for grouping, words in _NAMES.items()
+    ]
+    like = [
+        Claim(
+            f"{grouping}_like_instances",
+            "7.2",
+            f"{words[0].upper()}{words[1:]} explain contributions as well as instances do.",
+            f"1 - |log2(median standard deviation over {grouping} regions / over instances)|; above 0: the medians are "
+            "within a factor of two. Instances are fewer than the other regions.",
+            _with(_like_instances, grouping),
+        )
+        for grouping, words in _NAMES.items()
+        if grouping != "instances"
+    ]
+    null = [
+        Claim(
+            f"{grouping}_beyond_shifts",
+            "4.2",
+            f"Contributions correspond to {words}, not just to regions of such areas and shapes.",
+            "Share of sampled neurons whose variance is significantly above that over toroidally shifted label maps "
+            f"(Benjamini-Hochberg over the neurons, {RATE:.0%} false discoveries); above 0.5: most neurons. p: of the "
+            "median standardised effect over the sampled neurons, which all see the same shifts.",
+            _part("share_significant", grouping),
+            threshold=0.5,
+            p_value=_part("layer_p_value", grouping),
+        )
+        for grouping, words in _NAMES.items()
+    ]
+    return (*more, *top, *like, *null)
+
+
+@analyses.register("grouping")
+class Grouping(Analysis):
+    """For each neuron, how much its contribution to regions differs from what their areas make one expect.
+
+    δ = (expected − actual) / expected, where expected is the neuron's total times the region's share of the pixels. Its
+    standard deviation over the regions is high where a neuron contributes to some regions and not to others. Live
+    neurons are sorted by it, separately for each grouping; it is 0, below the axis, of a constant neuron, which
+    contributes the same everywhere. Below, the null: the same label maps shifted around the
+    frame keep areas and shapes and lose the correspondence; shown is the variance of sampled neurons in standard
+    deviations of that null, with the share of neurons significantly above it. Shifted grid cells are grid cells again,
+    so for the grid this null says only whether the borders happen to lie well.
+    """
+
+    question = "Which grouping of pixels do contributions respect?"
+    section = "4.2"
+    needs = frozenset({"canvas", "regions"})
+    claims = _claims()
+
+    class Settings(StrictModel):
+        frames: FrameChoice = Field(
+            2, description="Frames: how many evenly spread (over those with masks, if there are any), a list, or all."
+        )
+        neurons: int = Field(
+            64, ge=1, description="Neurons, neither dead nor constant, drawn from each layer for the null."
+        )
+        shifts: int | Literal["all"] = Field(
+            8192, description="Toroidal shifts of the label maps in the null: how many drawn at random, or all."
+        )
+        seed: int = Field(0, ge=0, description="Seed of the draws.")
+
+    def compute(self, subject: Subject) -> xr.Dataset:
+        """Variances of all neurons, and for sampled ones where they lie among those of shifted label maps.
+
+        One or a few passes over the layer's maps a frame (`xinc.canvas.reductions.region_sums`), and one inverse
+        Fourier transform of the frame for each sampled neuron and region: for 64 x 128 pixels and 100 regions about
+        12 ms a neuron. Memory: the sums, a block of maps, and the sampled neurons' maps of one frame.
+        """
+        layers = subject.canvas
+        frames = self._frames(subject)
+        regions = subject.regions.sel(frame=frames)
+        labels = {g: regions[g].transpose("frame", "y", "x").values for g in GROUPINGS if g in regions}
+        shifts = {g: [Shifts(label) for label in stack] for g, stack in labels.items()}
+        parts = [self._layer(name, data, frames, labels, shifts) for name, data in layers.items()]
+        joined = xr.concat(parts, xr.Variable("layer", list(layers)), join="outer", fill_value={"significant": False})
+        areas = np.stack([[len(one.areas) for one in each] for each in shifts.values()])
+        joined["regions"] = (("grouping", "frame"), areas)
+        joined.attrs = {"shifts": self._shifts(labels["grid"][0].size), "false_discovery_rate": RATE}
+        return _describe(joined)
+
+    def _frames(self, subject: Subject) -> list[int]:
+        first = next(iter(subject.canvas.values()))
+        held = [int(f) for f in first["frame"].values]
+        if isinstance(self.settings.frames, int) and "annotated" in subject.video:
+            annotated = subject.video["annotated"]
+            held = [f for f in held if bool(annotated.sel(frame=f))] or held
+        return select_frames(held, self.settings.frames)
+
+    def _shifts(self, pixels: int) -> int:
+        """How many shifts the null is made of; the labels as they are do not count."""
+        wanted = self.settings.shifts
+        return pixels - 1 if wanted == "all" else min(wanted, pixels - 1)
+
+    def _layer(
+        self,
+        name: str,
+        data: xr.Dataset,
+        frames: list[int],
+        labels: dict[str, np.ndarray],
+        shifts: dict[str, list[Shifts]],
+    ) -> xr.Dataset:
+        """The result of one layer, without the dimension ``layer``."""
+        variance, total = _variances(data, labels, frames)
+        generator = np.random.default_rng([self.settings.seed, *name.encode()])
+        constant = (total > 0) & (np.nan_to_num(variance) == 0).all(0)
+        live = np.flatnonzero(((total > 0) & ~constant).any(0))
+        drawn = np.sort(generator.choice(live, min(self.settings.neurons, len(live)), replace=False))
+        pixels = data.sizes["y"] * data.sizes["x"]
+        chosen = 1 + np.sort(generator.choice(pixels - 1, self._shifts(pixels), replace=False))
+        found = [
+            _null(data, frame, drawn, {g: shifts[g][at] for g in labels}, chosen) for at, frame in enumerate(frames)
+        ]
+        size = self.settings.neurons - len(drawn)
+        variables: dict[str, Any] = {
+            "variance": (_PER_NEURON, variance),
+            "std": (_PER_NEURON, np.sqrt(variance)),
+            "neurons": ((), data.sizes["neuron"]),
+            "dead": (("frame",), (total == 0).sum(1)),
+            "constant": (("frame",), constant.sum(1)),
+            "sampled_neuron": (("sample",), np.pad(data["neuron"].values[drawn], (0, size), constant_values=-1)),
+        }
+        for key, one in found[0].items():
+            values = np.stack([each[key] for each in found], axis=1)
+            if one.ndim == 2:
+                empty = False if one.dtype == bool else np.nan
+                values = np.pad(values, ((0, 0), (0, 0), (0, size)), constant_values=empty)
+            variables[key] = (("grouping", "frame", "sample")[: values.ndim], values)
+        coordinates = {"grouping": list(labels), "frame": frames, "neuron": data["neuron"].values}
+        return xr.Dataset(variables, coordinates)
+
+    def table(self, result: xr.Dataset) -> pd.DataFrame:
+        """A row for each grouping, layer and frame."""
+        quartiles = _quantiles(result["std"], [0.25, 0.5, 0.75])
+        names = ("std_lower_quartile", "std_median", "std_upper_quartile")
+        tidy = xr.Dataset({name: quartiles.isel(quantile=at, drop=True) for at, name in enumerate(names)})
+        tidy["variance_median"] = result["variance"].median("neuron")
+        for name in ("neurons", "dead", "constant", "regions", "median_z", "share_significant", "layer_p_value"):
+            tidy[name] = result[name]
+        tidy["over_grid_p_value"] = result["over_grid_p_value"]
+        return tidy.to_dataframe(dim_order=["grouping", "layer", "frame"]).reset_index()
+
+    def plot(self, result: xr.Dataset) -> dict[str, Figure]:
+        return {f"frame{int(f)}": self._figure(result.sel(frame=f)) for f in result["frame"].values}
+
+    def _figure(self, result: xr.Dataset) -> Figure:
+        from xinc import figures
+
+        layers = [str(name) for name in result["layer"].values]
+        columns = min(len(layers), 4)
+        bands = -(-len(layers) // columns)
+        names = [str(g) for g in result["grouping"].values]
+        lower = 0.2 + 0.19 * len(names)
+        size = (figures.PAGE, 0.65 + bands * (2.6 + lower))
+        figure = figures.new_figure(*size, f"{self.question} Frame {int(result['frame'])}")
+        axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
+        for axis in axes.flat:
+            axis.axis("off")
+        limits = _limits(result["std"].values)
+        for at, layer in enumerate(layers):
+            row, column = 2 * (at // columns), at % columns
+            one = result.sel(layer=layer)
+            _draw_curves(axes[row, column], one, layer, limits, column == 0)
+            _draw_null(axes[row + 1, column], one, names, column == 0)
+        known = dict(pair for axis in axes.flat for pair in zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+        shown = [name for name in names if name in known]
+        if shown:
+            figure.legend([known[n] for n in shown], shown, loc="outside lower center", ncols=4, frameon=False)
+        return figure
+
+
+def _limits(std: np.ndarray) -> tuple[float, float]:
+    """Common limits of the curves; a few neurons that are close to constant do not flatten all others."""
+    positive = std[std > 0]
+    if not positive.size:
+        return 0.1, 1.0
+    return float(np.quantile(positive, 0.002)) / 1.2, float(positive.max()) * 1.2
+
+
+def _variances(data: xr.Dataset, labels: Mapping[str, np.ndarray], frames: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Variance (grouping, frame, neuron) of the normalised deltas over regions, and total |C| (frame, neuron)."""
+    from xinc.canvas.reductions import region_sums
+
+    sums: dict[str, xr.DataArray] = {}
+    for names in _batches(labels, data.sizes["neuron"]):
+        sums |= region_sums(data, {name: labels[name] for name in names}, frames)
+    total = sums["grid"].sum("region").values
+    out = []
+    for name, stack in labels.items():
+        regions = sums[name]["region"].values
+        areas = (stack.reshape(len(frames), -1, 1) == regions).sum(1)[:, None]
+        expected = areas / stack[0].size * total[..., None]
+        there = (expected > 0) & (areas > 0)
+        delta = (expected - sums[name].values) / np.where(there, expected, np.nan)
+        variance = _variance(delta)
+        # What remains of a constant map is the rounding of its sums.
+        out.append(np.where(variance < ROUNDING**2, 0, variance))
+    return np.stack(out), total
+
+
+def _variance(delta: np.ndarray) -> np.ndarray:
+    """Variance (ddof 1) over the last axis of what is not NaN; NaN of fewer than two values."""
+    there = ~np.isnan(delta)
+    count = there.sum(-1)
+    filled = np.where(there, delta, 0)
+    mean = filled.sum(-1) / np.maximum(count, 1)
+    squares = (np.where(there, filled - mean[..., None], 0) ** 2).sum(-1)
+    return np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan)
+
+
+def _batches(labels: Mapping[str, np.ndarray], neurons: int) -> list[list[str]]:
+    """Names of the label maps to sum over together: one pass over the maps for each batch, its sums within bounds."""
+    batches: list[tuple[list[str], np.ndarray]] = []
+    for name, stack in labels.items():
+        own = stack.astype(np.int64) - stack.min()
+        for at, (names, codes) in enumerate(batches):
+            _, joint = np.unique(codes * (own.max() + 1) + own, return_inverse=True)
+            joint = joint.reshape(own.shape)
+            most = max(len(np.unique(one)) for one in joint)
+            if most * neurons * 8 <= _TOGETHER:
+                batches[at] = ([*names, name], joint)
+                break
+        else:
+            batches.append(([name], own))
+    return [names for names, _ in batches]
+
+
+def _null(
+    data: xr.Dataset, frame: int, drawn: np.ndarray, shifts: Mapping[str, Shifts], chosen: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Standing of the drawn neurons among the chosen shifts, (grouping, sample), and of the layer, (grouping,)."""
+    maps = abs(data["contribution"].sel(frame=frame).isel(neuron=drawn).transpose("neuron", "y", "x").values)
+    high = maps.max((1, 2))
+    live = np.flatnonzero(high - maps.min((1, 2)) > ROUNDING * high)
+    places = np.concatenate([[0], chosen])
+    variances = {g: np.empty((len(live), len(places))) for g in shifts}
+    for at, neuron in enumerate(live):
+        for g, one in shifts.items():
+            variances[g][at] = one.variances(maps[neuron])[places]
+    space = variances["grid"][:, 0]
+    found = [_standings(values, space, live, len(drawn)) for values in variances.values()]
+    return {key: np.stack([one[key] for one in found]) for key in found[0]}
+
+
+def _standings(variances: np.ndarray, space: np.ndarray, live: np.ndarray, drawn: int) -> dict[str, np.ndarray]:
+    """What one grouping's variances (live neuron, observed and shifts) say; ``space``: those observed over the grid.
+
+    Returns
+    -------
+    Per sampled neuron, (drawn,), NaN where it is dead or constant: ``z``, ``percentile``, ``p_value``, ``significant``.
+    Of the layer, (): ``median_z``, ``share_significant``, ``layer_p_value``, ``over_grid_p_value``.
+    """
+    out: dict[str, np.ndarray] = {name: np.full(drawn, np.nan) for name in ("z", "percentile", "p_value")}
+    out["significant"] = np.zeros(drawn, bool)
+    layer = dict.fromkeys(("median_z", "share_significant", "layer_p_value", "over_grid_p_value"), np.array(np.nan))
+    observed, null = variances[:, 0], variances[:, 1:]
+    if not len(live) or not null.size or np.isnan(observed).any():
+        return out | layer
+    spread = null.std(1, ddof=1) if null.shape[1] > 1 else np.zeros(len(null))
+    # A null that is constant but for rounding has no scale.
+    spread = np.where(spread > 1e-9 * abs(null).max(1) + 1e-14, spread, np.nan)[:, None]
+    z = (variances - null.mean(1, keepdims=True)) / spread
+    out["z"][live] = z[:, 0]
+    out["percentile"][live], out["p_value"][live] = standing(observed, null)
+    out["significant"] = significant(out["p_value"], RATE)
+    layer["share_significant"] = np.array(out["significant"][live].mean())
+    scaled = z[~np.isnan(z).any(1)]
+    if len(scaled):
+        layer["median_z"], layer["layer_p_value"] = _layer_standing(np.median(scaled, axis=0))
+    above = (space > 0) & (variances > 0).all(1)
+    if above.any():
+        ratio = np.log2(variances[above] / space[above, None])
+        layer["over_grid_p_value"] = _layer_standing(np.median(ratio, axis=0))[1]
+    return out | layer
+
+
+def _layer_standing(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first value, observed, and its p-value among the others."""
+    _, p_value = standing(values[:1], values[None, 1:])
+    return values[0], p_value[0]
+
+
+def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float, float], first: bool) -> None:
+    """Sorted standard deviations of the live neurons of a layer, a curve for each grouping."""
+    from matplotlib import ticker
+
+    axis.axis("on")
+    for name, (colour, line) in _looks(result).items():
+        values = np.sort(result["std"].sel(grouping=name).dropna("neuron").values)
+        if len(values):
+            share = np.linspace(0, 100, len(values))
+            shown = np.linspace(0, 100, min(len(values), 400))
+            curve = np.interp(shown, share, values)
+            curve[curve <= 0] = np.nan
+            mark = "o" if len(values) == 1 else ""
+            axis.plot(shown, curve, color=colour, linestyle=line, label=name, linewidth=1.4, marker=mark, markersize=3)
+    neurons, dead, constant = (int(result[name]) for name in ("neurons", "dead", "constant"))
+    text = f", {_percent(constant, neurons)} constant" if constant else ""
+    axis.set_title(f"{layer}: {neurons} neurons\n{_percent(dead, neurons)} dead{text}", pad=3)
+    axis.set(yscale="log", ylim=limits, xlim=(0, 100), xlabel="neurons, sorted (%)")
+    near = limits[1] / limits[0] < 300
+    axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if near else (1,)))
+    axis.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g") if near else ticker.LogFormatterSciNotation())
+    axis.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axis.grid(axis="y", linewidth=0.3, color="0.85")
+    if dead == neurons:
+        _note(axis, "all neurons dead")
+    if first:
+        axis.set_ylabel("standard deviation of δ\nover regions")
+    else:
+        axis.tick_params(labelleft=False)
+
+
+def _draw_null(axis: Axes, result: xr.Dataset, names: list[str], first: bool) -> None:
+    """Standardised effects of the sampled neurons of a layer, a box for each grouping."""
+    axis.axis("on")
+    looks = _looks(result)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.set_yticks(range(len(names)), names if first else [""] * len(names))
+    axis.set_xlabel("z among shifts")
+    effects = {name: result["z"].sel(grouping=name).dropna("sample").values for name in names}
+    if not any(len(values) for values in effects.values()):
+        axis.set_xticks([])
+        _note(axis, "no null")
+        return
+    for at, (name, values) in enumerate(effects.items()):
+        if not len(values):
+            continue
+        box = axis.boxplot(
+            [values], positions=[at], orientation="horizontal", widths=0.6, patch_artist=True, showfliers=False,
+            whis=(5, 95), medianprops={"color": "black"}, manage_ticks=False,
+        )  # fmt: skip
+        box["boxes"][0].set(facecolor=looks[name][0], linewidth=0.6)
+        share = f"{float(result['share_significant'].sel(grouping=name)):.0%}"
+        axis.text(0.97, at, share, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=6)
+    axis.axvline(0, color="0.4", linewidth=0.6, zorder=0)
+    low, high = axis.get_xlim()
+    axis.set_xlim(low, high + 0.4 * (high - low))
+    axis.set_title("significant", loc="right", fontsize=6, pad=2)
+
+
+def _note(axis: Axes, text: str) -> None:
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=7, color="0.4")
+
+
+def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:
+    """Colour and line of each grouping, the same whatever groupings there are."""
+    import seaborn as sns
+
+    colours = dict(zip(GROUPINGS, sns.color_palette("colorblind", 4), strict=True))
+    lines = dict(zip(GROUPINGS, ("-", "--", "-.", ":"), strict=True))
+    return {str(g): (colours[str(g)], lines[str(g)]) for g in result["grouping"].values}
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / whole
+    return "0 %" if part == 0 else f"{share:.2g} %" if share < 10 else f"{share:.0f} %"
+
+
+def _describe(result: xr.Dataset) -> xr.Dataset:
+    null = "over toroidal shifts of the label map"
+    names = {
+        "variance": "variance over regions of the normalised delta of contribution",
+        "std": "standard deviation over regions of the normalised delta of contribution",
+        "neurons": "neurons of the layer",
+        "dead": "neurons that contribute nothing to the frame",
+        "constant": "neurons that contribute the same to all pixels of the frame, but not nothing",
+        "regions": "regions that are not empty",
+        "sampled_neuron": "neuron drawn for the null; -1: the layer has no more live ones",
+        "z": f"variance minus its mean, in standard deviations, {null}",
+        "percentile": f"share of the variances {null} that are below the observed one",
+        "p_value": f"share of the variances {null} that reach the observed one, which counts too",
+        "significant": "whether Benjamini and Hochberg's procedure over the layer's sampled neurons rejects the null",
+        "median_z": "median of z over the sampled neurons",
+        "share_significant": "share of the sampled neurons, but those dead or constant, that are significant",
+        "layer_p_value": f"p-value of the median of z {null}",
+        "over_grid_p_value": f"p-value {null} of the median over sampled neurons of log2(variance / over the grid)",
+    }
+    for name, text in names.items():
+        result[name].attrs = {"long_name": text, "units": "percent" if name == "percentile" else "1"}
+    result["variance"].attrs["description"] = "NaN of dead neurons, and past the last neuron of a layer"
+    return result
