@@ -85,6 +85,14 @@ class Plan:
         settings = self.config.file.regions.model_dump(mode="json")
         return _spec(settings, ["xinc.video.regions"], self.video_spec(video))
 
+    def regions_figure_spec(self, video: str) -> Spec:
+        return _spec({"name": video}, ["xinc.video.regions_figure", "xinc.figures"], self.regions_spec(video))
+
+    @property
+    def uses_regions(self) -> bool:
+        """Whether any analysis looks at regions."""
+        return any("regions" in self._analysis(name).needs for name in self.analyses)
+
     def flow_spec(self, video: str) -> Spec:
         settings = self.config.file.flow.model_dump(mode="json")
         return _spec(settings, ["xinc.video.flow"], self.video_spec(video))

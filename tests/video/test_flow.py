@@ -204,7 +204,7 @@ def test_flow_files_are_read(tmp_path: Path) -> None:
 
 
 def test_vectors_are_scaled_with_the_frame(tmp_path: Path) -> None:
-    flow = np.tile(np.float32([3, 4]), (8, 16, 1))
+    flow = np.tile(np.array([3, 4], np.float32), (8, 16, 1))
     half = read_flow(write_flo(tmp_path / "flow.flo", flow), (4, 4))
     np.testing.assert_allclose(half, np.tile([3 / 4, 2], (4, 4, 1)))
 

@@ -86,3 +86,31 @@ rule flow:
         gpu=0,
     script:
         "../scripts/flow.py"
+
+
+rule regions_figure:
+    """How the pixels of one video are grouped."""
+    input:
+        regions="results/{video}/regions.zarr",
+        video="results/{video}/video.zarr",
+    output:
+        report(
+            directory("results/figures/regions/{video}"),
+            patterns=["{view}.png"],
+            caption="../report/regions.rst",
+            category="1. Videos",
+            labels={"video": "{video}", "view": "{view}"},
+        ),
+    params:
+        spec=lambda wildcards: plan.regions_figure_spec(wildcards.video),
+    log:
+        "logs/regions_figure/{video}.log",
+    benchmark:
+        "logs/benchmarks/regions_figure/{video}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    script:
+        "../scripts/regions_figure.py"

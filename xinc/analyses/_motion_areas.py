@@ -50,7 +50,7 @@ def correlations(values: np.ndarray, motion: np.ndarray) -> tuple[float, float, 
 
 
 def ratio_p_value(values: np.ndarray, over: np.ndarray, under: np.ndarray) -> float:
-    """Share of all toroidal shifts of two areas (y, x) whose ratio of mean ``values`` is not smaller; NaN without one."""
+    """Share of the toroidal shifts of two areas (y, x) whose ratio of mean ``values`` is not smaller; NaN without."""
     if not over.any() or not under.any():
         return float("nan")
     # Means of the areas under every shift; magnitudes are not negative, rounding may make them so.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -18,8 +18,7 @@ from xinc.settings import StrictModel
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 #: Neighbours of UMAP in a layer that the settings do not name.
 NEIGHBOURS = 15
@@ -230,123 +229,18 @@ class Clusters(Analysis):
         return table
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
+        from xinc.analyses._clusters_figure import layer_figure, overview
+
         single = result.sizes["frame"] == 1
         drawn = {}
         for frame in result["frame"].values:
             suffix = "" if single else f"-frame{int(frame)}"
             for layer in result["layer"].values:
-                drawn[f"{layer}{suffix}"] = self._figure(result, str(layer), int(frame))
-            drawn[f"all{suffix}"] = self._overview(result, int(frame))
-        return drawn
-
-    def _figure(self, result: xr.Dataset, layer: str, frame: int) -> Figure:
-        """Left: the layout by cluster and by seed; right: a row of maps for each cluster."""
-        from xinc import figures
-
-        one = result.sel(layer=layer, frame=frame)
-        sizes = one["members"].sum("seed").values
-        shown = [k for k in range(result.sizes["cluster"]) if sizes[k]][: self.settings.shown]
-        aspect = result.sizes["y"] / result.sizes["x"]
-        several = result.sizes["seed"] > 1
-        rows = len(shown)
-        cell = (0.62 * figures.PAGE - 0.6) / result.sizes["sample"]
-        height = max(rows * (cell * aspect + 0.2) + 0.5, 4.6 if several else 2.9) if shown else 0.8
-        figure = figures.new_figure(figures.PAGE, height, f"{self.question} {layer}, frame {frame}")
-        figure.supxlabel(_about(one), fontsize=7)
-        if not shown:
-            return figure
-        left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(0.38, 0.62)))
-        panels = left.subplots(2 if several else 1, 1, squeeze=False)[:, 0]
-        points = _points(result, layer, frame)
-        self._by_cluster(panels[0], points)
-        panels[0].set_title(f"by cluster, silhouette {_number(one['cluster_silhouette'])}")
-        if several:
-            self._by_seed(panels[1], points, result["seed"].values)
-            entropy, split = _number(one["seed_entropy"]), _number(one["seed_silhouette"])
-            panels[1].set_title(f"by seed, entropy {entropy}, silhouette {split}")
-            panels[1].legend(
-                handles=_seed_handles(result["seed"].values), loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4,
-                frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize=6,
-            )  # fmt: skip
-        self._maps(right, one, shown, sizes)
-        return figure
-
-    def _maps(self, part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray) -> None:
-        from xinc import figures
-
-        axes = part.subplots(len(shown), one.sizes["sample"], squeeze=False)
-        colours = _palette(one.sizes["cluster"])
-        for axis in axes.flat:
-            axis.axis("off")
-        for row, k in enumerate(shown):
-            percent = 100 * sizes[k] / sizes.sum()
-            label = f"{k + 1}\n{'<1' if percent < 1 else f'{percent:.0f}'} %"
-            axes[row, 0].text(
-                -0.06, 0.5, label, transform=axes[row, 0].transAxes, ha="right", va="center", fontsize=7,
-                color=colours[k], fontweight="bold",
-            )  # fmt: skip
-            for column in range(one.sizes["sample"]):
-                number = int(one["map_neuron"][k, column])
-                if number < 0:
-                    continue
-                axis = axes[row, column]
-                figures.show(axis, one["map"][k, column].values, "", figures.MAGNITUDE, vmin=0)
-                axis.set_title(f"seed {int(one['map_seed'][k, column])}, n {number}", fontsize=5.5, pad=2.5)
-                axis.axis("on")
-                axis.set(xticks=[], yticks=[])
-                for spine in axis.spines.values():
-                    spine.set(visible=True, edgecolor=colours[k], linewidth=1.8)
-
-    def _overview(self, result: xr.Dataset, frame: int) -> Figure:
-        """A column for each layer: its layout by cluster and by seed."""
-        from xinc import figures
-
-        layers = [str(layer) for layer in result["layer"].values]
-        several = result.sizes["seed"] > 1
-        rows, columns = 2 if several else 1, max(len(layers), 3)
-        title = f"{self.question} Frame {frame}"
-        figure = figures.new_figure(
-            figures.PAGE, (0.85 if several else 0.6) + rows * (figures.PAGE / columns + 0.1), title
-        )
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for axis in axes.flat:
-            axis.axis("off")
-        for at, layer in enumerate(layers):
-            one = result.sel(layer=layer, frame=frame)
-            points = _points(result, layer, frame)
-            self._by_cluster(axes[0, at], points)
-            axes[0, at].set_title(f"{layer}\n{points.sizes['point']} neurons")
-            if several:
-                self._by_seed(axes[1, at], points, result["seed"].values)
-                axes[1, at].set_title(f"entropy {_number(one['seed_entropy'])}")
-        for axis in axes.flat:
-            axis.set(xlabel="", ylabel="")
-        axes[0, 0].set_ylabel("UMAP, by cluster")
-        if several:
-            axes[1, 0].set_ylabel("UMAP, by seed")
-            figure.legend(
-                handles=_seed_handles(result["seed"].values), loc="outside lower center", ncols=8, frameon=False
-            )
-        return figure
-
-    def _by_cluster(self, axis: Axes, points: xr.Dataset) -> None:
-        colours = _palette(self.settings.clusters)
-        _scatter(axis, points["umap"].values, [colours[k] for k in points["point_cluster"].values])
-        places = points["umap"].values
-        # Numbers would hide a handful of points.
-        if len(places) >= 20:
-            for k in np.unique(points["point_cluster"].values):
-                own = places[points["point_cluster"].values == k]
-                # At a point of the cluster, also of one in several pieces.
-                centre = own[np.hypot(*(own - np.median(own, axis=0)).T).argmin()]
-                box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": colours[k], "alpha": 0.85}
-                axis.text(
-                    float(centre[0]), float(centre[1]), str(k + 1), ha="center", va="center", fontsize=6, bbox=box
+                drawn[f"{layer}{suffix}"] = layer_figure(
+                    result, str(layer), int(frame), self.question, self.settings.shown
                 )
-
-    def _by_seed(self, axis: Axes, points: xr.Dataset, seeds: np.ndarray) -> None:
-        colours = dict(zip(seeds.tolist(), _seed_palette(len(seeds)), strict=True))
-        _scatter(axis, points["umap"].values, [colours[int(seed)] for seed in points["point_seed"].values])
+            drawn[f"all{suffix}"] = overview(result, int(frame), self.question)
+        return drawn
 
 
 def _shared_frames(subjects: dict[int, Subject]) -> list[int]:
@@ -363,63 +257,6 @@ def _spread(vectors: np.ndarray, own: np.ndarray, regions: np.ndarray) -> np.nda
     wide = np.full((len(vectors), len(regions)), np.nan, np.float32)
     wide[:, np.searchsorted(regions, own)] = vectors
     return wide
-
-
-def _points(result: xr.Dataset, layer: str, frame: int) -> xr.Dataset:
-    own = (result["point_layer"].values == layer) & (result["point_frame"].values == frame)
-    return result[["umap", "point_cluster", "point_seed"]].isel(point=np.flatnonzero(own))
-
-
-def _about(one: xr.Dataset) -> str:
-    """How many neurons a figure is of."""
-    members = one["members"].sum("cluster").values
-    per_seed = f"{members[0]}" if (members == members[0]).all() else f"{members.min()} to {members.max()}"
-    left = int(one["dead"].sum()), int(one["constant"].sum())
-    seeds = f"{len(members)} seed{'s' if len(members) > 1 else ''}"
-    compared = f"{per_seed} of {int(one['neurons'])} neurons a seed, {seeds}"
-    return f"{compared}; left out: {left[0]} dead, {left[1]} with constant maps. Each map on its own scale."
-
-
-def _scatter(axis: Axes, places: np.ndarray, colours: Sequence[Any]) -> None:
-    axis.axis("on")
-    axis.set(xticks=[], yticks=[])
-    axis.set_xlabel("UMAP 1", fontsize=6)
-    axis.set_ylabel("UMAP 2", fontsize=6)
-    if not len(places) or not np.isfinite(places).all():
-        axis.text(0.5, 0.5, "too few neurons", transform=axis.transAxes, ha="center", va="center", fontsize=7)
-        return
-    # In random order, or the last seed would hide the others.
-    order = np.random.default_rng(0).permutation(len(places))
-    size = float(np.clip(3000 / len(places), 1.5, 14))
-    chosen = [colours[k] for k in order]
-    axis.scatter(places[order, 0], places[order, 1], s=size, c=chosen, linewidths=0, alpha=0.8, rasterized=True)
-
-
-def _seed_handles(seeds: np.ndarray) -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    return [
-        Line2D([], [], ls="", marker="o", ms=4, color=colour, label=f"seed {seed}")
-        for seed, colour in zip(seeds.tolist(), _seed_palette(len(seeds)), strict=True)
-    ]
-
-
-def _palette(count: int) -> list[Any]:
-    """Colours of clusters, safe for colour-blind readers as far as ten."""
-    import seaborn as sns
-
-    return list(sns.color_palette("colorblind", count) if count <= 10 else sns.husl_palette(count))
-
-
-def _seed_palette(count: int) -> list[Any]:
-    """Colours of seeds, unlike those of clusters, apart in lightness too."""
-    import seaborn as sns
-
-    return list(sns.color_palette("viridis", count))
-
-
-def _number(value: xr.DataArray) -> str:
-    return f"{float(value):.2f}" if np.isfinite(float(value)) else "–"
 
 
 _OF_A_PART: dict[str, tuple[str, ...]] = {

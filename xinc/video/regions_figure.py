@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,8 @@ _MOST_FRAMES = 3
 def contact_sheet_of_regions(regions: xr.Dataset, video: xr.Dataset, name: str) -> Figure:
     """Up to three evenly spaced frames, and below each its instances, colour and Gabor clusters and grid.
 
-    Colour clusters have their colour, Gabor clusters are brighter the stronger their responses, grid cells have the mean
-    colour of their pixels.
+    Colour clusters have their colour, Gabor clusters are brighter the stronger their responses, grid cells have the
+    mean colour of their pixels.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def contact_sheet_of_regions(regions: xr.Dataset, video: xr.Dataset, name: str) 
     rows = ["frame", *(g for g in ("instances", "rgb", "gabor", "grid") if g in regions)]
     aspect = video.sizes["y"] / video.sizes["x"]
     figure, axes = figures.image_grid(len(rows), _MOST_FRAMES, aspect, f"{name}: how pixels are grouped")
+    # Only the first row has titles.
+    figure.set_figheight(figure.get_figheight() - 0.2 * (len(rows) - 1))
     for column, at in enumerate(shown):
         frame = video["frames"][at].transpose("y", "x", "channel").values
         for row, kind in enumerate(rows):
@@ -66,3 +69,15 @@ def _painted(regions: xr.Dataset, kind: str, at: int, frame: np.ndarray) -> np.n
     areas = np.bincount(labels.ravel())[:, None]
     sums = np.stack([np.bincount(labels.ravel(), frame[..., c].ravel()) for c in range(3)], axis=1)
     return np.asarray((sums / areas)[labels])
+
+
+def draw_regions(regions: str | Path, video: str | Path, output: str | Path, name: str) -> None:
+    """Write `contact_sheet_of_regions` of two stores (svg, png) into the directory ``output``."""
+    from xinc import figures
+    from xinc.stores import whole_directory
+    from xinc.video.regions import open_regions
+    from xinc.video.store import open_video
+
+    with open_video(video) as frames, open_regions(regions) as labels, figures.style():
+        with whole_directory(output) as partial:
+            figures.save(contact_sheet_of_regions(labels.load(), frames.load(), name), partial / "regions")
