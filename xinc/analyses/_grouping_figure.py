@@ -1,0 +1,126 @@
+"""Figures of groupings of pixels: deviations over regions, and neurons among shifts (paper figures 4 and 16)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from xinc.analyses.grouping import GROUPINGS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def frame_figure(result: xr.Dataset, question: str) -> Figure:
+    """A frame: for each layer the curves of the groupings, and below them the null."""
+    from xinc import figures
+
+    layers = [str(name) for name in result["layer"].values]
+    columns = min(len(layers), 4)
+    bands = -(-len(layers) // columns)
+    names = [str(g) for g in result["grouping"].values]
+    lower = 0.2 + 0.19 * len(names)
+    size = (figures.PAGE, 0.65 + bands * (2.6 + lower))
+    figure = figures.new_figure(*size, f"{question} Frame {int(result['frame'])}")
+    axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
+    for axis in axes.flat:
+        axis.axis("off")
+    limits = _limits(result["std"].values)
+    for at, layer in enumerate(layers):
+        row, column = 2 * (at // columns), at % columns
+        one = result.sel(layer=layer)
+        _draw_curves(axes[row, column], one, layer, limits, column == 0)
+        _draw_null(axes[row + 1, column], one, names, column == 0)
+    known = dict(pair for axis in axes.flat for pair in zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+    shown = [name for name in names if name in known]
+    if shown:
+        figure.legend([known[n] for n in shown], shown, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _limits(std: np.ndarray) -> tuple[float, float]:
+    """Common limits of the curves; a few neurons that are close to constant do not flatten all others."""
+    positive = std[std > 0]
+    if not positive.size:
+        return 0.1, 1.0
+    return float(np.quantile(positive, 0.002)) / 1.2, float(positive.max()) * 1.2
+
+
+def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float, float], first: bool) -> None:
+    """Sorted standard deviations of the live neurons of a layer, a curve for each grouping."""
+    from matplotlib import ticker
+
+    axis.axis("on")
+    for name, (colour, line) in _looks(result).items():
+        values = np.sort(result["std"].sel(grouping=name).dropna("neuron").values)
+        if len(values):
+            share = np.linspace(0, 100, len(values))
+            shown = np.linspace(0, 100, min(len(values), 400))
+            curve = np.interp(shown, share, values)
+            curve[curve <= 0] = np.nan
+            mark = "o" if len(values) == 1 else ""
+            axis.plot(shown, curve, color=colour, linestyle=line, label=name, linewidth=1.4, marker=mark, markersize=3)
+    neurons, dead, constant = (int(result[name]) for name in ("neurons", "dead", "constant"))
+    text = f", {_percent(constant, neurons)} constant" if constant else ""
+    axis.set_title(f"{layer}: {neurons} neurons\n{_percent(dead, neurons)} dead{text}", pad=3)
+    axis.set(yscale="log", ylim=limits, xlim=(0, 100), xlabel="neurons, sorted (%)")
+    near = limits[1] / limits[0] < 300
+    axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if near else (1,)))
+    axis.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g") if near else ticker.LogFormatterSciNotation())
+    axis.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axis.grid(axis="y", linewidth=0.3, color="0.85")
+    if dead == neurons:
+        _note(axis, "all neurons dead")
+    if first:
+        axis.set_ylabel("standard deviation of δ\nover regions")
+    else:
+        axis.tick_params(labelleft=False)
+
+
+def _draw_null(axis: Axes, result: xr.Dataset, names: list[str], first: bool) -> None:
+    """Standardised effects of the sampled neurons of a layer, a box for each grouping."""
+    axis.axis("on")
+    looks = _looks(result)
+    axis.set_ylim(len(names) - 0.4, -0.6)
+    axis.set_yticks(range(len(names)), names if first else [""] * len(names))
+    axis.set_xlabel("z among shifts")
+    effects = {name: result["z"].sel(grouping=name).dropna("sample").values for name in names}
+    if not any(len(values) for values in effects.values()):
+        axis.set_xticks([])
+        _note(axis, "no null")
+        return
+    for at, (name, values) in enumerate(effects.items()):
+        if not len(values):
+            continue
+        box = axis.boxplot(
+            [values], positions=[at], orientation="horizontal", widths=0.6, patch_artist=True, showfliers=False,
+            whis=(5, 95), medianprops={"color": "black"}, manage_ticks=False,
+        )  # fmt: skip
+        box["boxes"][0].set(facecolor=looks[name][0], linewidth=0.6)
+        share = f"{float(result['share_significant'].sel(grouping=name)):.0%}"
+        axis.text(0.97, at, share, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=6)
+    axis.axvline(0, color="0.4", linewidth=0.6, zorder=0)
+    low, high = axis.get_xlim()
+    axis.set_xlim(low, high + 0.4 * (high - low))
+    axis.set_title("significant", loc="right", fontsize=6, pad=2)
+
+
+def _note(axis: Axes, text: str) -> None:
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=7, color="0.4")
+
+
+def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:
+    """Colour and line of each grouping, the same whatever groupings there are."""
+    import seaborn as sns
+
+    colours = dict(zip(GROUPINGS, sns.color_palette("colorblind", 4), strict=True))
+    lines = dict(zip(GROUPINGS, ("-", "--", "-.", ":"), strict=True))
+    return {str(g): (colours[str(g)], lines[str(g)]) for g in result["grouping"].values}
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / whole
+    return "0 %" if part == 0 else f"{share:.2g} %" if share < 10 else f"{share:.0f} %"

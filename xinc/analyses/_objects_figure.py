@@ -1,0 +1,146 @@
+"""Figures of contributions to objects: shares over time, and numbers of all neurons (paper figures 8 and 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MARKERS = "os^DvPX*<>ph"
+
+
+def no_objects(question: str) -> Figure:
+    """In place of the figures where there are no masks."""
+    from xinc import figures
+
+    figure = figures.new_figure(figures.PAGE, 1.2, question)
+    text = "The frames of the canvas have no masks: there are no objects to look at."
+    figure.text(0.5, 0.4, text, ha="center", va="center", fontsize=9)
+    return figure
+
+
+def shares_figure(result: xr.Dataset, question: str) -> Figure:
+    """Shares of the sampled neurons over the frames: a row for each layer, a panel for each neuron."""
+    from xinc import figures
+
+    layers = [str(name) for name in result["layer"].values]
+    shared = bool(result["shared_weights"].any())
+    columns = result.sizes["sample"]
+    looks = _looks(result)
+    legend_columns = max(2, min(6, len(looks), int(80 / (4 + max(len(name) for name in looks)))))
+    legend = 0.2 + 0.16 * -(-len(looks) // legend_columns)
+    height = 0.45 + 1.35 * len(layers) + legend
+    figure = figures.new_figure(figures.PAGE, height, f"{question} Sampled neurons")
+    axes = figure.subplots(len(layers), columns, squeeze=False, sharex=True, sharey="row")
+    for row, layer in enumerate(layers):
+        one = result.sel(layer=layer)
+        for column in range(columns):
+            _draw_shares(axes[row, column], one.isel(sample=column), layer, looks)
+        label = "share over frames\nand instances (%)" if shared else "share of the\nframe (%)"
+        axes[row, 0].set_ylabel(label)
+    frames = result["frame"].values.tolist()
+    places = range(len(frames)) if not shared else frames
+    for axis in axes[-1]:
+        axis.set_xlabel("frame")
+        axis.set_xticks(_ticks(list(places)), [str(f) for f in _ticks(frames)])
+    handles = [_handle(look) for look in looks.values()]
+    figure.legend(handles, list(looks), loc="outside lower center", ncols=legend_columns, frameon=False)
+    return figure
+
+
+def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question: str) -> Figure:
+    """Numbers of all neurons; ``pairs``: mean distances (layer,) of pairs of instances, by kind of pair."""
+    from xinc import figures
+
+    shared = bool(result["shared_weights"].any())
+    figure = figures.new_figure(figures.PAGE, 2.7, f"{question} All neurons")
+    axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
+    layers = [str(name) for name in result["layer"].values]
+    places = np.arange(len(layers))
+    colours = _palette(2)
+    for at, (label, values) in enumerate(pairs.items()):
+        axes[0].bar(places + 0.4 * (at - 0.5), 100 * values, 0.38, color=colours[at], label=label)
+    axes[0].set(xticks=places, ylabel="distance of shares (points)", title="pairs of instances")
+    axes[0].set_xticklabels(layers, rotation=30 if len(layers) > 3 else 0)
+    axes[0].margins(y=0.3)
+    axes[0].legend(frameon=False, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
+    _draw_ranks(axes[1], result, result["intensity"].mean("frame"), "mean_share", "intensity")
+    axes[1].set(xlabel="intensity of the instance (0 to 1)", ylabel="mean share (%)")
+    if shared:
+        _draw_ranks(axes[2], result, result["displacement"].mean("frame"), "fluctuation", "motion")
+        axes[2].set(xlabel="displacement (pixels per step)", ylabel="change of share per step (%)")
+    return figure
+
+
+def _palette(count: int) -> list[Any]:
+    import seaborn as sns
+
+    return list(sns.color_palette("colorblind", max(count, 1)))
+
+
+def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:
+    """Colour, of the category, and marker, one for each instance of it, by name of the instance."""
+    categories = [str(c) for c in result["category"].values]
+    known = list(dict.fromkeys(categories))
+    colours = _palette(min(len(known), 10))
+    seen: dict[str, int] = {}
+    looks: dict[str, tuple[Any, str]] = {}
+    for name, category in zip(result["instance"].values, categories, strict=True):
+        seen[category] = seen.get(category, -1) + 1
+        # Past ten categories colours come again, with other markers.
+        at = known.index(category)
+        looks[str(name)] = colours[at % len(colours)], _MARKERS[(seen[category] + 3 * (at // 10)) % len(_MARKERS)]
+    return looks
+
+
+def _handle(look: tuple[Any, str]) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=look[0], marker=look[1], markersize=4, linewidth=0.8)
+
+
+def _ticks(frames: list[int]) -> list[int]:
+    return frames if len(frames) <= 4 else frames[:: -(-len(frames) // 4)]
+
+
+def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, tuple[Any, str]]) -> None:
+    """Shares of one neuron over the frames, a line for each instance, without lines where each frame has a network."""
+    number = int(neuron["sampled_neuron"])
+    if number < 0:
+        axis.axis("off")
+        return
+    shared = bool(neuron["shared_weights"])
+    line = "-" if shared else "none"
+    for at, (name, (colour, marker)) in enumerate(looks.items()):
+        values = 100 * neuron["share"].sel(instance=name)
+        # Each frame a network of its own: side by side, so that equal shares can be told apart.
+        aside = np.arange(neuron.sizes["frame"]) + 0.7 * ((at + 0.5) / len(looks) - 0.5)
+        axis.plot(
+            neuron["frame"] if shared else aside, values, color=colour, marker=marker, linestyle=line, linewidth=0.8,
+            markersize=3 if shared else 4, markeredgecolor="white", markeredgewidth=0.3,
+        )  # fmt: skip
+    axis.set_title(f"{layer}, n {number}", pad=3)
+    if shared:
+        axis.margins(x=0.08)
+    else:
+        axis.set_xlim(-0.6, neuron.sizes["frame"] - 0.4)
+    axis.grid(axis="y", linewidth=0.3, color="0.85")
+
+
+def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, number: str) -> None:
+    """An instance's value against ``x``, a colour for each layer, with the rank correlations."""
+    layers = [str(layer) for layer in result["layer"].values]
+    for layer, colour, marker in zip(layers, _palette(len(layers)), _MARKERS, strict=False):
+        one = result.sel(layer=layer)
+        rank = float(one[f"{number}_correlation"])
+        label = layer if np.isnan(rank) else f"{layer}: ρ = {rank:.2f}"
+        axis.plot(x, 100 * one[name], linestyle="none", color=colour, marker=marker, markersize=4, label=label)
+    axis.margins(y=0.1)
+    axis.set_ylim(bottom=0)
+    axis.legend(frameon=False, fontsize=6, handletextpad=0.2)
