@@ -129,6 +129,13 @@ class Trace:
             v = layer.forward(v)
         return found
 
+    def input_of(self, name: str) -> Tensor:
+        """The input tensor (C_in, h, w) of the layer called ``name``; the layers after it are not computed."""
+        v = self.input
+        for layer in self.layers[: self.position(name)]:
+            v = layer.forward(v)
+        return v
+
     def output(self) -> Tensor:
         """(3, H, W), before the output activation."""
         v = self.input

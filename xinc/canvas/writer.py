@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -61,10 +62,11 @@ def write_layer(
     name = choose_layers(model, [layer])[0]
     model.to(pick_device(settings.device))
 
+    @functools.lru_cache(maxsize=1)
     def layer_at(frame: int) -> tuple[LayerMaps, Tensor]:
         with full_precision():
             trace = model.trace(frame)
-            v = trace.inputs()[name]
+            v = trace.input_of(name)
         return trace_layer(trace, name, settings.granularity, settings.head_activation, model), v
 
     maps, v = layer_at(chosen[0])

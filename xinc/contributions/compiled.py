@@ -111,12 +111,31 @@ def _source(v: Any, kernel: Any, bias: float, window: Any, out: Any) -> None:
     for y in range(y0, y1):
         row = out[y - y0, :width]
         row[:] = np.float32(bias)
-        for a in range(k):
-            for b in range(k):
-                weight = kernel[a, b]
-                line = v[y + a, x0 + b : x0 + b + width]
-                for x in range(width):
-                    row[x] += weight * line[x]
+        if k == 3:
+            p, q, t = v[y, x0 : x0 + width + 2], v[y + 1, x0 : x0 + width + 2], v[y + 2, x0 : x0 + width + 2]
+            p1, p2, q1, q2, t1, t2 = p[1:], p[2:], q[1:], q[2:], t[1:], t[2:]
+            a0, a1, a2 = kernel[0, 0], kernel[0, 1], kernel[0, 2]
+            b0, b1, b2 = kernel[1, 0], kernel[1, 1], kernel[1, 2]
+            c0, c1, c2 = kernel[2, 0], kernel[2, 1], kernel[2, 2]
+            for x in range(width):
+                row[x] += (
+                    a0 * p[x]
+                    + a1 * p1[x]
+                    + a2 * p2[x]
+                    + b0 * q[x]
+                    + b1 * q1[x]
+                    + b2 * q2[x]
+                    + c0 * t[x]
+                    + c1 * t1[x]
+                    + c2 * t2[x]
+                )
+        else:
+            for a in range(k):
+                for b in range(k):
+                    weight = kernel[a, b]
+                    line = v[y + a, x0 + b : x0 + b + width]
+                    for x in range(width):
+                        row[x] += weight * line[x]
 
 
 @njit(nogil=True, cache=True, fastmath=_MATH)
@@ -131,16 +150,19 @@ def _widen(line: Any, taps: Any, r: int, start: int, stop: int, offset: int, eve
         here = row if r == 1 else (odd if r == 2 and b == 1 else even)
         at = first + offset
         c0, c1, c2 = taps[b, 0], taps[b, 1 % width], taps[b, 2 % width]
+        l0 = line[at : at + count]
         if width == 1:
             for x in range(count):
-                here[x] = c0 * line[at + x]
+                here[x] = c0 * l0[x]
         else:
+            l1, l2 = line[at + 1 : at + 1 + count], line[at + 2 : at + 2 + count]
             for x in range(count):
-                here[x] = c0 * line[at + x] + c1 * line[at + x + 1] + c2 * line[at + x + 2]
+                here[x] = c0 * l0[x] + c1 * l1[x] + c2 * l2[x]
             for t in range(3, width):
                 weight = taps[b, t]
+                lt = line[at + t : at + t + count]
                 for x in range(count):
-                    here[x] += weight * line[at + x + t]
+                    here[x] += weight * lt[x]
         if r > 2:
             place = r * first + b - start
             for x in range(count):
@@ -151,9 +173,10 @@ def _widen(line: Any, taps: Any, r: int, start: int, stop: int, offset: int, eve
         pairs = (stop - start - ahead) // 2
         if ahead:
             row[0] = odd[0]
+        rows, odds = row[ahead : ahead + 2 * pairs], odd[ahead : ahead + pairs]
         for x in range(pairs):
-            row[ahead + 2 * x] = even[x]
-            row[ahead + 2 * x + 1] = odd[ahead + x]
+            rows[2 * x] = even[x]
+            rows[2 * x + 1] = odds[x]
         if ahead + 2 * pairs < stop - start:
             row[stop - start - 1] = even[pairs]
 
@@ -178,8 +201,9 @@ def _step(
         line[reach + columns + x] = 0
     for y in range(y1 - y0):
         source = z[y]
+        middle = line[reach : reach + columns]
         for x in range(columns):
-            line[reach + x] = source[x]
+            middle[x] = source[x]
         _widen(line, tx, r, X0, X1, -x0, lines[1], lines[2], wide[y])
     for Y in range(Y0, Y1):
         base, sub = Y // r, Y % r
@@ -196,19 +220,19 @@ def _step(
             for x in range(across):
                 row[x] = 0
         elif high == low:
-            c0, a = ty[sub, low], wide[at + low]
+            c0 = ty[sub, low]
             for x in range(across):
-                row[x] = c0 * a[x]
+                out[Y - Y0, x] = c0 * wide[at + low, x]
         else:
-            c0, a = ty[sub, low], wide[at + low]
-            c1, b = ty[sub, low + 1], wide[at + low + 1]
+            c0, c1 = ty[sub, low], ty[sub, low + 1]
             for x in range(across):
-                row[x] = c0 * a[x] + c1 * b[x]
+                out[Y - Y0, x] = c0 * wide[at + low, x] + c1 * wide[at + low + 1, x]
             for t in range(low + 2, high + 1):
-                c0, a = ty[sub, t], wide[at + t]
+                c0 = ty[sub, t]
                 for x in range(across):
-                    row[x] += c0 * a[x]
-        _activate(code, row[:across], erf)
+                    out[Y - Y0, x] += c0 * wide[at + t, x]
+        if code != 0:
+            _activate(code, row[:across], erf)
 
 
 @njit(nogil=True, cache=True, fastmath=_MATH)
