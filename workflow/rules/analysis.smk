@@ -1,43 +1,3 @@
-def analysis_input(wildcards):
-    """What an analysis uses of its network, beside the video."""
-    run = f"results/{wildcards.video}/{wildcards.model}/seed{wildcards.seed}"
-    needs = plan.needs(wildcards.analysis)
-    found = {"video": f"results/{wildcards.video}/video.zarr"} | video_extras(wildcards)
-    if "model" in needs:
-        found |= {"model": f"{run}/model.pt", "history": f"{run}/history.csv"}
-    if "canvas" in needs:
-        found["layers"] = canvas_layers(wildcards.video, wildcards.model, wildcards.seed)
-    return found
-
-
-def seeds_input(wildcards):
-    """What an analysis of seeds uses of a model's networks, beside the video."""
-    seeds = plan.seeds_of(wildcards.analysis, wildcards.video)
-    layers = [layer for seed in seeds for layer in canvas_layers(wildcards.video, wildcards.model, seed)]
-    return {"video": f"results/{wildcards.video}/video.zarr", "layers": layers} | video_extras(wildcards)
-
-
-def video_extras(wildcards):
-    """What an analysis uses of its video, beside the frames."""
-    needs = plan.needs(wildcards.analysis)
-    return {name: f"results/{wildcards.video}/{name}.zarr" for name in ("regions", "flow") if name in needs}
-
-
-def result_of(analysis, video, model, seed):
-    """The directory of a result, of one network or, without a seed, of a model's seeds."""
-    return f"results/{video}/{model}/seeds/{analysis}" if seed is None else f"results/{video}/{model}/seed{seed}/{analysis}"
-
-
-def figures_of(analysis, video, model, seed):
-    """The directory of the figures of a result."""
-    return f"results/figures/{analysis}/{video}/{model}/{'seeds' if seed is None else f'seed{seed}'}"
-
-
-def names(scope):
-    """A pattern of the names of all analyses of a scope."""
-    return "|".join(plan.analyses_of(scope)) or "(?!)"
-
-
 rule analysis:
     """The labelled result of one analysis of one network."""
     input:
@@ -54,6 +14,8 @@ rule analysis:
         "logs/analysis/{video}.{model}.seed{seed}.{analysis}.log",
     benchmark:
         "logs/benchmarks/analysis/{video}.{model}.seed{seed}.{analysis}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=4000,
@@ -85,6 +47,8 @@ rule figure:
         "logs/figure/{video}.{model}.seed{seed}.{analysis}.log",
     benchmark:
         "logs/benchmarks/figure/{video}.{model}.seed{seed}.{analysis}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=2000,

@@ -1,8 +1,3 @@
-def canvas_layers(video, model, seed):
-    """The layers of one network's canvas."""
-    return [f"results/{video}/{model}/seed{seed}/canvas.zarr/{layer}" for layer in plan.layers(model)]
-
-
 rule canvas:
     """Contribution maps of one layer, for the frames the configuration asks for."""
     input:
@@ -15,6 +10,8 @@ rule canvas:
         "logs/canvas/{video}.{model}.seed{seed}.{layer}.log",
     benchmark:
         "logs/benchmarks/canvas/{video}.{model}.seed{seed}.{layer}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=4000,
@@ -22,11 +19,6 @@ rule canvas:
         gpu=lambda wildcards: plan.gpus(wildcards.model, "canvas"),
     script:
         "../scripts/canvas.py"
-
-
-def dense_layers(video, model, seed):
-    """The layers of one network's canvas that are written out densely."""
-    return [f"results/{video}/{model}/seed{seed}/dense.zarr/{layer}" for layer in plan.dense_layers(model)]
 
 
 rule materialise:
@@ -41,6 +33,8 @@ rule materialise:
         "logs/materialise/{video}.{model}.seed{seed}.{layer}.log",
     benchmark:
         "logs/benchmarks/materialise/{video}.{model}.seed{seed}.{layer}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=4000,

@@ -11,6 +11,8 @@ rule train:
         "logs/train/{video}.{model}.seed{seed}.log",
     benchmark:
         "logs/benchmarks/train/{video}.{model}.seed{seed}.tsv"
+    conda:
+        "xinc"
     threads: lambda wildcards: plan.threads(wildcards.model)
     resources:
         mem_mb=4000,

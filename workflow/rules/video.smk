@@ -10,6 +10,8 @@ rule video:
         "logs/video/{video}.log",
     benchmark:
         "logs/benchmarks/video/{video}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=2000,
@@ -37,6 +39,8 @@ rule video_figure:
         "logs/video_figure/{video}.log",
     benchmark:
         "logs/benchmarks/video_figure/{video}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=2000,
@@ -58,6 +62,8 @@ rule regions:
         "logs/regions/{video}.log",
     benchmark:
         "logs/benchmarks/regions/{video}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=4000,
@@ -79,6 +85,8 @@ rule flow:
         "logs/flow/{video}.log",
     benchmark:
         "logs/benchmarks/flow/{video}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=4000,
@@ -107,6 +115,8 @@ rule regions_figure:
         "logs/regions_figure/{video}.log",
     benchmark:
         "logs/benchmarks/regions_figure/{video}.tsv"
+    conda:
+        "xinc"
     threads: 1
     resources:
         mem_mb=2000,

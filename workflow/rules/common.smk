@@ -1,0 +1,51 @@
+# Which files belong to which job, in terms of xinc.plan.
+
+
+def canvas_layers(video, model, seed):
+    """The layers of one network's canvas."""
+    return [f"results/{video}/{model}/seed{seed}/canvas.zarr/{layer}" for layer in plan.layers(model)]
+
+
+def dense_layers(video, model, seed):
+    """The layers of one network's canvas that are written out densely."""
+    return [f"results/{video}/{model}/seed{seed}/dense.zarr/{layer}" for layer in plan.dense_layers(model)]
+
+
+def analysis_input(wildcards):
+    """What an analysis uses of its network, beside the video."""
+    run = f"results/{wildcards.video}/{wildcards.model}/seed{wildcards.seed}"
+    needs = plan.needs(wildcards.analysis)
+    found = {"video": f"results/{wildcards.video}/video.zarr"} | video_extras(wildcards)
+    if "model" in needs:
+        found |= {"model": f"{run}/model.pt", "history": f"{run}/history.csv"}
+    if "canvas" in needs:
+        found["layers"] = canvas_layers(wildcards.video, wildcards.model, wildcards.seed)
+    return found
+
+
+def seeds_input(wildcards):
+    """What an analysis of seeds uses of a model's networks, beside the video."""
+    seeds = plan.seeds_of(wildcards.analysis, wildcards.video)
+    layers = [layer for seed in seeds for layer in canvas_layers(wildcards.video, wildcards.model, seed)]
+    return {"video": f"results/{wildcards.video}/video.zarr", "layers": layers} | video_extras(wildcards)
+
+
+def video_extras(wildcards):
+    """What an analysis uses of its video, beside the frames."""
+    needs = plan.needs(wildcards.analysis)
+    return {name: f"results/{wildcards.video}/{name}.zarr" for name in ("regions", "flow") if name in needs}
+
+
+def result_of(analysis, video, model, seed):
+    """The directory of a result, of one network or, without a seed, of a model's seeds."""
+    return f"results/{video}/{model}/seeds/{analysis}" if seed is None else f"results/{video}/{model}/seed{seed}/{analysis}"
+
+
+def figures_of(analysis, video, model, seed):
+    """The directory of the figures of a result."""
+    return f"results/figures/{analysis}/{video}/{model}/{'seeds' if seed is None else f'seed{seed}'}"
+
+
+def names(scope):
+    """A pattern of the names of all analyses of a scope."""
+    return "|".join(plan.analyses_of(scope)) or "(?!)"
