@@ -145,5 +145,5 @@ def test_source_files_are_the_selected_ones() -> None:
 def test_categories_follow_the_way_of_the_data() -> None:
     plan = Plan(Config(config()))
     assert [plan.category(name) for name in ("quality", "maps", "intensity")] == [
-        *("2. Reconstructions (quality)", "3. Canvases (maps)", "4. Analysis: intensity"),
+        *("2. Reconstructions (quality)", "3. Canvases (maps)", "4.3. Analysis: intensity"),
     ]

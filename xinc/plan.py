@@ -211,16 +211,14 @@ class Plan:
         return _spec(settings, source, *before, entry=entry)
 
     def category(self, analysis: str) -> str:
-        """Heading of an analysis in the report, numbered in reading order."""
+        """Heading of an analysis in the report, which sorts headings: analyses by their section of the paper."""
         titles = {
             "findings": "0. Findings",
             "dataset": "1. Videos",
             "quality": "2. Reconstructions (quality)",
             "maps": "3. Canvases (maps)",
         }
-        others = [name for name in self.analyses if name not in titles]
-        others.sort(key=lambda name: (self._analysis(name).section, name))
-        return titles.get(analysis) or f"{others.index(analysis) + 4}. Analysis: {analysis}"
+        return titles.get(analysis) or f"{self._analysis(analysis).section}. Analysis: {analysis}"
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}

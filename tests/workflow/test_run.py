@@ -142,7 +142,7 @@ def test_the_report(workspace: Workspace) -> None:
     page = (workspace.run / "report.html").read_text(encoding="utf-8")
     categories, results = _embedded(page, "categories"), _embedded(page, "results")
     assert sorted(categories) == [
-        *("1. Videos", "2. Reconstructions (quality)", "3. Canvases (maps)", "4. Analysis: intensity"),
+        *("1. Videos", "2. Reconstructions (quality)", "3. Canvases (maps)", "4.3. Analysis: intensity"),
     ]
     shown = {str(name) for one in categories.values() for names in one.values() for name in names}  # type: ignore[attr-defined]
     assert shown == set(results)
