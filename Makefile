@@ -123,10 +123,12 @@ lock: ## renew requirements.lock and environment.yml after a change of pyproject
 			| grep -viE '^(nvidia-|cuda-|triton)' | sed -E 's/\+[a-z0-9.]+$$//' | LC_ALL=C sort -f; \
 	} > "$$work/new.txt"; \
 	cp "$$work/new.txt" requirements.lock; \
-	awk -F'==' 'NR == FNR { version[tolower($$1)] = $$2; next } \
-		NF == 2 { name = $$1; sub(/^ *- /, "", name); print $$1 "==" version[tolower(name)]; next } { print }' \
-		requirements.lock environment.yml > "$$work/environment.yml"; \
-	cp "$$work/environment.yml" environment.yml; \
+	for file in environment.yml workflow/envs/xinc.yaml; do \
+		awk -F'==' 'NR == FNR { version[tolower($$1)] = $$2; next } \
+			NF == 2 { name = $$1; sub(/^ *- /, "", name); print $$1 "==" version[tolower(name)]; next } { print }' \
+			requirements.lock "$$file" > "$$work/new.yml"; \
+		cp "$$work/new.yml" "$$file"; \
+	done; \
 	echo "requirements.lock: $$(grep -c == requirements.lock) packages"
 
 clean: ## remove the environment, caches and build files; results and the report stay

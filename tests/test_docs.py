@@ -169,7 +169,7 @@ for path in sorted(here.glob("config/*.yaml")):
     plan = Plan(read_config(path))
     for run in plan.triples:
         for analysis in plan.analyses:
-            plan.figure_spec(*run, analysis)
+            plan.figure_spec(analysis, *run)
 """
 
 

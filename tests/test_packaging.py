@@ -129,3 +129,13 @@ def test_citation_names_this_version_and_the_paper() -> None:
 @pytest.mark.parametrize("name", ["README.md", "LICENSE", "xinc/__init__.py", "xinc/py.typed"])
 def test_files_that_the_package_is_built_from_exist(name: str) -> None:
     assert (ROOT / name).is_file()
+
+
+def test_jobs_have_the_versions_of_the_environment() -> None:
+    """The environment that the rules name holds what environment.yml does, without the package itself."""
+    pins = [
+        {line.strip("- ") for line in (ROOT / name).read_text(encoding="utf-8").split("\n") if "==" in line}
+        for name in ("environment.yml", "workflow/envs/xinc.yaml")
+    ]
+    assert pins[0] == pins[1]
+    assert len(pins[0]) > 20

@@ -15,7 +15,7 @@ rule analysis:
     benchmark:
         "logs/benchmarks/analysis/{video}.{model}.seed{seed}.{analysis}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -48,7 +48,7 @@ rule figure:
     benchmark:
         "logs/benchmarks/figure/{video}.{model}.seed{seed}.{analysis}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=2000,

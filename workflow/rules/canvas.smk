@@ -11,7 +11,7 @@ rule canvas:
     benchmark:
         "logs/benchmarks/canvas/{video}.{model}.seed{seed}.{layer}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -34,7 +34,7 @@ rule materialise:
     benchmark:
         "logs/benchmarks/materialise/{video}.{model}.seed{seed}.{layer}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=4000,

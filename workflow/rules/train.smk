@@ -12,7 +12,7 @@ rule train:
     benchmark:
         "logs/benchmarks/train/{video}.{model}.seed{seed}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: lambda wildcards: plan.threads(wildcards.model)
     resources:
         mem_mb=4000,

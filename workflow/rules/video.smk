@@ -11,7 +11,7 @@ rule video:
     benchmark:
         "logs/benchmarks/video/{video}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -40,7 +40,7 @@ rule video_figure:
     benchmark:
         "logs/benchmarks/video_figure/{video}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -63,7 +63,7 @@ rule regions:
     benchmark:
         "logs/benchmarks/regions/{video}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -86,7 +86,7 @@ rule flow:
     benchmark:
         "logs/benchmarks/flow/{video}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=4000,
@@ -116,7 +116,7 @@ rule regions_figure:
     benchmark:
         "logs/benchmarks/regions_figure/{video}.tsv"
     conda:
-        "xinc"
+        "../envs/xinc.yaml"
     threads: 1
     resources:
         mem_mb=2000,
