@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
-from xinc.contributions.maps import LayerMaps, block_size
+from xinc.contributions.maps import LayerMaps
 from xinc.contributions.propagation import Stage, box, insert_zeros, propagate, upsample
 from xinc.layers import ACTIVATIONS
 
@@ -96,17 +96,6 @@ def test_head_activation_is_for_the_last_layer_only(name):
         if layer == "head":
             expected = ACTIVATIONS[name](expected)
         torch.testing.assert_close(through.expand(inputs[layer]), expected, rtol=0, atol=0)
-
-
-@given(st.integers(1, 400), st.integers(1, 400), st.floats(1e-3, 64))
-def test_blocks_cover_every_neuron_once_within_memory(height, width, memory_mb):
-    trace = convolutional([2], [3, 3], [3, 2], ["gelu"], (1, 1), 0)
-    maps = LayerMaps.of(trace, "block1")
-    blocks = list(maps.blocks((height, width), memory_mb))
-    np.testing.assert_array_equal(np.concatenate(blocks), np.arange(len(maps.neurons)))
-    largest = max(len(block) for block in blocks)
-    assert largest == 1 or 4 * 4 * largest * height * width <= memory_mb * 1e6
-    assert block_size((height, width), memory_mb) >= 1
 
 
 def test_double_keeps_the_network():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,14 +63,3 @@ class LayerMaps:
         phase = torch.as_tensor(self.neurons.phase, device=v.device).long()[select]
         upscale = self.layer.upscale if isinstance(self.layer, Convolution) else 1
         return ACTIVATIONS[self.head_activation](propagate(source, phase, upscale, self.later))
-
-    def blocks(self, shape: tuple[int, int], memory_mb: float, itemsize: int = 4) -> Iterator[np.ndarray]:
-        """Consecutive neuron numbers whose expansion to maps of ``shape`` (H, W) stays within ``memory_mb``."""
-        size = block_size(shape, memory_mb, itemsize)
-        for start in range(0, len(self.neurons), size):
-            yield np.arange(start, min(start + size, len(self.neurons)))
-
-
-def block_size(shape: tuple[int, int], memory_mb: float, itemsize: int = 4) -> int:
-    """Maps of ``shape`` that may be expanded at once within ``memory_mb`` (four arrays of the size of the result)."""
-    return max(1, int(memory_mb * 1e6 / (4 * shape[0] * shape[1] * itemsize)))
