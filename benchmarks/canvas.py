@@ -79,8 +79,8 @@ def write(run: Run) -> Any:
 def reductions(run: Run) -> Any:
     """All reductions of all layers of a frame."""
     tasks = {"dense": ("dense_reductions", {}), "xinc": ("xinc_reductions", {})}
-    tasks["xinc, shared passes"] = ("xinc_summary", {})
-    return compare(run, tasks, {f"dense / {b}": ("dense", b) for b in ("xinc", "xinc, shared passes")})
+    tasks["xinc.summarise"] = ("xinc_summary", {})
+    return compare(run, tasks, {f"dense / {b}": ("dense", b) for b in ("xinc", "xinc.summarise")})
 
 
 def total(run: Run) -> Any:

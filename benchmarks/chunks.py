@@ -17,7 +17,8 @@ import xinc
 from benchmarks.process import Job, forget_cached, size_of
 from benchmarks.tasks import network, task
 from xinc.canvas.dense import CHUNK, SHARD
-from xinc.canvas.lazy import expand_into, expanded_maps
+from xinc.canvas.lazy import expanded_maps
+from xinc.contributions.expansion import expand_into
 
 #: Frames and neurons of a chunk, and of a shard; the library's own choice is added.
 SHAPES: tuple[tuple[tuple[int, int], tuple[int, int] | None], ...] = (
@@ -27,6 +28,8 @@ SHAPES: tuple[tuple[tuple[int, int], tuple[int, int] | None], ...] = (
     ((8, 8), None),
     ((16, 64), None),
     ((4, 4), (16, 256)),
+    ((4, 4), (8, 256)),
+    ((4, 4), (4, 256)),
     ((4, 8), (16, 256)),
     ((8, 2), (16, 256)),
     ((8, 8), (16, 256)),

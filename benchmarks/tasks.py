@@ -12,7 +12,6 @@ import numpy as np
 import xinc
 from benchmarks import dense_baseline
 from benchmarks.process import Job, forget_cached, size_of
-from xinc.canvas import reductions
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.layers import Trace
@@ -59,6 +58,8 @@ def warm_network() -> INR:
 
 def everything(layer: Any, frame: int, labels: dict[str, np.ndarray]) -> dict[str, Any]:
     """Every reduction of a layer and frame by the public functions."""
+    from xinc.canvas import reductions
+
     quantiles = reductions.area_quantiles(layer, PERCENTS, [frame])
     return {
         "sum_abs": reductions.sum_abs(layer, [frame]),
@@ -68,6 +69,15 @@ def everything(layer: Any, frame: int, labels: dict[str, np.ndarray]) -> dict[st
         "area_quantiles": quantiles,
         "neurons_over": reductions.neurons_over(layer, quantiles, [frame]),
         "fluctuation": reductions.fluctuation(layer, [frame]),
+    }
+
+
+def summary(layer: Any, frame: int, labels: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The same in one call."""
+    found = xinc.summarise(layer, labels, [frame], PERCENTS)
+    return {str(name): found[name] for name in found} | {
+        "statistics": found[["total", "minimum", "maximum"]],
+        "regions": {name: found[f"{name}_sums"] for name in labels},
     }
 
 
@@ -145,6 +155,8 @@ def xinc_sum(job: Job) -> None:
 
 
 def _sum_stored(root: Path) -> float:
+    from xinc.canvas import reductions
+
     canvas = xinc.open_canvas(root)
     return sum(float(reductions.sum_abs(canvas[name].to_dataset(), [1]).sum()) for name in canvas.children)
 
@@ -172,10 +184,8 @@ def xinc_reductions(job: Job) -> None:
 
 @task
 def xinc_summary(job: Job) -> None:
-    """The same, reductions that can share a pass together."""
-    from benchmarks.shared_passes import everything_together
-
-    _measure_reductions(job, everything_together)
+    """The same by `xinc.summarise`, in which reductions share passes."""
+    _measure_reductions(job, summary)
 
 
 def _measure_reductions(job: Job, reduce: Callable[..., Any]) -> None:
@@ -202,7 +212,7 @@ def frames(job: Job) -> None:
             write_canvas(model, root, range(count))
         with job.timed("sum"):
             for layer in xinc.open_canvas(root).children.values():
-                reductions.sum_abs(layer.to_dataset())
+                xinc.canvas.reductions.sum_abs(layer.to_dataset())
     _clean(job, root)
 
 

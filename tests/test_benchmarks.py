@@ -14,7 +14,6 @@ import xarray as xr
 
 import xinc
 from benchmarks import dense_baseline, roofline, tasks
-from benchmarks.shared_passes import everything_together
 from xinc.models.storage import build
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +55,7 @@ def test_baseline_writes_what_any_reader_of_zarr_opens(model, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("reduce", [tasks.everything, everything_together])
+@pytest.mark.parametrize("reduce", [tasks.everything, tasks.summary])
 def test_baseline_has_the_librarys_reductions(model, labels, name, reduce):
     expected = dense_baseline.all_reductions(model.trace(2), name, labels, PERCENTS, model.trace(1))
     layer = xinc.dissect(model, layers=[name])[name].to_dataset()
@@ -92,7 +91,7 @@ def test_quick_run(tmp_path):
     found = json.loads((tmp_path / "canvas.json").read_text("utf-8"))
     assert set(found) == {"machine", "write", "reductions", "sum", "frames", "cold", "chunks", "source", "roofline"}
     assert {"time", "bytes", "peak", "peak_above_imports"} <= set(found["write"]["ratios"]["dense / xinc"])
-    assert {"time", "peak"} <= set(found["reductions"]["ratios"]["dense / xinc, shared passes"])
+    assert {"time", "peak"} <= set(found["reductions"]["ratios"]["dense / xinc.summarise"])
     assert all(math.isfinite(row["seconds"]) for row in found["frames"]["rows"])
     assert {row["what"] for row in found["cold"]["rows"]} == {"neuron", "pixel", "crop"}
     assert {"layer", "flop_per_map", "seconds", "share_of_peak"} <= set(found["roofline"]["rows"][0])

@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
+    from xinc.canvas.summary import summarise
     from xinc.models.checkpoints import load_model
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "dissect", "load_model", "materialise", "open_canvas"]
+__all__ = ["__version__", "dissect", "load_model", "materialise", "open_canvas", "summarise"]
 
 _WHERE = {
     "dissect": "xinc.canvas.dissect",
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",
     "open_canvas": "xinc.canvas.reader",
+    "summarise": "xinc.canvas.summary",
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import xinc
-from xinc.canvas import layer as layer_module
+from xinc.canvas import lazy
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
@@ -80,7 +80,7 @@ def test_dask(canvas, chunks):
 
 def test_chunks_of_expanded_maps_are_of_a_bearable_size(nerv, write, monkeypatch):
     """``chunks={}`` of a video's canvas must not be one chunk of all of it."""
-    monkeypatch.setattr(layer_module, "DASK_CHUNK_BYTES", 20 * 4 * 16 * 24)
+    monkeypatch.setattr(lazy, "DASK_CHUNK_BYTES", 20 * 4 * 16 * 24)
     maps = xr.open_dataset(write(nerv) / "block1", engine="xinc", chunks={})["contribution"]
     assert maps.chunks == ((1,) * 4, (20, 20, 8), (16,), (24,))
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import xinc
 from tests import oracle
-from xinc.canvas import lazy
 from xinc.canvas.dense import shard_shape
 from xinc.canvas.writer import CanvasSettings, write_layer
+from xinc.contributions import expansion
 from xinc.contributions.compiled import Expansion
 from xinc.contributions.maps import LayerMaps
 from xinc.errors import InputError
@@ -250,7 +250,7 @@ def test_memory_bounds_blocks_of_the_reader_and_changes_nothing(model, monkeypat
     canvas = xinc.dissect(model)
     whole = {name: canvas[name]["contribution"].values for name in model.layer_names()}
     for name, expected in whole.items():
-        monkeypatch.setattr(lazy, "BLOCK_BYTES", 3 * 4 * expected.shape[2] * expected.shape[3])
+        monkeypatch.setattr(expansion, "BLOCK_BYTES", 3 * 4 * expected.shape[2] * expected.shape[3])
         counted.clear()
         parts = canvas[name]["contribution"].isel(frame=[0, 1]).values
         assert max(counted) == min(3, expected.shape[1])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xinc
 from tests import oracle
-from xinc.canvas import kernels, kernels_torch, reductions, streaming
+from xinc.canvas import kernels, kernels_torch, passes, streaming
 from xinc.canvas.layer import choose_frames
 from xinc.canvas.lazy import ExpandedMaps
 from xinc.canvas.reductions import (
@@ -136,6 +136,39 @@ def check_everything(layer, maps=None, tolerance=SUMS, percents=PERCENTS):
 
     if len(frames) > 1:
         same(fluctuation(layer), np.abs(np.diff(a, axis=0)).sum(1))
+    check_summary(layer, labels)
+
+
+def check_summary(layer, labels):
+    """In fewer passes, but by the same kernels: the very same numbers."""
+    found = xinc.summarise(layer, labels, percents=PERCENTS)
+    quantiles = area_quantiles(layer, PERCENTS)
+    expected = {
+        "sum_abs": sum_abs(layer),
+        "pixels_over_share": pixels_over_share(layer),
+        "area_quantiles": quantiles,
+        "neurons_over": neurons_over(layer, quantiles).rename(threshold="percent"),
+        **neuron_statistics(layer),
+        **{f"{name}_sums": v.rename(region=name) for name, v in region_sums(layer, labels).items()},
+    }
+    for name, values in expected.items():
+        assert found[name].dims == values.dims
+        np.testing.assert_array_equal(found[name], values, name)
+        for label, coordinate in values.coords.items():
+            np.testing.assert_array_equal(found[label], coordinate)
+    assert found["fluctuation"][0].isnull().all()
+    if layer.sizes["frame"] > 1:
+        np.testing.assert_array_equal(found["fluctuation"][1:], fluctuation(layer))
+    assert set(found) == {*expected, "fluctuation"}
+
+
+def test_summary_of_some_frames(nerv):
+    layer = xinc.dissect(nerv, layers=["block1"])["block1"].to_dataset()
+    found = xinc.summarise(layer, frames=[2])
+    np.testing.assert_array_equal(found["fluctuation"], fluctuation(layer, [2]))
+    assert found["frame"].values.tolist() == [2]
+    with pytest.raises(InputError, match="A label map is called 'percent', which is a dimension of the summary"):
+        xinc.summarise(layer, {"percent": np.zeros((layer.sizes["y"], layer.sizes["x"]), int)})
 
 
 @pytest.fixture(params=["nerv", "ffn"])
@@ -321,7 +354,7 @@ def test_many_quantiles_take_several_passes(nerv, monkeypatch):
     layer = xinc.dissect(nerv, [0])["head"].to_dataset()
     percents = np.linspace(0, 100, 40)
     whole = area_quantiles(layer, percents)
-    monkeypatch.setattr(reductions, "_BINS_A_PASS", 3)
+    monkeypatch.setattr(passes, "_BINS_A_PASS", 3)
     xr.testing.assert_identical(area_quantiles(layer, percents), whole)
 
 

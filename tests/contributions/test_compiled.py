@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests import oracle
 from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces, single
 from xinc.contributions import compiled
-from xinc.contributions.compiled import CODES, Expansion, expander
+from xinc.contributions.compiled import CODES, Expansion
+from xinc.contributions.expansion import expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.propagation import Stage
 from xinc.contributions.sources import source_responses

@@ -11,11 +11,11 @@ from torch import Tensor
 from xinc.canvas.layer import (
     choose_frames,
     choose_layers,
-    lazy_dataset,
     make_record,
     map_resolution,
     trace_layer,
 )
+from xinc.canvas.lazy import lazy_dataset
 from xinc.contributions.maps import LayerMaps
 from xinc.devices import full_precision
 from xinc.layers import Trace

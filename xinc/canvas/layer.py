@@ -1,25 +1,19 @@
-"""One layer's canvas as an xarray dataset, whatever holds its maps."""
+"""What a layer of a canvas is, between a network and what is recorded of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import xarray as xr
 from torch import Tensor
-from xarray.core import indexing
 
-from xinc.canvas.lazy import ExpandedMaps
-from xinc.canvas.schema import ATTRIBUTES, LayerRecord, StageRecord
+from xinc.canvas.schema import LayerRecord, StageRecord
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons, enumerate_neurons
 from xinc.contributions.propagation import Stage
 from xinc.errors import InputError, nearest
 from xinc.layers import Convolution, Layer, Linear, Trace
 from xinc.models.base import INR
-
-#: Size of the chunks that ``chunks={}`` makes of maps that are expanded when read, in bytes.
-DASK_CHUNK_BYTES = 2**26
 
 
 def make_record(
@@ -63,30 +57,6 @@ def neuron_coordinates(neurons: Neurons, upscale: int) -> dict[str, np.ndarray]:
         "phase_y": neurons.phase // upscale,
         "phase_x": neurons.phase % upscale,
     }
-
-
-def lazy_dataset(
-    record: LayerRecord,
-    frames: Sequence[int],
-    neurons: Neurons,
-    layer_at: Callable[[int], tuple[LayerMaps, Tensor]],
-) -> xr.Dataset:
-    """A dataset whose variable ``contribution`` (frame, neuron, y, x) is computed where it is read."""
-    height, width = record.resolution
-    array = ExpandedMaps((len(frames), len(neurons), height, width), layer_at)
-    block = min(len(neurons), max(1, DASK_CHUNK_BYTES // (4 * height * width)))
-    variable = xr.Variable(
-        ("frame", "neuron", "y", "x"),
-        indexing.LazilyIndexedArray(array),
-        ATTRIBUTES["contribution"],
-        {"preferred_chunks": {"frame": 1, "neuron": block, "y": height, "x": width}},
-    )
-    axes = {"frame": np.asarray(frames), "neuron": np.arange(len(neurons)), "y": np.arange(height)}
-    axes["x"] = np.arange(width)
-    coordinates = {name: (name, values.astype(np.int32), ATTRIBUTES[name]) for name, values in axes.items()}
-    for name, values in neuron_coordinates(neurons, record.upscale).items():
-        coordinates[name] = ("neuron", values, ATTRIBUTES[name])
-    return xr.Dataset({"contribution": variable}, coordinates, {"xinc": record.model_dump(mode="json")})
 
 
 def choose_layers(model: INR, layers: Sequence[str] | None) -> list[str]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from torch import Tensor
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from xinc.contributions.compiled import Expander, expander
+from xinc.canvas.layer import neuron_coordinates
+from xinc.canvas.schema import ATTRIBUTES, LayerRecord
+from xinc.contributions.expansion import Expander, Window, expand_into, expander
 from xinc.contributions.maps import LayerMaps
+from xinc.contributions.neurons import Neurons
 
-#: Size of a block of maps that one thread expands at a time, in bytes: it stays in the core's cache.
-BLOCK_BYTES = 2**21
-
-Window = tuple[int, int, int, int]
+#: Size of the chunks that ``chunks={}`` makes of maps that are expanded when read, in bytes.
+DASK_CHUNK_BYTES = 2**26
 
 
 class ExpandedMaps(BackendArray):
@@ -90,29 +89,25 @@ def expanded_maps(variable: xr.Variable) -> ExpandedMaps | None:
     return data.array if whole and variable.dims == ("frame", "neuron", "y", "x") else None
 
 
-def expand_into(expand: Expander, neurons: np.ndarray, out: np.ndarray, window: Window | None = None) -> np.ndarray:
-    """Expand maps (n, h, w) into ``out``, a cache-sized block of neurons at a time on PyTorch's number of threads.
-
-    Parameters
-    ----------
-    expand : what expands them.
-    neurons : (n,) numbers of neurons.
-    out : (n, h, w) float32.
-    window : (y0, y1, x0, x1) of the output (default: the first h rows and w columns).
-    """
-    wanted = (0, out.shape[1], 0, out.shape[2]) if window is None else window
-    pixels = (wanted[1] - wanted[0]) * (wanted[3] - wanted[2])
-    size = max(1, BLOCK_BYTES // (4 * pixels))
-
-    def fill(start: int) -> None:
-        part = slice(start, min(start + size, len(neurons)))
-        expand(neurons[part], wanted, out[part])
-
-    starts = range(0, len(neurons), size)
-    if len(starts) <= 1 or torch.get_num_threads() == 1:
-        for start in starts:
-            fill(start)
-    else:
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(fill, starts))
-    return out
+def lazy_dataset(
+    record: LayerRecord,
+    frames: Sequence[int],
+    neurons: Neurons,
+    layer_at: Callable[[int], tuple[LayerMaps, Tensor]],
+) -> xr.Dataset:
+    """A dataset whose variable ``contribution`` (frame, neuron, y, x) is computed where it is read."""
+    height, width = record.resolution
+    array = ExpandedMaps((len(frames), len(neurons), height, width), layer_at)
+    block = min(len(neurons), max(1, DASK_CHUNK_BYTES // (4 * height * width)))
+    variable = xr.Variable(
+        ("frame", "neuron", "y", "x"),
+        indexing.LazilyIndexedArray(array),
+        ATTRIBUTES["contribution"],
+        {"preferred_chunks": {"frame": 1, "neuron": block, "y": height, "x": width}},
+    )
+    axes = {"frame": np.asarray(frames), "neuron": np.arange(len(neurons)), "y": np.arange(height)}
+    axes["x"] = np.arange(width)
+    coordinates = {name: (name, values.astype(np.int32), ATTRIBUTES[name]) for name, values in axes.items()}
+    for name, values in neuron_coordinates(neurons, record.upscale).items():
+        coordinates[name] = ("neuron", values, ATTRIBUTES[name])
+    return xr.Dataset({"contribution": variable}, coordinates, {"xinc": record.model_dump(mode="json")})

@@ -8,15 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-import zarr
 
-from xinc.canvas.dense import describe_error, write_dense
-from xinc.canvas.lazy import Window, expanded_maps
+from xinc.canvas.dense import create_group, describe_error, write_dense
+from xinc.canvas.lazy import expanded_maps
 from xinc.canvas.reader import open_canvas, open_layer
 from xinc.canvas.schema import NO_ERROR, LayerRecord
 from xinc.canvas.settings import DenseSettings, MaterialiseSettings, NeuronChoice
-from xinc.canvas.writer import ensure_root, write_coordinates
-from xinc.contributions.compiled import Expander
+from xinc.canvas.writer import coordinates, ensure_root
+from xinc.contributions.expansion import Expander, Window
 from xinc.contributions.neurons import Neurons
 from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
@@ -92,9 +91,9 @@ def write_dense_layer(layer: xr.Dataset, output: str | Path, settings: Materiali
     )
     precision = DenseSettings(dtype=settings.dtype, keepbits=settings.keepbits)
     with whole_directory(output) as partial, Progress(len(frames), f"materialise {record.layer}") as progress:
-        group = zarr.create_group(partial, zarr_format=3)
-        write_coordinates(group, record, frames, positions, own)
-        group["neuron"][:] = layer["neuron"].values[positions]  # type: ignore[index]
+        small = coordinates(record, frames, positions, own)
+        small["neuron"] = (("neuron",), layer["neuron"].values[positions])
+        group = create_group(partial, {}, small)
         error = largest = 0.0
 
         def expander_at(at: int) -> Expander:

@@ -12,7 +12,8 @@ import xarray as xr
 import zarr
 from torch import Tensor
 
-from xinc.canvas.layer import lazy_dataset, restore_maps
+from xinc.canvas.layer import restore_maps
+from xinc.canvas.lazy import lazy_dataset
 from xinc.canvas.schema import LayerRecord, check_group, read_record
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import enumerate_neurons

@@ -16,22 +16,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xinc.canvas import passes
 from xinc.canvas.kernels import COARSE_BITS, FINE_BITS
 from xinc.canvas.streaming import Reduction, reduce_frames
 from xinc.errors import InputError
 
-#: Bins that `area_quantiles` resolves at a time; each takes 2 MB in every piece of a layer.
-_BINS_A_PASS = 8
 
-
-def _labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Sequence[str], name: str, text: str) -> Any:
+def labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Sequence[str], name: str, text: str) -> Any:
     """Values with their dimensions, the coordinates of the layer, and a description."""
     known = {d: layer[d].values for d in ("neuron", "y", "x") if d in dims}
     coordinates = {"frame": list(frames)} | known
     return xr.DataArray(np.stack(values), coordinates, ("frame", *dims), name, {"long_name": text, "units": "1"})
 
 
-def _frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
+def choose_frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
     known = layer["frame"].values.tolist()
     chosen = known if frames is None else [int(f) for f in frames]
     if not chosen:
@@ -40,14 +38,6 @@ def _frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
     if missing:
         raise InputError(f"Frames {missing} were asked for, but the canvas holds frames {known}; choose among those.")
     return chosen
-
-
-def _shape(layer: xr.Dataset) -> tuple[int, int]:
-    return layer.sizes["y"], layer.sizes["x"]
-
-
-def _pixels(layer: xr.Dataset) -> int:
-    return layer.sizes["y"] * layer.sizes["x"]
 
 
 def _reduce(layer: xr.Dataset, frame: int, reduction: Reduction) -> list[np.ndarray]:
@@ -66,13 +56,13 @@ def sum_abs(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataAr
     -------
     (frame, y, x) float64.
     """
-    chosen = _frames(layer, frames)
-    found = [_sum_abs(layer, frame).reshape(_shape(layer)) for frame in chosen]
-    return _labelled(layer, chosen, found, ("y", "x"), "sum_abs", "sum over neurons of the magnitude of contribution")
+    chosen = choose_frames(layer, frames)
+    found = [_sum_abs(layer, frame).reshape(passes.map_shape(layer)) for frame in chosen]
+    return labelled(layer, chosen, found, ("y", "x"), "sum_abs", "sum over neurons of the magnitude of contribution")
 
 
 def _sum_abs(layer: xr.Dataset, frame: int) -> np.ndarray:
-    return _reduce(layer, frame, Reduction("add_magnitudes", (((_pixels(layer),), np.float64),)))[0]
+    return _reduce(layer, frame, passes.magnitudes(layer))[0]
 
 
 def neuron_statistics(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Dataset:
@@ -83,18 +73,15 @@ def neuron_statistics(layer: xr.Dataset, frames: Sequence[int] | None = None) ->
     Dataset with ``total`` (float64), ``minimum`` and ``maximum`` (float32), each (frame, neuron). A dead neuron has
     total 0.
     """
-    chosen = _frames(layer, frames)
-    rows = (layer.sizes["neuron"],)
-    # Minimum and maximum as bit patterns, which are ordered like the magnitudes.
-    accumulators = ((rows, np.float64), (rows, np.int32), (rows, np.int32))
+    chosen = choose_frames(layer, frames)
     found: dict[str, list[np.ndarray]] = {"total": [], "minimum": [], "maximum": []}
     for frame in chosen:
-        total, low, high = _reduce(layer, frame, Reduction("statistics", accumulators, per_neuron=True))
+        total, low, high = _reduce(layer, frame, passes.statistics(layer))
         found["total"].append(total)
         found["minimum"].append(low.view(np.float32))
         found["maximum"].append(high.view(np.float32))
     text = "{} over pixels of the magnitude of contribution"
-    return xr.Dataset({n: _labelled(layer, chosen, v, ("neuron",), n, text.format(n)) for n, v in found.items()})
+    return xr.Dataset({n: labelled(layer, chosen, v, ("neuron",), n, text.format(n)) for n, v in found.items()})
 
 
 def region_sums(
@@ -116,44 +103,22 @@ def region_sums(
     ------
     InputError : a label map is not of the canvas's size.
     """
-    chosen = _frames(layer, frames)
+    chosen = choose_frames(layer, frames)
     if not labels:
         return {}
-    stacks = {name: _label_stack(name, values, layer, len(chosen)) for name, values in labels.items()}
-    regions = {name: np.unique(stack[stack >= 0]) for name, stack in stacks.items()}
-    found: dict[str, list[np.ndarray]] = {name: [] for name in stacks}
+    regions = passes.Regions(layer, labels, len(chosen))
+    found: dict[str, list[np.ndarray]] = {name: [] for name in labels}
     for at, frame in enumerate(chosen):
-        joint, members = _joint({name: stack[at] for name, stack in stacks.items()})
-        accumulators = (((layer.sizes["neuron"], len(members)), np.float64),)
-        (sums,) = _reduce(layer, frame, Reduction("region_sums", accumulators, (joint,), per_neuron=True))
-        for k, (name, known) in enumerate(regions.items()):
-            # What a pixel of a joint region belongs to in this label map; the sums of those add up.
-            belongs = (members[:, k, None] == known[None]).astype(np.float64)
-            found[name].append(sums @ belongs)
+        reduction, members = regions.at(at)
+        for name, sums in regions.sums(_reduce(layer, frame, reduction)[0], members).items():
+            found[name].append(sums)
     text = "sum of the magnitude of contribution over a region"
     return {
-        name: _labelled(layer, chosen, values, ("neuron", "region"), name, text).assign_coords(region=regions[name])
+        name: labelled(layer, chosen, values, ("neuron", "region"), name, text).assign_coords(
+            region=regions.known[name]
+        )
         for name, values in found.items()
     }
-
-
-def _label_stack(name: str, values: np.ndarray | xr.DataArray, layer: xr.Dataset, frames: int) -> np.ndarray:
-    array = np.asarray(values)
-    if array.shape[-2:] != _shape(layer) or array.ndim not in (2, 3) or (array.ndim == 3 and len(array) != frames):
-        raise InputError(
-            f"Label map '{name}' has shape {array.shape}; expected {_shape(layer)}, or {frames} such maps, one a frame."
-        )
-    return np.broadcast_to(array, (frames, *_shape(layer))).astype(np.int64)
-
-
-def _joint(maps: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Regions in which no label map changes: their number at each pixel (P,) int32, and their labels (regions, maps).
-
-    One walk over these serves all label maps, since every region of each is a union of them.
-    """
-    stacked = np.stack([labels.ravel() for labels in maps.values()], axis=1)
-    members, joint = np.unique(stacked, axis=0, return_inverse=True)
-    return joint.ravel().astype(np.int32), members
 
 
 def pixels_over_share(
@@ -170,25 +135,11 @@ def pixels_over_share(
     -------
     (frame, neuron) int64.
     """
-    chosen = _frames(layer, frames)
+    chosen = choose_frames(layer, frames)
+    found = [_reduce(layer, frame, passes.pixels_over(layer, _sum_abs(layer, frame), share))[0] for frame in chosen]
     count = layer.sizes["neuron"]
-    found = []
-    for frame in chosen:
-        total = _sum_abs(layer, frame)
-        # Divided, not multiplied by 1 / count: where all neurons contribute alike, none exceeds its share.
-        limit = _float32_below(total / count if share is None else total * share)
-        reduction = Reduction("count_pixels_over", (((count,), np.int64),), (limit,), per_neuron=True)
-        found.append(_reduce(layer, frame, reduction)[0])
     text = f"pixels where the neuron's share of contribution exceeds {1 / count if share is None else share:.3g}"
-    return _labelled(layer, chosen, found, ("neuron",), "pixels_over_share", text)
-
-
-def _float32_below(values: Any) -> np.ndarray:
-    """The largest float32 not above each value: a float32 exceeds the value exactly if it exceeds this."""
-    values = np.atleast_1d(np.asarray(values, np.float64))
-    with np.errstate(over="ignore"):
-        near = values.astype(np.float32)
-    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+    return labelled(layer, chosen, found, ("neuron",), "pixels_over_share", text)
 
 
 def neurons_over(
@@ -204,21 +155,18 @@ def neurons_over(
     -------
     (frame, threshold, y, x) int32.
     """
-    chosen = _frames(layer, frames)
+    chosen = choose_frames(layer, frames)
     values = np.asarray(thresholds, np.float64)
     if values.ndim not in (1, 2) or (values.ndim == 2 and len(values) != len(chosen)):
         raise InputError(
             f"Thresholds have shape {values.shape}; expected a list of numbers, or {len(chosen)} of them, one a frame."
         )
-    limits = np.broadcast_to(_float32_below(values), (len(chosen), values.shape[-1]))
-    accumulators = (((limits.shape[1], _pixels(layer)), np.int32),)
+    limits = np.broadcast_to(values, (len(chosen), values.shape[-1]))
     shaped = [
-        _reduce(layer, frame, Reduction("count_neurons_over", accumulators, (limits[at].copy(),)))[0].reshape(
-            -1, *_shape(layer)
-        )
+        _reduce(layer, frame, passes.neurons_over(layer, limits[at]))[0].reshape(-1, *passes.map_shape(layer))
         for at, frame in enumerate(chosen)
     ]
-    return _labelled(
+    return labelled(
         layer, chosen, shaped, ("threshold", "y", "x"), "neurons_over", "neurons whose contribution exceeds a threshold"
     )
 
@@ -237,45 +185,14 @@ def area_quantiles(
     -------
     (frame, percent) float32; NaN where every contribution of a frame is 0, or one is not finite.
     """
-    chosen = _frames(layer, frames)
-    coarse = (2, 2**COARSE_BITS)
+    chosen = choose_frames(layer, frames)
     found = []
     for frame in chosen:
-        counts, areas = _reduce(layer, frame, Reduction("histogram", ((coarse, np.int64), (coarse, np.float64))))
-        count, cumulated = counts.sum(0), np.cumsum(areas.sum(0))
-        if not 0 < cumulated[-1] < np.inf:
-            found.append(np.full(len(percents), np.nan, np.float32))
-            continue
-        goals = np.asarray(percents, np.float64) / 100 * cumulated[-1]
-        # Neither 0 % nor the rounding of the sums may lead to where nothing is.
-        occupied = np.flatnonzero(count)
-        bins = np.clip(np.searchsorted(cumulated, goals), occupied[0], occupied[-1])
-        inner = _refined(layer, frame, bins)
-        before = np.where(bins > 0, cumulated[bins - 1], 0.0)
-        values = [_resolve(start, *inner[b], goal) for b, start, goal in zip(bins, before, goals, strict=True)]
-        found.append(np.array(values, np.float32))
-    result = _labelled(layer, chosen, found, ("percent",), "area_quantiles", "area quantile of |contribution|")
+        counts, areas = _reduce(layer, frame, passes.histogram())
+        quantiles = passes.Quantiles(counts, areas, percents)
+        found.append(quantiles.values([_reduce(layer, frame, one)[0] for one in quantiles.refinements()]))
+    result = labelled(layer, chosen, found, ("percent",), "area_quantiles", "area quantile of |contribution|")
     return result.assign_coords(percent=list(percents))
-
-
-def _refined(layer: xr.Dataset, frame: int, bins: np.ndarray) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """By coarse bin, the values in it, ascending, and how often each occurs; few bins a pass, to bound memory."""
-    found = {}
-    wanted = np.unique(bins)
-    for start in range(0, len(wanted), _BINS_A_PASS):
-        group = wanted[start : start + _BINS_A_PASS]
-        accumulators = (((len(group), 2**FINE_BITS), np.int64),)
-        (counts,) = _reduce(layer, frame, Reduction("refine", accumulators, (group,)))
-        for bin_, row in zip(group, counts, strict=True):
-            patterns = np.flatnonzero(row).astype(np.uint32)
-            found[int(bin_)] = (patterns + (np.uint32(bin_) << np.uint32(FINE_BITS))).view(np.float32), row[patterns]
-    return found
-
-
-def _resolve(before: float, values: np.ndarray, counts: np.ndarray, goal: float) -> np.float32:
-    """The value within a bin at which the area reaches its goal."""
-    reached = before + np.cumsum(values.astype(np.float64) * counts)
-    return np.float32(values[min(int(np.searchsorted(reached, goal)), len(values) - 1)])
 
 
 def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataArray:
@@ -294,19 +211,18 @@ def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Da
     InputError : the first frame of the canvas is asked for, or a frame that is not there.
     """
     known = layer["frame"].values.tolist()
-    chosen = _frames(layer, known if frames is None else frames)
+    chosen = choose_frames(layer, known if frames is None else frames)
     if frames is None and len(known) > 1:
         chosen = known[1:]
     if known[0] in chosen:
         raise InputError(f"Frame {known[0]} is the first of the canvas: there is none before it to compare with.")
-    change = Reduction("add_fluctuation", (((_pixels(layer),), np.float64),))
     found = [
-        reduce_frames(layer, [frame, known[known.index(frame) - 1]], [change])[0][0].reshape(_shape(layer))
+        reduce_frames(layer, [frame, known[known.index(frame) - 1]], [passes.change(layer)])[0][0].reshape(
+            passes.map_shape(layer)
+        )
         for frame in chosen
     ]
-    return _labelled(
-        layer, chosen, found, ("y", "x"), "fluctuation", "sum over neurons of the change of |contribution|"
-    )
+    return labelled(layer, chosen, found, ("y", "x"), "fluctuation", "sum over neurons of the change of |contribution|")
 
 
 def neuron_blocks(layer: xr.Dataset, frame: int, memory_mb: float = 128.0) -> Iterator[xr.DataArray]:
@@ -328,19 +244,16 @@ def magnitude_histogram(layer: xr.Dataset, frames: Sequence[int] | None = None) 
     Dataset with ``count`` (frame, bin) int64, the sum ``area`` (frame, bin) float64 of the magnitudes in each bin,
     ``maximum`` (frame) float32, and the coordinates ``lower`` and ``upper`` (bin) float64, its bounds.
     """
-    chosen = _frames(layer, frames)
-    coarse, rows = (2, 2**COARSE_BITS), (layer.sizes["neuron"],)
-    histogram = Reduction("histogram", ((coarse, np.int64), (coarse, np.float64)))
-    extremes = Reduction("statistics", ((rows, np.float64), (rows, np.int32), (rows, np.int32)), per_neuron=True)
+    chosen = choose_frames(layer, frames)
     found: dict[str, list[Any]] = {"count": [], "area": [], "maximum": []}
     for frame in chosen:
-        (counts, areas), (_, _, high) = reduce_frames(layer, [frame], [histogram, extremes])
+        (counts, areas), (_, _, high) = reduce_frames(layer, [frame], [passes.histogram(), passes.statistics(layer)])
         found["count"].append(counts.sum(0))
         found["area"].append(areas.sum(0))
         found["maximum"].append(high.view(np.float32).max())
     text = {"count": "number of magnitudes in the bin", "area": "sum of the magnitudes in the bin"}
-    result = {n: _labelled(layer, chosen, found[n], ("bin",), n, text[n]) for n in text}
-    maximum = _labelled(layer, chosen, found["maximum"], (), "maximum", "largest magnitude of contribution")
+    result = {n: labelled(layer, chosen, found[n], ("bin",), n, text[n]) for n in text}
+    maximum = labelled(layer, chosen, found["maximum"], (), "maximum", "largest magnitude of contribution")
     patterns = np.arange(2**COARSE_BITS + 1, dtype=np.uint32) << np.uint32(FINE_BITS)
     edges = np.minimum(patterns, np.uint32(0x7F800000)).view(np.float32).astype(np.float64)
     return xr.Dataset(result | {"maximum": maximum}, {"lower": ("bin", edges[:-1]), "upper": ("bin", edges[1:])})

@@ -19,7 +19,8 @@ import xarray as xr
 from torch import Tensor
 
 from xinc.canvas import kernels, kernels_torch
-from xinc.canvas.lazy import BLOCK_BYTES, ExpandedMaps, expanded_maps
+from xinc.canvas.lazy import ExpandedMaps, expanded_maps
+from xinc.contributions.expansion import BLOCK_BYTES
 from xinc.devices import pick_device
 
 #: Into how many pieces the neurons of a layer are shared out on the CPU; each has accumulators of its own.
@@ -43,12 +44,14 @@ class Reduction:
     constants : arrays that the kernel reads.
     per_neuron : whether accumulators have a row per neuron, of which a kernel gets those of its block; otherwise the
         accumulators of all pieces add up.
+    maps : how many frames' maps the kernel compares; of those given to `reduce_frames`, the first.
     """
 
     kernel: str
     accumulators: tuple[tuple[tuple[int, ...], Any], ...]
     constants: tuple[np.ndarray, ...] = ()
     per_neuron: bool = False
+    maps: int = 1
 
     def start(self) -> list[np.ndarray]:
         return [np.zeros(shape, dtype) for shape, dtype in self.accumulators]
@@ -60,7 +63,7 @@ def reduce_frames(layer: xr.Dataset, frames: Sequence[int], reductions: Sequence
     Parameters
     ----------
     layer : a layer of a canvas.
-    frames : labels of the frames whose maps a kernel gets side by side: one, or two to compare.
+    frames : labels of the frames whose maps are expanded side by side: one, or two to compare.
     reductions : what to compute.
 
     Returns
@@ -114,7 +117,7 @@ def _on_cpu(
             ]
             for r, everyone, mine in zip(reductions, shared, own, strict=True):
                 rows = [a[start : start + len(neurons)] for a in everyone] if r.per_neuron else mine
-                getattr(kernels, r.kernel)(*maps, *r.constants, *rows)
+                getattr(kernels, r.kernel)(*maps[: r.maps], *r.constants, *rows)
         return own
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -142,7 +145,7 @@ def _on_gpu(
         for r, fixed in zip(reductions, constants, strict=True):
             shapes = [((last - first, *s[1:]) if r.per_neuron else s, d) for s, d in r.accumulators]
             own = [torch.from_numpy(np.zeros(shape, dtype)).to(device) for shape, dtype in shapes]
-            getattr(kernels_torch, r.kernel)(*maps, *fixed, *own)
+            getattr(kernels_torch, r.kernel)(*maps[: r.maps], *fixed, *own)
             results.append(own)
         return results
 

@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 from torch import Tensor
 
-from xinc.canvas.dense import create_array, write_dense
+from xinc.canvas.dense import create_array, create_group, write_dense
 from xinc.canvas.layer import (
     choose_frames,
     choose_layers,
@@ -24,7 +24,7 @@ from xinc.canvas.layer import (
 )
 from xinc.canvas.schema import LayerRecord, coordinate_arrays, data_arrays
 from xinc.canvas.settings import CanvasSettings
-from xinc.contributions.compiled import Expander, expander
+from xinc.contributions.expansion import Expander, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
 from xinc.devices import full_precision, pick_device
@@ -74,11 +74,15 @@ def write_layer(
     layout = settings.layout_of(name, prefers_dense(maps, v, resolution))
     record = make_record(model, maps, layout, resolution)
     with whole_directory(path) as partial:
-        group = zarr.create_group(partial, attributes={"xinc": record.model_dump(mode="json")}, zarr_format=3)
-        write_coordinates(group, record, chosen, np.arange(len(maps.neurons)), maps.neurons)
+        small: dict[str, Any] = coordinates(record, chosen, np.arange(len(maps.neurons)), maps.neurons)
+        factors = {name: dims for name, dims in data_arrays(record).items() if layout == "factored"}
+        framed = {name: dims for name, dims in factors.items() if dims[0] == "frame"}
+        values = _factors(maps, v)
+        small |= {name: (dims, values[name]) for name, dims in factors.items() if name not in framed}
+        group = create_group(partial, {"xinc": record.model_dump(mode="json")}, small)
         with Progress(len(chosen), f"canvas {name} ({len(maps.neurons)} neurons)") as progress:
             if layout == "factored":
-                for done in _write_factored(group, record, chosen, layer_at):
+                for done in _write_factored(group, framed, chosen, layer_at):
                     progress.update(done - progress.done)
             else:
                 shape = (len(chosen), len(maps.neurons), *resolution)
@@ -115,34 +119,35 @@ def write_canvas_layer(model_path: str | Path, path: str | Path, layer: str, set
     write_layer(model, path, layer, chosen, validate(CanvasSettings, rest, "canvas"))
 
 
-def write_coordinates(
-    group: zarr.Group, record: LayerRecord, frames: Sequence[int], numbers: np.ndarray, neurons: Neurons
-) -> None:
-    """The coordinate arrays of a group: these frames, the neurons of these numbers, all pixels."""
+def coordinates(
+    record: LayerRecord, frames: Sequence[int], numbers: np.ndarray, neurons: Neurons
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """By name, dimensions and values of a group's coordinates: these frames, neurons of these numbers, all pixels."""
     height, width = record.resolution
     axes = {"frame": np.asarray(frames), "neuron": numbers, "y": np.arange(height), "x": np.arange(width)}
     labels = {name: values[numbers] for name, values in neuron_coordinates(neurons, record.upscale).items()}
     dims = coordinate_arrays()
-    for name, values in (axes | labels).items():
-        create_array(group, name, dims[name], values.shape, np.int32, values.shape)[:] = values.astype(np.int32)
+    return {name: (dims[name], values.astype(np.int32)) for name, values in (axes | labels).items()}
 
 
-def _write_factored(group: zarr.Group, record: LayerRecord, frames: list[int], layer_at: Any) -> Iterator[int]:
-    """The layer's input of each frame; its weights once, or of each frame where networks differ."""
-    dims = data_arrays(record)
+def _factors(maps: LayerMaps, v: Tensor) -> dict[str, np.ndarray]:
+    """What a factored layer keeps, by the name of its array."""
+    tensors = {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias}
+    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+
+
+def _write_factored(
+    group: zarr.Group, framed: dict[str, tuple[str, ...]], frames: list[int], layer_at: Any
+) -> Iterator[int]:
+    """The arrays that differ from frame to frame, by name with their dimensions; yields after every frame."""
     arrays: dict[str, Any] = {}
     for at, frame in enumerate(frames):
-        maps, v = layer_at(frame)
-        for name, tensor in {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias}.items():
-            own = tuple(tensor.shape)
-            framed = dims[name][0] == "frame"
+        values = _factors(*layer_at(frame))
+        for name, dims in framed.items():
+            own = values[name].shape
             if name not in arrays:
-                shape, chunks = ((len(frames), *own), (1, *own)) if framed else (own, own)
-                arrays[name] = create_array(group, name, dims[name], shape, np.float32, chunks)
-                if not framed:
-                    arrays[name][...] = tensor.cpu().numpy()
-            if framed:
-                arrays[name][at] = tensor.cpu().numpy()
+                arrays[name] = create_array(group, name, dims, (len(frames), *own), np.float32, (1, *own))
+            arrays[name][at] = values[name]
         yield at + 1
 
 

@@ -14,13 +14,11 @@ makes one pixel of a map as cheap as the handful of source responses behind it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 from numba import njit
 from torch import Tensor
 
@@ -394,23 +392,3 @@ class Expansion:
             buffers[0], buffers[1], lines, wide, out,
         )  # fmt: skip
         return out
-
-
-#: From numbers of neurons, a window (y0, y1, x0, x1) of the output and perhaps an array to write into, to their maps.
-Expander = Callable[[np.ndarray, "tuple[int, int, int, int]", "np.ndarray | None"], np.ndarray]
-
-
-def expander(maps: LayerMaps, v: Tensor) -> Expander:
-    """The best way to expand a layer's maps for one input: compiled where there is compiled code, PyTorch elsewhere."""
-    if isinstance(maps.layer, Convolution) and v.device.type == "cpu" and v.dtype == torch.float32:
-        return Expansion(maps, v).expand
-
-    def expand(select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray | None = None) -> np.ndarray:
-        y0, y1, x0, x1 = window
-        block = maps.expand(v, torch.as_tensor(select, device=v.device))[:, y0:y1, x0:x1].cpu().numpy()
-        if out is None:
-            return np.ascontiguousarray(block)
-        out[...] = block
-        return out
-
-    return expand

@@ -1,0 +1,69 @@
+"""How the maps of a layer are expanded: by compiled code where there is some, a cache-sized block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xinc.contributions.maps import LayerMaps
+from xinc.layers import Convolution
+
+#: Size of a block of maps that one thread expands at a time, in bytes: it stays in the core's cache.
+BLOCK_BYTES = 2**21
+
+#: (y0, y1, x0, x1), a part of the output.
+Window = tuple[int, int, int, int]
+
+#: From numbers of neurons, a window of the output and perhaps an array to write into, to their maps.
+Expander = Callable[[np.ndarray, Window, "np.ndarray | None"], np.ndarray]
+
+
+def expander(maps: LayerMaps, v: Tensor) -> Expander:
+    """The best way to expand a layer's maps for one input: compiled where there is compiled code, PyTorch elsewhere."""
+    if isinstance(maps.layer, Convolution) and v.device.type == "cpu" and v.dtype == torch.float32:
+        # Here, because what only writes a factored canvas expands nothing and should not wait for Numba.
+        from xinc.contributions.compiled import Expansion
+
+        return Expansion(maps, v).expand
+
+    def expand(select: np.ndarray, window: Window, out: np.ndarray | None = None) -> np.ndarray:
+        y0, y1, x0, x1 = window
+        block = maps.expand(v, torch.as_tensor(select, device=v.device))[:, y0:y1, x0:x1].cpu().numpy()
+        if out is None:
+            return np.ascontiguousarray(block)
+        out[...] = block
+        return out
+
+    return expand
+
+
+def expand_into(expand: Expander, neurons: np.ndarray, out: np.ndarray, window: Window | None = None) -> np.ndarray:
+    """Expand maps (n, h, w) into ``out``, a cache-sized block of neurons at a time on PyTorch's number of threads.
+
+    Parameters
+    ----------
+    expand : what expands them.
+    neurons : (n,) numbers of neurons.
+    out : (n, h, w) float32.
+    window : (y0, y1, x0, x1) of the output (default: the first h rows and w columns).
+    """
+    wanted = (0, out.shape[1], 0, out.shape[2]) if window is None else window
+    pixels = (wanted[1] - wanted[0]) * (wanted[3] - wanted[2])
+    size = max(1, BLOCK_BYTES // (4 * pixels))
+
+    def fill(start: int) -> None:
+        part = slice(start, min(start + size, len(neurons)))
+        expand(neurons[part], wanted, out[part])
+
+    starts = range(0, len(neurons), size)
+    if len(starts) <= 1 or torch.get_num_threads() == 1:
+        for start in starts:
+            fill(start)
+    else:
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            list(pool.map(fill, starts))
+    return out
