@@ -19,8 +19,8 @@ from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
 from xinc.video.flow import FlowSettings
 from xinc.video.regions import RegionSettings
-from xinc.video.settings import Size, VideoSettings, read_table
-from xinc.video.sources import check_source
+from xinc.video.settings import Size, VideoSettings
+from xinc.video.sources import check_source, read_videos
 
 
 class CanvasConfig(CanvasSettings):
@@ -53,6 +53,10 @@ class ConfigFile(StrictModel):
     """The configuration file."""
 
     videos: str = Field("config/videos.tsv", description="Table of the videos, a line each.")
+    roots: dict[str, str] = Field(
+        default_factory=dict,
+        description="Roots of data sets, for lines of the table that give none: cityscapes-vps, vipseg, coco-panoptic.",
+    )
     resolution: Size = Field((128, 256), description="Analysis resolution HxW of videos that state none, in pixels.")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
@@ -66,7 +70,7 @@ class ConfigFile(StrictModel):
         default_factory=dict, description="Analyses to run, by registered name, each with its settings."
     )
 
-    @field_validator("canvas", "regions", "flow", "materialise", "analyses", mode="before")
+    @field_validator("roots", "canvas", "regions", "flow", "materialise", "analyses", mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value
@@ -115,7 +119,7 @@ class Config:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.file = validate(ConfigFile, dict(values), "")
-        self.videos = {v.name: v for v in read_table(self.file.videos, self.file.resolution)}
+        self.videos = {v.name: v for v in read_videos(self.file.videos, self.file.resolution, self.file.roots)}
         self.architectures: dict[str, Any] = {}
         self.canvases: dict[str, CanvasConfig] = {}
         for name, model in self.file.models.items():

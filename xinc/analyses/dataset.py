@@ -33,7 +33,7 @@ class Dataset(Analysis):
 
     Everything is as analysed, after selecting, cropping and resizing frames. Instances are the countable segments
     (things) that occur anywhere in a video; a data set's row gives the range over its videos. A data set is what the
-    settings say, the built-in examples, or the videos that lie in one folder.
+    settings say, a known data set, the built-in examples, or the videos that lie in one folder.
     """
 
     question = "What do the videos show, and how much of it is labelled?"
@@ -176,9 +176,14 @@ def _row(video: xr.Dataset, data_set: str) -> dict[str, Any]:
 
 
 def _origin(source: str) -> str:
-    """``examples``, or the folder that a video lies in: ``data/vipseg/0001`` is of ``vipseg``."""
+    """``examples``, a known data set, or the folder that a video lies in: ``data/vipseg/0001`` is of ``vipseg``."""
+    from xinc.video.datasets import TITLES, kind_of
+
     if source.startswith("example:"):
         return "examples"
+    kind = kind_of(source)
+    if kind is not None:
+        return TITLES[kind]
     return PurePosixPath(source.replace("\\", "/")).parent.name or "videos"
 
 
