@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from xinc.training.settings import TrainingSettings
 from xinc.video.flow import FlowSettings
 from xinc.video.regions import RegionSettings
 from xinc.video.settings import Size, VideoSettings
-from xinc.video.sources import check_source, read_videos
+from xinc.video.sources import annotated_positions, check_source, read_videos
 
 
 class CanvasConfig(CanvasSettings):
@@ -206,11 +206,20 @@ class Config:
                     where = f"Analysis '{analysis}' of model '{name}' on video '{video.name}'"
                     if "canvas" in analyses[analysis].needs and "frames" in settings:
                         select_frames(kept, settings["frames"], of="the canvas")
+                    if analyses[analysis].annotated_only and isinstance(settings["frames"], (list, tuple)):
+                        _check_annotated(video, kept, settings["frames"])
                 if name in self.file.materialise:
                     where = f"Section 'materialise.{name}' on video '{video.name}'"
                     select_frames(kept, self.file.materialise[name].frames, of="the canvas")
             except InputError as error:
                 raise InputError(f"{where}: {error}") from None
+
+
+def _check_annotated(video: VideoSettings, kept: list[int], wanted: Sequence[int]) -> None:
+    """`InputError` for frames of an analysis of masks that the video is known to have no masks of."""
+    annotated = annotated_positions(video)
+    if annotated is not None:
+        select_frames([f for f in kept if f in annotated], tuple(wanted), of="the annotated part of the canvas")
 
 
 def read_config(path: str | Path) -> Config:

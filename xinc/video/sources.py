@@ -17,7 +17,7 @@ from xinc.video.images import IMAGE_SUFFIXES, list_images, read_frame, read_mask
 from xinc.video.movies import MOVIE_SUFFIXES, movie_frames, movie_length
 from xinc.video.settings import VideoSettings, read_table
 
-__all__ = ["Clip", "check_source", "open_source", "read_videos", "select_frames", "source_files"]
+__all__ = ["Clip", "annotated_positions", "check_source", "open_source", "read_videos", "select_frames", "source_files"]
 
 _KNOWN = f"a folder of frames, a video ({', '.join(MOVIE_SUFFIXES)}) or an image ({', '.join(IMAGE_SUFFIXES)})"
 
@@ -85,6 +85,14 @@ def check_source(settings: VideoSettings) -> range:
         number, or too few frames for start, count and step.
     """
     return select_frames(open_source(settings), settings)
+
+
+def annotated_positions(settings: VideoSettings) -> list[int] | None:
+    """Positions, among the frames selected, of those that a data set annotates; None where every frame may be."""
+    if not kind_of(settings.source):
+        return None
+    found = open_recording(settings)
+    return [at for at, index in enumerate(check_source(settings)) if found.masks[index] is not None]
 
 
 def select_frames(clip: Clip, settings: VideoSettings) -> range:
