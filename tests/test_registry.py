@@ -14,7 +14,7 @@ from xinc.registry import Registry
 
 
 def test_every_module_registers_its_own_name():
-    assert {"ffn", "nerv", "siren"} <= set(architectures)
+    assert {"ffn", "hnerv", "nerv", "siren"} <= set(architectures)
     for name in architectures:
         assert issubclass(architectures[name], INR)
         assert architectures[name].name == name

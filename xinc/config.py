@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from xinc.analyses import analyses
 from xinc.analyses.run import make_analysis
@@ -22,6 +23,9 @@ from xinc.video.regions import RegionSettings
 from xinc.video.settings import Size, VideoSettings
 from xinc.video.sources import annotated_positions, check_source, read_videos
 
+if TYPE_CHECKING:
+    from xinc.models.imports.parts import Imported
+
 
 class CanvasConfig(CanvasSettings):
     """Which maps of a model are kept, and how."""
@@ -33,9 +37,22 @@ class CanvasConfig(CanvasSettings):
 
 
 class ModelConfig(StrictModel):
-    """One kind of network, trained on every video with every seed."""
+    """One kind of network, trained on every video with every seed, or imported."""
 
-    architecture: str = Field(description="Registered name: ffn, nerv or siren.")
+    architecture: str = Field(
+        description="Registered name: ffn, hnerv, nerv or siren. Of an import the file tells it; leave it out there."
+    )
+    import_: str | None = Field(
+        None,
+        alias="import",
+        description="Checkpoint in the place of training; the path may contain {video}, {seed} and {frame}. See "
+        "[Your own checkpoint](your-own-checkpoint.md).",
+    )
+    hints: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What a checkpoint's tensors do not tell, by name; these may also stand beside `import` itself.",
+    )
+    trust: bool = Field(False, description="Whether code in the checkpoint may run, if you trust whoever made it.")
     settings: dict[str, Any] = Field(default_factory=dict, description="Settings of the architecture.")
     frames: FrameChoice = Field(
         "all", description="Frames represented: 'all', a number evenly spread over the video, or a list of indices."
@@ -43,10 +60,29 @@ class ModelConfig(StrictModel):
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="What differs from the common `canvas` section.")
 
-    @field_validator("settings", "training", "canvas", mode="before")
+    @field_validator("settings", "training", "canvas", "hints", mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hints_stand_beside(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("import") is None:
+            return values
+        for name in ("settings", "training", "architecture"):
+            if values.get(name):
+                raise ValueError(f"an imported network is not trained and tells its architecture: leave '{name}' out")
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        hints = {name: value for name, value in values.items() if name not in known}
+        own = {name: value for name, value in values.items() if name in known}
+        return own | {"architecture": "", "hints": {**(values.get("hints") or {}), **hints}}
+
+    @model_validator(mode="after")
+    def _only_imports_have_hints(self) -> ModelConfig:
+        if self.import_ is None and (self.hints or self.trust):
+            raise ValueError("hints and trust are for a checkpoint: state its path as import")
+        return self
 
 
 class ConfigFile(StrictModel):
@@ -109,6 +145,7 @@ class Config:
     videos : per name, the settings of each video.
     architectures, canvases : per model name, the settings of its architecture and of its canvas.
     analyses : per name, the complete settings of each analysis, as plain builtins.
+    imports : per name of an imported model, its network by (video, seed), without the weights.
 
     Raises
     ------
@@ -122,15 +159,44 @@ class Config:
         self.videos = {v.name: v for v in read_videos(self.file.videos, self.file.resolution, self.file.roots)}
         self.architectures: dict[str, Any] = {}
         self.canvases: dict[str, CanvasConfig] = {}
-        for name, model in self.file.models.items():
-            self._add_model(name, model)
+        self.imports: dict[str, dict[tuple[str, int], Imported]] = {}
         self.analyses = {
             name: make_analysis(name, settings).settings.model_dump(mode="json")
             for name, settings in self.file.analyses.items()
         }
+        for name, model in self.file.models.items():
+            self._add_model(name, model)
         self._check_materialise()
         for video in self.videos.values():
-            self._check_video(video, len(check_source(video)))
+            self._check_video(video, self.count(video.name))
+
+    @functools.cache  # noqa: B019 (a configuration lives as long as the process)
+    def count(self, video: str) -> int:
+        """Number of frames of a video."""
+        return len(check_source(self.videos[video]))
+
+    def architecture(self, model: str) -> str:
+        """Registered name of a model's architecture, an imported one's as its checkpoint has it."""
+        if model in self.imports:
+            return next(iter(self.imports[model].values())).architecture
+        return self.file.models[model].architecture
+
+    def seeds(self, model: str) -> list[int]:
+        """Seeds of a model: all; an import that is the same for each has the first only."""
+        every = sorted(self.file.seeds)
+        return every if self.file.models[model].import_ is None or self._seeded(model) else every[:1]
+
+    def seeds_of(self, analysis: str, video: str, model: str) -> list[int]:
+        """Seeds that an analysis of seeds compares on a video: its setting ``seeds`` on the videos it names."""
+        own = self.analyses[analysis].get("seeds")
+        videos = self.analyses[analysis].get("videos")
+        same_for_all = self.file.models[model].import_ is not None and not self._seeded(model)
+        if same_for_all or not own or (videos is not None and video not in videos):
+            return self.seeds(model)
+        return sorted(own)
+
+    def _seeded(self, model: str) -> bool:
+        return "{seed}" in (self.file.models[model].import_ or "")
 
     def layers(self, model: str) -> list[str]:
         """Names of the layers of which a model's canvas is kept, in network order."""
@@ -158,16 +224,17 @@ class Config:
                     )
 
     def _known_layers(self, model: str) -> list[str]:
-        cls = architectures[self.file.models[model].architecture]
+        cls = architectures[self.architecture(model)]
         return list(cls.layers_of(self.architectures[model]))
 
     def _add_model(self, name: str, model: ModelConfig) -> None:
         where = f"models.{name}"
+        settings = self._add_import(name, model) if model.import_ is not None else model.settings
         try:
-            cls = architectures[model.architecture]
+            cls = architectures[self.architecture(name)]
         except InputError as error:
             raise InputError(f"Setting '{where}.architecture': {error}") from None
-        self.architectures[name] = validate(cls.Settings, model.settings, f"{where}.settings")
+        self.architectures[name] = validate(cls.Settings, settings, f"{where}.settings")
         validate(CanvasConfig, self.file.canvas, "canvas")
         self.canvases[name] = validate(CanvasConfig, {**self.file.canvas, **model.canvas}, f"{where}.canvas")
         section = {key: f"{where}.canvas" if key in model.canvas else "canvas" for key in CanvasConfig.model_fields}
@@ -194,13 +261,55 @@ class Config:
                 f"layers of model '{name}': expected {' or '.join(cls.granularities)}."
             )
 
+    def _add_import(self, name: str, model: ModelConfig) -> dict[str, Any]:
+        """Read the checkpoints of an imported model, for every video and seed; the settings of the first."""
+        from xinc.models.imports.run import check_template, inspect
+
+        path = str(model.import_)
+        found: dict[tuple[str, int], Imported] = {}
+        for video in self.videos.values():
+            try:
+                check_template(path)
+                for seed in self._seeds_needed(name, video.name):
+                    one = inspect(
+                        path, model.hints, model.frames, model.trust, video.name, seed, video.resolution,
+                        self.count(video.name),
+                    )  # fmt: skip
+                    one.state.clear()
+                    found[video.name, seed] = one
+            except InputError as error:
+                raise InputError(f"Model '{name}' on video '{video.name}': {error}") from None
+        self.imports[name] = found
+        kinds = {
+            (one.architecture, len(one.settings.get("strides", ())) or one.settings["layers"]) for one in found.values()
+        }
+        if len(kinds) > 1:
+            raise InputError(
+                f"Setting 'models.{name}.import': its checkpoints differ in architecture or in the number of layers: "
+                "give "
+                "each kind an entry of its own."
+            )
+        return dict(next(iter(found.values())).settings)
+
+    def _seeds_needed(self, model: str, video: str) -> list[int]:
+        """Seeds of a model that any job uses."""
+        found = set(self.seeds(model))
+        if self._seeded(model):
+            for analysis in self.analyses:
+                if analyses[analysis].scope == "seeds":
+                    found |= set(self.seeds_of(analysis, video, model))
+        return sorted(found)
+
     def _check_video(self, video: VideoSettings, count: int) -> None:
         """What models and analyses ask of a video of ``count`` frames."""
         for name, model in self.file.models.items():
             where = f"Model '{name}' on video '{video.name}'"
             try:
-                architectures[model.architecture].check(self.architectures[name], video.resolution)
-                frames = select_frames(range(count), model.frames, of="the video")
+                if name in self.imports:
+                    frames = self.imports[name][video.name, self.seeds(name)[0]].frames
+                else:
+                    architectures[model.architecture].check(self.architectures[name], video.resolution)
+                    frames = select_frames(range(count), model.frames, of="the video")
                 kept = select_frames(frames, self.canvases[name].frames, of="the model")
                 for analysis, settings in self.analyses.items():
                     where = f"Analysis '{analysis}' of model '{name}' on video '{video.name}'"

@@ -97,7 +97,22 @@ class Plan:
         settings = self.config.file.flow.model_dump(mode="json")
         return _spec(settings, ["xinc.video.flow"], self.video_spec(video))
 
+    def is_imported(self, model: str) -> bool:
+        """Whether a model's networks are existing checkpoints, rather than trained here."""
+        return model in self.config.imports
+
+    def checkpoint_files(self, video: str, model: str, seed: int) -> list[str]:
+        """The user's files that an imported network is made from."""
+        from xinc.models.imports.run import checkpoint_files
+
+        chosen = self.config.file.models[model]
+        count = self.config.count(video)
+        return checkpoint_files(str(chosen.import_), chosen.hints, chosen.frames, video, int(seed), count)
+
     def train_spec(self, video: str, model: str, seed: int) -> Spec:
+        """Of the job that makes a network, by training or by importing it."""
+        if self.is_imported(model):
+            return self._import_spec(video, model, seed)
         chosen = self.config.file.models[model]
         settings = {
             "architecture": chosen.architecture,
@@ -108,6 +123,22 @@ class Plan:
             "label": f"train {video} {model} seed{seed}",
         }
         return _spec(settings, ["xinc.training.run", self._model_module(model)], self.video_spec(video))
+
+    def _import_spec(self, video: str, model: str, seed: int) -> Spec:
+        """Files count by their content: a changed one makes the branch again, a touched one nothing."""
+        from xinc.models.imports.run import digest_of
+
+        chosen = self.config.file.models[model]
+        settings = {
+            "path": chosen.import_,
+            "hints": dict(chosen.hints),
+            "trust": chosen.trust,
+            "frames": _plain(chosen.frames),
+            "video": video,
+            "seed": int(seed),
+            "files": {file: digest_of(file) for file in self.checkpoint_files(video, model, seed)},
+        }
+        return _spec(settings, ["xinc.models.imports.run", self._model_module(model)], self.video_spec(video))
 
     def canvas_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
         canvas = self.config.canvases[model].model_dump(mode="json", exclude={"layers"})
@@ -127,7 +158,7 @@ class Plan:
     def seeds_spec(self, video: str, model: str, analysis: str) -> Spec:
         """Of an analysis of a model's seeds together."""
         return self._analysis_spec(
-            analysis, self._sources(video, model, self.seeds_of(analysis, video), analysis), [model]
+            analysis, self._sources(video, model, self.seeds_of(analysis, video, model), analysis), [model]
         )
 
     def project_spec(self, analysis: str) -> Spec:
@@ -168,12 +199,9 @@ class Plan:
         """Names of the configured analyses of this scope."""
         return [name for name in self.analyses if self._analysis(name).scope == scope]
 
-    def seeds_of(self, analysis: str, video: str) -> list[int]:
-        """Seeds that an analysis of seeds compares on a video: its setting ``seeds`` on the videos it names."""
-        settings = self.config.analyses[analysis]
-        own = settings.get("seeds")
-        videos = settings.get("videos")
-        return sorted(own) if own and (videos is None or video in videos) else self.seeds
+    def seeds_of(self, analysis: str, video: str, model: str) -> list[int]:
+        """Seeds of a model that an analysis of seeds compares on a video."""
+        return self.config.seeds_of(analysis, video, model)
 
     def _spec_of(self, analysis: str, video: str, model: str, seed: int | None) -> Spec:
         scope = self._analysis(analysis).scope
@@ -227,12 +255,12 @@ class Plan:
         return analyses[name]
 
     def _model_module(self, model: str) -> str:
-        return str(architectures[self.config.file.models[model].architecture].__module__)
+        return str(architectures[self.config.architecture(model)].__module__)
 
     @cached_property
     def triples(self) -> list[tuple[str, str, int]]:
         """Every (video, model, seed)."""
-        return [(v, m, s) for v in self.videos for m in self.models for s in self.seeds]
+        return [(v, m, s) for v in self.videos for m in self.models for s in self.config.seeds(m)]
 
 
 def _plain(value: Any) -> Any:

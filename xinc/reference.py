@@ -96,7 +96,12 @@ def _videos() -> str:
 
 def _table(model: type[BaseModel], figure_settings: Iterable[str] = ()) -> str:
     rows = [
-        (f"`{name}`" + (" †" if name in set(figure_settings) else ""), _type(field), _default(field), _text(field))
+        (
+            f"`{field.alias or name}`" + (" †" if name in set(figure_settings) else ""),
+            _type(field),
+            _default(field),
+            _text(field),
+        )
         for name, field in model.model_fields.items()
     ]
     return _lines(("setting", "type", "default", "meaning"), rows)

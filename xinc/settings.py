@@ -93,4 +93,4 @@ def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
         else:
             field = getattr(current, "model_fields", {}).get(part)
             current = getattr(field, "annotation", None)
-    return list(getattr(current, "model_fields", {}))
+    return [field.alias or name for name, field in getattr(current, "model_fields", {}).items()]

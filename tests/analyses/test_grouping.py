@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from tests.analyses.conftest import Make
-from xinc.analyses._shifts import Shifts, significant, standing
+from xinc.analyses._shifts import Shifts, significant, spacing_for, standing
 from xinc.analyses.base import Claim, Subject
 from xinc.analyses.grouping import Grouping, _batches
 from xinc.analyses.run import make_analysis
@@ -237,3 +237,20 @@ def test_as_good_as_instances_says_yes_and_no(grouping: str) -> None:
     assert says(f"{grouping}_like_instances", make_analysis("grouping").compute(made(both, a=following(cells()))))
     apart = both | {grouping: RNG.permutation(cells().ravel()).reshape(8, 16)}
     assert not says(f"{grouping}_like_instances", make_analysis("grouping").compute(made(apart, a=following(cells()))))
+
+
+@pytest.mark.parametrize(("shape", "spacing"), [((12, 20), 4), ((12, 20), 2), ((6, 9), 3)])
+def test_wider_shifts_are_some_of_all(shape, spacing):
+    labels, magnitude = RNG.integers(-1, 4, shape), RNG.random(shape)
+    every = Shifts(labels).variances(magnitude).reshape(shape)
+    np.testing.assert_allclose(
+        Shifts(labels, spacing).variances(magnitude), every[::spacing, ::spacing].ravel(), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_spacing_leaves_four_times_the_shifts():
+    assert spacing_for((128, 256), 8192) == 1, "at the paper's resolution nothing is left out"
+    assert spacing_for((640, 1280), 8192) == 5
+    assert spacing_for((720, 1280), 8192) == 5
+    assert spacing_for((641, 1280), 8192) == 1
+    assert spacing_for((2, 2), 1) == 1

@@ -17,6 +17,13 @@ SMALL = {
     "ffn": {"fourier_features": 5, "hidden_width": 7},
     "siren": {"hidden_width": 7, "layers": 3},
     "nerv": {"embed_levels": 6, "strides": [2, 2], "kernel_size": [1, 5], "widths": [4, 3, 2]},
+    "hnerv": {
+        "embed_channels": 3,
+        "strides": [2, 2],
+        "encoder_strides": [4, 2],
+        "encoder_width": 5,
+        "widths": [4, 3, 2],
+    },
 }
 RESOLUTION = (16, 32)
 
@@ -52,6 +59,7 @@ def test_output_activations_are_what_they_are_called():
     assert OUTPUT_ACTIVATIONS["identity"](x).tolist() == x.tolist()
     torch.testing.assert_close(OUTPUT_ACTIVATIONS["sigmoid"](x), 1 / (1 + torch.exp(-x)))
     torch.testing.assert_close(OUTPUT_ACTIVATIONS["tanh"](x), torch.tanh(x) / 2 + 0.5)
+    assert OUTPUT_ACTIVATIONS["centred"](x).tolist() == [0.0, 0.5, 1.5]
 
 
 def test_trace_describes_the_network(name):

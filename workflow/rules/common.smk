@@ -1,4 +1,5 @@
 # Which files belong to which job, in terms of xinc.plan.
+import re
 
 
 def canvas_layers(video, model, seed):
@@ -17,7 +18,9 @@ def analysis_input(wildcards):
     needs = plan.needs(wildcards.analysis)
     found = {"video": f"results/{wildcards.video}/video.zarr"} | video_extras(wildcards)
     if "model" in needs:
-        found |= {"model": f"{run}/model.pt", "history": f"{run}/history.csv"}
+        found["model"] = f"{run}/model.pt"
+        if not plan.is_imported(wildcards.model):
+            found["history"] = f"{run}/history.csv"
     if "canvas" in needs:
         found["layers"] = canvas_layers(wildcards.video, wildcards.model, wildcards.seed)
     return found
@@ -25,7 +28,7 @@ def analysis_input(wildcards):
 
 def seeds_input(wildcards):
     """What an analysis of seeds uses of a model's networks, beside the video."""
-    seeds = plan.seeds_of(wildcards.analysis, wildcards.video)
+    seeds = plan.seeds_of(wildcards.analysis, wildcards.video, wildcards.model)
     layers = [layer for seed in seeds for layer in canvas_layers(wildcards.video, wildcards.model, seed)]
     return {"video": f"results/{wildcards.video}/video.zarr", "layers": layers} | video_extras(wildcards)
 
@@ -49,3 +52,13 @@ def figures_of(analysis, video, model, seed):
 def names(scope):
     """A pattern of the names of all analyses of a scope."""
     return "|".join(plan.analyses_of(scope)) or "(?!)"
+
+
+def models(imported):
+    """A pattern of the names of all models that are imported, or of those that are trained."""
+    return "|".join(re.escape(model) for model in plan.models if plan.is_imported(model) == imported) or "(?!)"
+
+
+def checkpoint_input(wildcards):
+    """The files of an imported network, whose content is part of the job's spec: their times do not count."""
+    return [ancient(file) for file in plan.checkpoint_files(wildcards.video, wildcards.model, wildcards.seed)]

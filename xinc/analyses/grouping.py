@@ -12,7 +12,7 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
-from xinc.analyses._shifts import Shifts, significant, standing
+from xinc.analyses._shifts import Shifts, significant, spacing_for, standing
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
@@ -165,7 +165,9 @@ class Grouping(Analysis):
             64, ge=1, description="Neurons, neither dead nor constant, drawn from each layer for the null."
         )
         shifts: int | Literal["all"] = Field(
-            8192, description="Toroidal shifts of the label maps in the null: how many drawn at random, or all."
+            8192,
+            description="Toroidal shifts of the label maps in the null: how many drawn at random, or all. Of a large "
+            "frame they are drawn among shifts by multiples of a few pixels, at least four times as many.",
         )
         seed: int = Field(0, ge=0, description="Seed of the draws.")
 
@@ -180,7 +182,8 @@ class Grouping(Analysis):
         frames = self._frames(subject)
         regions = subject.regions.sel(frame=frames)
         labels = {g: regions[g].transpose("frame", "y", "x").values for g in GROUPINGS if g in regions}
-        shifts = {g: [Shifts(label) for label in stack] for g, stack in labels.items()}
+        spacing = self._spacing(labels["grid"][0].shape)
+        shifts = {g: [Shifts(label, spacing) for label in stack] for g, stack in labels.items()}
         parts = [self._layer(name, data, frames, labels, shifts) for name, data in layers.items()]
         joined = xr.concat(parts, xr.Variable("layer", list(layers)), join="outer", fill_value={"significant": False})
         areas = np.stack([[len(one.areas) for one in each] for each in shifts.values()])
@@ -194,6 +197,10 @@ class Grouping(Analysis):
         if isinstance(self.settings.frames, int):
             held = annotated_of(subject.video, held) or held
         return select_frames(held, self.settings.frames)
+
+    def _spacing(self, shape: tuple[int, int]) -> int:
+        """Of the shifts among which those of the null are drawn."""
+        return 1 if self.settings.shifts == "all" else spacing_for(shape, self.settings.shifts)
 
     def _shifts(self, pixels: int) -> int:
         """How many shifts the null is made of; the labels as they are do not count."""
@@ -214,7 +221,7 @@ class Grouping(Analysis):
         constant = (total > 0) & (np.nan_to_num(variance) == 0).all(0)
         live = np.flatnonzero(((total > 0) & ~constant).any(0))
         drawn = np.sort(generator.choice(live, min(self.settings.neurons, len(live)), replace=False))
-        pixels = data.sizes["y"] * data.sizes["x"]
+        pixels = data.sizes["y"] * data.sizes["x"] // self._spacing((data.sizes["y"], data.sizes["x"])) ** 2
         chosen = 1 + np.sort(generator.choice(pixels - 1, self._shifts(pixels), replace=False))
         found = [
             _null(data, frame, drawn, {g: shifts[g][at] for g in labels}, chosen) for at, frame in enumerate(frames)
@@ -311,7 +318,8 @@ def _null(
     data: xr.Dataset, frame: int, drawn: np.ndarray, shifts: Mapping[str, Shifts], chosen: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Standing of the drawn neurons among the chosen shifts, (grouping, sample), and of the layer, (grouping,)."""
-    maps = abs(data["contribution"].sel(frame=frame).isel(neuron=drawn).transpose("neuron", "y", "x").values)
+    maps = data["contribution"].sel(frame=frame).isel(neuron=drawn).transpose("neuron", "y", "x").values
+    maps = np.abs(maps, out=maps)
     high = maps.max((1, 2))
     live = np.flatnonzero(high - maps.min((1, 2)) > ROUNDING * high)
     places = np.concatenate([[0], chosen])

@@ -77,7 +77,9 @@ def shard_shape(shape: tuple[int, int, int, int], memory_mb: float) -> tuple[int
     Half, because a shard and its compressed form are in memory at once.
     """
     budget = memory_mb * 1e6 / 2 / (4 * shape[2] * shape[3])
-    frames = min(SHARD[0], -(-shape[0] // CHUNK[0]) * CHUNK[0])
+    # Few frames make chunks of few frames, so that reading a large frame does not decode room for others.
+    least = min(CHUNK[0], shape[0])
+    frames = min(SHARD[0], -(-shape[0] // least) * least)
     neurons = min(SHARD[1], -(-shape[1] // CHUNK[1]) * CHUNK[1])
     while frames * neurons > budget and (frames > CHUNK[0] or neurons > CHUNK[1]):
         if neurons > CHUNK[1] and neurons >= frames:

@@ -17,8 +17,10 @@ OUTPUT_ACTIVATIONS = {
     "identity": lambda x: x,
     "sigmoid": torch.sigmoid,
     "tanh": lambda x: 0.5 * torch.tanh(x) + 0.5,
+    "centred": lambda x: 0.5 * x + 0.5,
 }
-"""From the last layer's response to colours in [0, 1], by name. ``tanh`` is the released NeRV code's tanh/2 + 1/2."""
+"""From the last layer's response to colours in [0, 1], by name. ``tanh`` is the released NeRV code's tanh/2 + 1/2;
+``centred`` is for networks that were fitted to colours in [-1, 1]."""
 
 
 class INR(nn.Module):
@@ -68,6 +70,16 @@ class INR(nn.Module):
         """Key of `OUTPUT_ACTIVATIONS`."""
         return "identity"
 
+    def colours_of(self, response: Tensor) -> Tensor:
+        """From the last layer's response to colours."""
+        return OUTPUT_ACTIVATIONS[self.output_activation](response)
+
+    def before_training(self, targets: Tensor) -> None:
+        """Called once before training, with the frames (frames, 3, H, W) to be represented; the network is in place."""
+
+    def after_training(self) -> None:
+        """Called once after training, before the network is used."""
+
     def forward(self, frames: Tensor) -> Tensor:
         """Reconstructions (n, 3, H, W), output activation applied, of the frames (n,) given by index."""
         raise NotImplementedError
@@ -99,4 +111,4 @@ class INR(nn.Module):
     @torch.no_grad()
     def reconstruct(self, frame: int, resolution: tuple[int, int] | None = None) -> Tensor:
         """One frame (3, H, W) in colours, not clamped."""
-        return OUTPUT_ACTIVATIONS[self.output_activation](self.trace(frame, resolution).output())
+        return self.colours_of(self.trace(frame, resolution).output())

@@ -30,8 +30,8 @@ class FFN(MLP):
         activation: Literal["relu", "gelu", "silu", "tanh", "elu", "leaky_relu"] = Field(
             "relu", description="Activation between the layers."
         )
-        output_activation: Literal["identity", "sigmoid", "tanh"] = Field(
-            "identity", description="From the last layer to colours; tanh means tanh/2 + 1/2."
+        output_activation: Literal["identity", "sigmoid", "tanh", "centred"] = Field(
+            "identity", description="From the last layer to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2."
         )
 
     B: Tensor

@@ -2,207 +2,80 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from xinc.errors import InputError
-from xinc.layers import ACTIVATIONS, Convolution, Trace
+from xinc.layers import ACTIVATIONS
 from xinc.models import architectures
-from xinc.models.base import INR, OUTPUT_ACTIVATIONS
+from xinc.models.decoder import Activation, Decoder, DecoderSettings
 from xinc.settings import StrictModel
 
-Activation = Literal[
-    "relu", "leaky_relu", "relu6", "elu", "gelu", "silu", "hardswish", "sin", "tanh", "sigmoid", "softplus", "identity"
-]
+__all__ = ["Activation", "NeRV", "NeRVSettings"]
 
 
-class NeRVSettings(StrictModel):
+class NeRVSettings(DecoderSettings):
     embed_base: float = Field(1.25, gt=0, description="Base b of the positional encoding of time.")
     embed_levels: int = Field(80, ge=1, description="Levels of the positional encoding; twice as many channels.")
-    strides: tuple[int, ...] = Field((4, 2, 2), min_length=1, description="PixelShuffle factor of each block.")
-    kernel_size: int | tuple[int, ...] = Field(3, description="Odd side of the blocks' kernels, one for all or each.")
-    head_kernel_size: int = Field(3, description="Odd side of the head's kernels.")
-    fc_dim: int | None = Field(None, ge=1, description="Channels out of the stem; give this or `size`.")
-    size: float | None = Field(
-        None,
-        gt=0,
-        description="Budget in parameters from which fc_dim follows; 1e6, the paper's, where neither is given.",
+    embed_order: Literal["separate", "interleaved"] = Field(
+        "separate",
+        description="Channels of the encoding: separate, all sines, then all cosines, computed in float64; "
+        "interleaved, sine and cosine of each level in turn, computed in float32 as in the original NeRV.",
     )
-    reduction: float = Field(1.2, gt=0, description="Widths shrink by this factor from block to block.")
-    lower_width: int = Field(6, ge=1, description="No block is narrower than this.")
-    widths: tuple[int, ...] | None = Field(
-        None,
-        description="Channels entering each block and the head, in place of the rule by fc_dim, size, reduction and "
-        "lower_width.",
-    )
-    activation: Activation = Field("gelu", description="Activation of stem and blocks.")
-    output_activation: Literal["identity", "sigmoid", "tanh"] = Field(
-        "tanh", description="From the head to colours; tanh means tanh/2 + 1/2."
-    )
+    stem_widths: tuple[int, ...] = Field((), description="Channels of the stem's layers before its last, as in NeRV's.")
 
-    @field_validator("strides")
-    @classmethod
-    def _positive(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if any(s < 1 for s in value):
-            raise ValueError("every stride must be a positive integer")
-        return value
-
-    @field_validator("kernel_size", "head_kernel_size")
-    @classmethod
-    def _odd(cls, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
-        if any(k < 1 or k % 2 == 0 for k in (value if isinstance(value, tuple) else (value,))):
-            raise ValueError("a kernel's side must be odd (1, 3, 5, …), so that it has a centre")
-        return value
-
-    @model_validator(mode="after")
-    def _consistent(self) -> NeRVSettings:
-        if isinstance(self.kernel_size, tuple) and len(self.kernel_size) != len(self.strides):
-            raise ValueError(
-                f"kernel_size lists {len(self.kernel_size)} sides for {len(self.strides)} strides; give one per block"
-            )
-        if self.fc_dim is not None and self.size is not None:
-            raise ValueError("give fc_dim or size, not both")
-        if self.widths is not None and (len(self.widths) != len(self.strides) + 1 or min(self.widths) < 1):
-            raise ValueError(
-                f"widths must be {len(self.strides) + 1} positive integers: one per block and one for the head"
-            )
-        return self
-
-    def kernel_sizes(self) -> tuple[int, ...]:
-        """One kernel side per block."""
-        return self.kernel_size if isinstance(self.kernel_size, tuple) else (self.kernel_size,) * len(self.strides)
+    def stem_cost(self, resolution: tuple[int, int]) -> int:
+        fc_h, fc_w = self.start_shape(resolution)
+        return (2 * self.embed_levels, *self.stem_widths)[-1] * fc_h * fc_w
 
     def stem_shape(self, resolution: tuple[int, int]) -> tuple[int, int]:
         """(fc_h, fc_w): the resolution divided by the product of the strides; `InputError` where that is no integer."""
-        factor = math.prod(self.strides)
-        if any(side % factor for side in resolution):
-            near = [max(factor, round(side / factor) * factor) for side in resolution]
-            raise InputError(
-                f"Resolution {resolution[0]}x{resolution[1]} cannot be produced by strides "
-                f"{list(self.strides)}, whose product is {factor}: both sides must be multiples of it; the nearest is "
-                f"{near[0]}x{near[1]}."
-            )
-        return resolution[0] // factor, resolution[1] // factor
-
-    def stem_width(self, resolution: tuple[int, int]) -> int:
-        """fc_dim: as given, or the largest that fits the budget ``size``, by the released code's formula.
-
-        The largest root of a·x² + b·x − S = 0, truncated, with q = 1/reduction, a = q·Σ q^(2i)·s_i²·k_i² (blocks) and
-        b = 2·levels·fc_h·fc_w (stem).
-        """
-        if self.fc_dim is not None:
-            return self.fc_dim
-        size = 1e6 if self.size is None else self.size
-        fc_h, fc_w = self.stem_shape(resolution)
-        q = 1 / self.reduction
-        blocks = zip(self.strides, self.kernel_sizes(), strict=True)
-        a = q * sum(q ** (2 * i) * s**2 * k**2 for i, (s, k) in enumerate(blocks))
-        b = 2 * self.embed_levels * fc_h * fc_w
-        width = int((-b + math.sqrt(b * b + 4 * a * size)) / (2 * a))
-        if width < 1:
-            raise InputError(f"A budget of {size:g} parameters is too small for NeRV at this resolution: raise `size`.")
-        return width
-
-    def channels(self, resolution: tuple[int, int]) -> list[int]:
-        """Channels entering each block, then the head: fc_dim, then max(round(previous / reduction), lower_width)."""
-        if self.widths is not None:
-            return list(self.widths)
-        found = [self.stem_width(resolution)]
-        for _ in self.strides:
-            found.append(max(round(found[-1] / self.reduction), self.lower_width))
-        return found
+        return self.start_shape(resolution)
 
 
 @architectures.register("nerv")
-class NeRV(INR):
+class NeRV(Decoder):
     """Frame index -> frame: positional encoding, a 1×1 stem, blocks of convolution + PixelShuffle, a head.
 
     With ``size`` 1e6 at 128×256 it has 978,557 parameters, as in section 6.1.
     """
 
-    granularities: ClassVar[tuple[str, ...]] = ("kernel",)
     Settings: ClassVar[type[StrictModel]] = NeRVSettings
+    title: ClassVar[str] = "A NeRV"
 
     def __init__(
         self, settings: NeRVSettings, resolution: tuple[int, int], frames: Sequence[int], num_frames: int, seed: int = 0
     ) -> None:
         super().__init__(settings, resolution, frames, num_frames, seed)
-        fc_h, fc_w = settings.stem_shape(self.resolution)
-        widths = settings.channels(self.resolution)
+        widths = (2 * settings.embed_levels, *settings.stem_widths)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.stem = nn.Conv2d(2 * settings.embed_levels, widths[0] * fc_h * fc_w, 1)
-            self.blocks = nn.ModuleList(
-                nn.Conv2d(c_in, c_out * stride**2, k, padding=k // 2)
-                for c_in, c_out, stride, k in zip(
-                    widths[:-1], widths[1:], settings.strides, settings.kernel_sizes(), strict=True
-                )
-            )
-            k = settings.head_kernel_size
-            self.head = nn.Conv2d(widths[-1], 3, k, padding=k // 2)
-
-    @classmethod
-    def check(cls, settings: NeRVSettings, resolution: tuple[int, int]) -> None:
-        settings.channels(resolution)
-        settings.stem_shape(resolution)
-
-    @classmethod
-    def layers_of(cls, settings: NeRVSettings) -> list[str]:
-        return [*(f"block{k + 1}" for k in range(len(settings.strides))), "head"]
-
-    @property
-    def output_activation(self) -> str:
-        return str(self.settings.output_activation)
+            self.stem_hidden = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in itertools.pairwise(widths))
+            self.build_decoder(widths[-1], math.prod(settings.start_shape(self.resolution)))
 
     def embed(self, frames: Tensor) -> Tensor:
-        """Positional encoding (n, 2·levels, 1, 1) of frames: sin(b^k π t) for all k, then cos; t = frame / num_frames.
+        """Positional encoding (n, 2·levels, 1, 1): sin(b^k π t) for all k, then cos; t = frame / num_frames.
 
         The bases are float32, t and the products float64, the sines float32: in float32 throughout, the highest levels
-        would be off by radians.
+        would be off by radians. With ``embed_order`` interleaved they are, as in the network that is imported.
         """
         s = self.settings
-        bases = (s.embed_base ** torch.arange(s.embed_levels)).to(torch.float32) * math.pi
-        angle = (frames.double().cpu() / self.num_frames)[:, None] * bases.double()
-        encoded = torch.cat([torch.sin(angle), torch.cos(angle)], dim=1).to(torch.float32)
+        t = frames.double().cpu() / self.num_frames
+        if s.embed_order == "interleaved":
+            levels = [t.float() * s.embed_base**k * math.pi for k in range(s.embed_levels)]
+            encoded = torch.stack([f(angle) for angle in levels for f in (torch.sin, torch.cos)], dim=1)
+        else:
+            bases = (s.embed_base ** torch.arange(s.embed_levels)).to(torch.float32) * math.pi
+            angle = t[:, None] * bases.double()
+            encoded = torch.cat([torch.sin(angle), torch.cos(angle)], dim=1).to(torch.float32)
         return encoded[:, :, None, None].to(self.head.weight.device)
 
     def start(self, embedded: Tensor) -> Tensor:
-        """Stem: (n, 2·levels, 1, 1) -> (n, fc_dim, fc_h, fc_w), the input of the first block."""
-        fc_h, fc_w = self.settings.stem_shape(self.resolution)
-        return ACTIVATIONS[self.settings.activation](self.stem(embedded)).view(len(embedded), -1, fc_h, fc_w)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        return self.decode(self.start(self.embed(frames)))
-
-    def decode(self, x: Tensor) -> Tensor:
-        """(n, fc_dim, fc_h, fc_w) -> (n, 3, H, W)."""
-        activation = ACTIVATIONS[self.settings.activation]
-        for block, stride in zip(self.blocks, self.settings.strides, strict=True):
-            x = activation(F.pixel_shuffle(block(x), stride))
-        return OUTPUT_ACTIVATIONS[self.output_activation](self.head(x))
-
-    @torch.no_grad()
-    def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
-        if resolution is not None and tuple(resolution) != self.resolution:
-            raise InputError(
-                f"A NeRV has one resolution, here {self.resolution[0]}x{self.resolution[1]}: it cannot be dissected at "
-                f"{resolution[0]}x{resolution[1]}; leave resolution out."
-            )
-        x = self.start(self.embed(torch.tensor([self.check_frame(frame)])))[0]
-        layers = [
-            Convolution(f"block{k + 1}", *_weights(b), self.settings.activation, stride)
-            for k, (b, stride) in enumerate(zip(self.blocks, self.settings.strides, strict=True))
-        ]
-        head = Convolution("head", *_weights(self.head), "identity")
-        return Trace(x, (*layers, head))
-
-
-def _weights(convolution: Any) -> tuple[Tensor, Tensor]:
-    """A convolution's kernels and bias."""
-    return convolution.weight.detach(), convolution.bias.detach()
+        for layer in self.stem_hidden:
+            embedded = ACTIVATIONS[self.settings.activation](layer(embedded))
+        return super().start(embedded)

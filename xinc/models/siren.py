@@ -25,8 +25,12 @@ class SIREN(MLP):
         hidden_width: int = Field(104, ge=1, description="Channels of every hidden layer.")
         layers: int = Field(5, ge=2, description="Number of linear layers.")
         omega: float = Field(30.0, gt=0, description="ω0, the frequency of every sine.")
-        output_activation: Literal["identity", "sigmoid", "tanh"] = Field(
-            "identity", description="From the last layer to colours; tanh means tanh/2 + 1/2."
+        coordinates: Literal["square", "stretched"] = Field(
+            "square",
+            description="square: the longer side spans [-1, 1]; stretched: both do, as in its authors' code.",
+        )
+        output_activation: Literal["identity", "sigmoid", "tanh", "centred"] = Field(
+            "identity", description="From the last layer to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2."
         )
 
     def widths(self) -> list[int]:
@@ -37,7 +41,10 @@ class SIREN(MLP):
         return uniform((c_out, c_in), bound, generator), uniform((c_out,), 1 / math.sqrt(c_in), generator)
 
     def encode(self, coordinates: Tensor) -> Tensor:
-        return coordinates
+        if self.settings.coordinates == "square":
+            return coordinates
+        span = (coordinates.amax(0) + 1).clamp_min(1e-6)  # of a frame one pixel high or wide, that axis stays at -1
+        return (coordinates + 1) / span * 2 - 1
 
     def hidden_activation(self) -> tuple[str, float]:
         return "sin", self.settings.omega

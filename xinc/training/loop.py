@@ -75,9 +75,11 @@ def fit(model: INR, targets: Tensor, settings: TrainingSettings, label: str = "t
     history = History()
     with threads(settings.threads):
         model.to(device).train()
+        model.before_training(targets)
         steps = _mlp_steps(model, targets, device) if isinstance(model, MLP) else _frame_steps(model, targets, settings)
         _optimise(model, steps, settings, history, label)
         model.eval()
+        model.after_training()
         history.psnr = final_psnr(model, targets)
         model.to("cpu")
     _check_outcome(model, history, settings)

@@ -1,0 +1,216 @@
+"""HNeRV (Chen et al. 2023): NeRV's decoder fed with embeddings that an encoder computes from the frames themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xinc.errors import InputError
+from xinc.models import architectures
+from xinc.models.decoder import Decoder, DecoderSettings, divided
+from xinc.settings import StrictModel
+
+#: Frames that the encoder sees at a time when it fills the table of embeddings.
+_BATCH = 4
+
+
+class HNeRVSettings(DecoderSettings):
+    strides: tuple[int, ...] = Field((4, 4, 2, 2), min_length=1, description="PixelShuffle factor of each block.")
+    kernel_size: int | tuple[int, ...] | None = Field(
+        None, description="Odd side of the blocks' kernels, one for all or each; 1, 3, 5, 5, 5, … when left out."
+    )
+    size: float | None = Field(
+        None,
+        gt=0,
+        description="Budget of the decoder in parameters, from which fc_dim follows; 1e6 where neither is given.",
+    )
+    lower_width: int = Field(12, ge=1, description="No block is narrower than this.")
+    embed_channels: int = Field(16, ge=1, description="Channels of a frame's embedding.")
+    encoder: bool = Field(
+        True, description="Whether embeddings come from an encoder; if not, they are trained themselves."
+    )
+    encoder_strides: tuple[int, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Factors by which the encoder's stages shrink a frame, the `strides` when left out. Their product "
+        "is a multiple of that of the strides.",
+    )
+    encoder_width: int = Field(64, ge=1, description="Channels of the encoder's stages before the last.")
+    encoder_blocks: int = Field(1, ge=0, description="ConvNeXt blocks of each of the encoder's stages.")
+
+    @model_validator(mode="after")
+    def _encoder_fits(self) -> HNeRVSettings:
+        if min(self.down()) < 1 or math.prod(self.down()) % math.prod(self.strides):
+            raise ValueError(
+                f"encoder_strides have the product {math.prod(self.down())}, expected a multiple of "
+                f"{math.prod(self.strides)}, the product of strides"
+            )
+        return self
+
+    def down(self) -> tuple[int, ...]:
+        """The encoder's strides."""
+        return self.strides if self.encoder_strides is None else self.encoder_strides
+
+    def kernel_sizes(self) -> tuple[int, ...]:
+        if self.kernel_size is None:
+            return tuple(min(1 + 2 * i, 5) for i in range(len(self.strides)))
+        return super().kernel_sizes()
+
+    def stem_upscale(self) -> int:
+        """By how much the stem enlarges an embedding, along each axis."""
+        return math.prod(self.down()) // math.prod(self.strides)
+
+    def stem_cost(self, resolution: tuple[int, int]) -> int:
+        return self.embed_channels * self.stem_upscale() ** 2
+
+    def embedding_shape(self, resolution: tuple[int, int]) -> tuple[int, int, int]:
+        """(channels, height, width) of a frame's embedding; `InputError` where the strides do not divide."""
+        return (self.embed_channels, *divided(resolution, self.down()))
+
+
+@architectures.register("hnerv")
+class HNeRV(Decoder):
+    """Frame -> ConvNeXt encoder -> small embedding -> NeRV's decoder. The embeddings are kept with the weights.
+
+    Dissected is the decoder, as in NeRV. Parameters are counted as its authors do: decoder and embeddings, which is
+    what has to be stored to play the video; not the encoder.
+    """
+
+    Settings: ClassVar[type[StrictModel]] = HNeRVSettings
+    title: ClassVar[str] = "An HNeRV"
+
+    embeddings: Tensor
+
+    def __init__(
+        self,
+        settings: HNeRVSettings,
+        resolution: tuple[int, int],
+        frames: Sequence[int],
+        num_frames: int,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(settings, resolution, frames, num_frames, seed)
+        shape = (len(self.frames), *settings.embedding_shape(self.resolution))
+        self._seen: Tensor | None = None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.encoder = Encoder(settings) if settings.encoder else None
+            self.build_decoder(settings.embed_channels, settings.stem_upscale() ** 2)
+            table = torch.randn(shape)
+        if settings.encoder:
+            self.register_buffer("embeddings", table)
+        else:
+            self.embeddings = nn.Parameter(table)
+
+    @classmethod
+    def check(cls, settings: HNeRVSettings, resolution: tuple[int, int]) -> None:
+        super().check(settings, resolution)
+        settings.embedding_shape(resolution)
+
+    def parameter_count(self) -> int:
+        """Number of parameters of the decoder and of all embeddings."""
+        parts = [self.stem, self.blocks, self.head]
+        return sum(p.numel() for part in parts for p in part.parameters()) + self.embeddings.numel()
+
+    def embed(self, frames: Tensor) -> Tensor:
+        at = [self.frames.index(self.check_frame(int(f))) for f in frames]
+        if self.encoder is not None and self.training and self._seen is not None:
+            return torch.as_tensor(self.encoder(self._seen[at]))
+        return self.embeddings[at]
+
+    def before_training(self, targets: Tensor) -> None:
+        self._seen = targets.to(self.head.weight.device)
+
+    def after_training(self) -> None:
+        if self._seen is not None:
+            self.fill_embeddings(self._seen)
+        self._seen = None
+
+    @torch.no_grad()
+    def fill_embeddings(self, images: Tensor) -> None:
+        """Set the table of embeddings from the frames (frames, 3, H, W) that the network represents, in that order."""
+        if self.encoder is None:
+            return
+        if images.shape != (len(self.frames), 3, *self.resolution):
+            raise InputError(
+                f"The encoder got frames of shape {tuple(images.shape)}; expected "
+                f"{(len(self.frames), 3, *self.resolution)}."
+            )
+        self.embeddings.copy_(torch.cat([self.encoder(part) for part in images.split(_BATCH)]))
+
+
+class Encoder(nn.Module):
+    """Stages that shrink an image, each followed by ConvNeXt blocks (Liu et al. 2022): (n, 3, H, W) -> (n, C, h, w)."""
+
+    def __init__(self, settings: HNeRVSettings) -> None:
+        super().__init__()
+        strides = settings.down()
+        widths = [settings.encoder_width] * (len(strides) - 1) + [settings.embed_channels]
+        self.stages = nn.ModuleList(
+            _Stage(c_in, c_out, stride, settings.encoder_blocks, first=k == 0)
+            for k, (c_in, c_out, stride) in enumerate(zip([3, *widths[:-1]], widths, strides, strict=True))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+
+class _Stage(nn.Module):
+    """A strided convolution, normalised before it (after it in the first stage), then blocks."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int, blocks: int, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.shrink = _initialised(nn.Conv2d(c_in, c_out, stride, stride=stride))
+        self.norm = _Norm(c_out if first else c_in)
+        self.blocks = nn.ModuleList(_Block(c_out) for _ in range(blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.shrink(x)) if self.first else self.shrink(self.norm(x))
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class _Norm(nn.Module):
+    """Normalises the channels of each pixel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6).permute(0, 3, 1, 2)
+
+
+class _Block(nn.Module):
+    """x + scale · contract(gelu(expand(norm(7×7 depthwise(x)))))."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.spatial = _initialised(nn.Conv2d(channels, channels, 7, padding=3, groups=channels))
+        self.norm = _Norm(channels)
+        self.expand = _initialised(nn.Conv2d(channels, 4 * channels, 1))
+        self.contract = _initialised(nn.Conv2d(4 * channels, channels, 1))
+        self.scale = nn.Parameter(torch.full((channels,), 1e-6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.contract(F.gelu(self.expand(self.norm(self.spatial(x)))))
+        return x + self.scale[:, None, None] * y
+
+
+def _initialised(layer: nn.Conv2d) -> nn.Conv2d:
+    """As ConvNeXts are: narrow truncated normal weights, no bias."""
+    nn.init.trunc_normal_(layer.weight, std=0.02)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,66 @@
+"""XINC's FFN as PyTorch Lightning saves it: ``model.positional_encoding.B``, ``model.net.k.linear.{weight,bias}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xinc.models.imports.parts import Hints, Imported, Layout, Tensors, listed, single
+
+HINTS = (
+    "resolution", "hidden", "layers", "fourier_features", "coordinate_order", "coordinate_range", "normalised_by",
+    "num_frames", "frames", "parameters", "activation", "output_activation",
+)  # fmt: skip
+
+
+def matches(tensors: Tensors, _: Mapping[str, Any]) -> bool:
+    return "model.positional_encoding.B" in tensors
+
+
+def read(tensors: Tensors, hints: Hints) -> Imported:
+    encoding = tensors.shaped("model.positional_encoding.B", None, 2)
+    count = len(tensors.numbers(r"model\.net\.(\d+)\.linear\.weight"))
+    hidden = tensors.shaped("model.net.0.linear.weight", None, None).shape[0]
+    for name, expected in (("layers", count), ("hidden", hidden), ("fourier_features", len(encoding))):
+        hints.expect(hints.take(name, expected), expected, _WORDS[name])
+    state, parameters = {"B": encoding}, 0
+    widths = [2 * len(encoding), *[hidden] * (count - 1), 3]
+    for k in range(count):
+        weight = tensors.shaped(f"model.net.{k}.linear.weight", widths[k + 1], widths[k])
+        bias = tensors.shaped(f"model.net.{k}.linear.bias", widths[k + 1])
+        state |= {f"weights.{k}": single(weight), f"biases.{k}": single(bias)}
+        parameters += weight.numel() + bias.numel()
+    hints.check("parameters", parameters)
+    hints.expect(listed(hints.take("coordinate_order", ["row", "col"])), ["row", "col"], "coordinate_order")
+    hints.expect(listed(hints.take("coordinate_range", [-1, 1])), [-1, 1], "coordinate_range")
+    hints.expect(hints.take("normalised_by", "max(H,W)-1"), "max(H,W)-1", "normalised_by")
+    settings = {
+        "fourier_features": len(encoding),
+        "hidden_width": hidden,
+        "layers": count,
+        "activation": hints.take("activation", "relu"),
+        "output_activation": hints.take("output_activation", "identity"),
+    }
+    return one_frame("ffn", settings, state, hints)
+
+
+_WORDS = {
+    "layers": "the number of layers in the hints",
+    "hidden": "the hidden width in the hints",
+    "fourier_features": "fourier_features in the hints",
+}
+
+
+def one_frame(architecture: str, settings: dict[str, Any], state: dict[str, Any], hints: Hints) -> Imported:
+    """A network of pixel coordinates, which represents one frame of a resolution that its tensors do not tell."""
+    resolution = hints.resolution()
+    if resolution is None:
+        hints.take("resolution", required="[height, width] of the frame it was trained on")
+        raise AssertionError("unreachable: the hint was there")
+    frames = [int(f) for f in listed(hints.take("frames", [0]))]
+    hints.expect(len(frames), 1, "the number of frames of a network for one frame")
+    count = hints.num_frames("") if "num_frames" in hints or hints.video_frames else max(frames) + 1
+    return Imported(architecture, settings, resolution, frames, count, state)
+
+
+LAYOUT = Layout("an FFN of XINC (Lightning .ckpt)", HINTS, matches, read)

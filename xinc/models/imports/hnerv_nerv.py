@@ -1,0 +1,184 @@
+"""The HNeRV code base in NeRV mode: ``decoder.0.conv.downconv``, ``decoder.i.conv.upconv.0``, ``head_layer``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from xinc.errors import InputError, nearest
+from xinc.models.imports.parts import Hints, Imported, Layout, Tensors, listed
+
+#: Entries of the configuration saved beside such a checkpoint that concern its decoder.
+DECODER_HINTS = (
+    "dec_strds", "ks", "reduce", "lower_width", "num_blks", "act", "norm", "conv_type", "out_bias", "num_frames",
+    "frames", "parameters", "widths", "resolution", "fc_dim", "fc_hw", "embed",
+)  # fmt: skip
+
+#: The code base's names of activations.
+ACTIVATIONS = {
+    "relu": "relu", "leaky": "leaky_relu", "relu6": "relu6", "gelu": "gelu", "sin": "sin", "swish": "silu",
+    "silu": "silu", "softplus": "softplus", "hardswish": "hardswish",
+}  # fmt: skip
+
+
+def matches(tensors: Tensors, given: Mapping[str, Any]) -> bool:
+    if "decoder.0.conv.downconv.weight" not in tensors or any(name.startswith("encoder.") for name in tensors):
+        return False
+    return "embed" not in tensors or str(given.get("embed", "")).startswith("pe")
+
+
+@dataclass
+class Blocks:
+    """Stem, blocks and head of a decoder: settings, weights by our names, and channels of the stem."""
+
+    settings: dict[str, Any]
+    state: dict[str, Tensor]
+    stem_inputs: int
+    stem_area: int
+    upscale: int
+
+
+def read(tensors: Tensors, hints: Hints) -> Imported:
+    found = read_blocks(tensors, hints)
+    base, levels = _encoding(hints.take("embed", f"pe_1.25_{found.stem_inputs // 2}"), hints)
+    hints.expect(2 * levels, found.stem_inputs, f"channels of the encoding {hints.take('embed')!r}")
+    fc_h, fc_w = stem_shape(hints, found.stem_area, found.upscale, "fc_hw")
+    resolution = (fc_h * found.upscale, fc_w * found.upscale)
+    check_resolution(hints, resolution)
+    num_frames = hints.num_frames("the number of frames of the video it was trained on")
+    hints.check("parameters", sum(tensor.numel() for tensor in found.state.values()))
+    settings = found.settings | {"embed_base": base, "embed_levels": levels}
+    return Imported("nerv", settings, resolution, hints.frames(num_frames), num_frames, found.state)
+
+
+def read_blocks(tensors: Tensors, hints: Hints) -> Blocks:
+    """Everything from the stem on, which NeRV and HNeRV have in common."""
+    numbers = tensors.numbers(r"decoder\.(\d+)\.conv\.upconv\.0\.weight")
+    other = next((name for name in tensors if re.match(r"decoder\.\d+\.(norm|conv\.upconv\.(weight|1))", name)), None)
+    if not numbers or other:
+        raise InputError(
+            f"{hints.path} holds the tensor '{other or next(iter(tensors))}': only conv_type pshuffel with norm none "
+            "can "
+            "be dissected, a convolution, then PixelShuffle, then the activation."
+        )
+    names = [f"decoder.{k + 1}.conv.upconv.0.weight" for k in range(numbers[-1])]
+    strides = tensors.strides(names, "head_layer.weight")
+    sides = [tensors.kernel_size(name) for name in names]
+    widths = [*(tensors[name].shape[1] for name in names), tensors["head_layer.weight"].shape[1]]
+    stem = tensors.shaped("decoder.0.conv.downconv.weight", None, None, 1, 1)
+    head = tensors.shaped("head_layer.weight", 3, widths[-1], None, None)
+    if stem.shape[0] % widths[0]:
+        raise InputError(
+            f"{hints.path}: tensor 'decoder.0.conv.downconv.weight' has shape {tuple(stem.shape)}, expected a "
+            "multiple of "
+            f"{widths[0]} in place of {stem.shape[0]}, because {widths[0]} channels enter '{names[0]}'."
+        )
+    state = {
+        "stem.weight": stem,
+        "stem.bias": tensors.shaped("decoder.0.conv.downconv.bias", stem.shape[0]),
+        "head.weight": head,
+        "head.bias": tensors.shaped("head_layer.bias", 3),
+    }
+    for k, name in enumerate(names):
+        state[f"blocks.{k}.weight"] = tensors.shaped(name, None, widths[k], sides[k], sides[k])
+        state[f"blocks.{k}.bias"] = tensors.shaped(name.replace("weight", "bias"), len(tensors[name]))
+    _check_stages(hints, strides, sides, widths)
+    activation, offset = output_of(hints)
+    settings = {
+        "strides": strides,
+        "kernel_size": sides,
+        "head_kernel_size": tensors.kernel_size("head_layer.weight"),
+        "widths": widths,
+        "activation": hints.choice("act", "gelu", ACTIVATIONS),
+        "output_activation": activation,
+        "output_offset": offset,
+    }
+    return Blocks(settings, state, stem.shape[1], stem.shape[0] // widths[0], math.prod(strides))
+
+
+def _check_stages(hints: Hints, strides: list[int], sides: list[int], widths: list[int]) -> None:
+    """What the configuration says of strides, kernels and widths, stage by stage of ``num_blks`` blocks each."""
+    each = (hints.integers("num_blks", 2, "'ENCODER_DECODER', e.g. '1_1'") or [1, 1])[1]
+    stages = len(strides) // max(each, 1)
+    if each < 1 or len(strides) % each or any(s != 1 for k, s in enumerate(strides) if k % each):
+        raise InputError(
+            f"{hints.path}: num_blks in the hints is {hints.take('num_blks')!r}, {each} blocks a stage, but the "
+            "tensors "
+            f"make {len(strides)} blocks of strides {strides}; check the hints."
+        )
+    hints.check("dec_strds", strides[::each], listed)
+    hints.check("fc_dim", widths[0])
+    hints.check("widths", widths, listed)
+    hints.expect(
+        hints.take("conv_type", "pshuffel") in ("pshuffel", ["convnext", "pshuffel"]), True, "conv_type pshuffel"
+    )
+    hints.expect(hints.take("norm", "none"), "none", "norm")
+    kernels = hints.integers("ks", 3, "'ENCODER_FIRST_LARGEST', e.g. '0_3_3'")
+    if kernels:
+        rule = [min(kernels[1] + 2 * (k // each), kernels[2]) for k in range(len(strides))]
+        hints.expect(rule, sides, f"the kernels that ks {hints.take('ks')!r} makes (from the tensor shapes)")
+    _check_widths(hints, [widths[0], *(widths[each * (k + 1)] for k in range(stages))], strides[::each])
+
+
+def _check_widths(hints: Hints, widths: list[int], strides: list[int]) -> None:
+    """Each stage shrinks the width by ``reduce`` (-1: by the root of its stride), down to ``lower_width``."""
+    lowest = int(hints.take("lower_width", min(widths[1:])))
+    if "reduce" in hints:
+        factor, rule = float(hints.take("reduce")), [widths[0]]
+        for stride in strides:
+            rule.append(max(round(rule[-1] / (math.sqrt(stride) if factor == -1 else factor)), lowest))
+        what = f"reduce {factor:g}" + (f" and lower_width {lowest}" if "lower_width" in hints else "")
+        hints.expect(rule, widths, f"the widths that {what} make (from the tensor shapes)")
+    elif "lower_width" in hints and min(widths[1:]) < lowest:
+        hints.expect(lowest, min(widths[1:]), "lower_width in the hints (from the tensor shapes)")
+
+
+def stem_shape(hints: Hints, area: int, factor: int, name: str) -> tuple[int, int]:
+    """Height and width of the stem's output, ``area`` positions, from a hint of this name or the resolution."""
+    given = hints.integers(name, 2, "two integers, 'HEIGHT_WIDTH'") if name in hints else None
+    resolution = hints.resolution()
+    if given is None and resolution is None:
+        raise InputError(f"{hints.path} needs the hint '{name}' ('height_width' of the stem's output) or 'resolution'.")
+    if given is None:
+        assert resolution is not None
+        height, width = resolution
+        if height % factor or width % factor or height * width != area * factor**2:
+            raise InputError(
+                f"{hints.path} makes frames of {area * factor**2} pixels in steps of {factor}, which {height}x{width} "
+                f"has not: check the resolution, or give the hint '{name}'."
+            )
+        return height // factor, width // factor
+    hints.expect(given[0] * given[1], area, "the area of the stem's output in the hints (from the tensor shapes)")
+    return given[0], given[1]
+
+
+def check_resolution(hints: Hints, resolution: tuple[int, int]) -> None:
+    if "resolution" in hints:
+        hints.expect(hints.resolution(), resolution, "resolution in the hints (from the tensor shapes)")
+
+
+def output_of(hints: Hints) -> tuple[str, float]:
+    """Output activation and offset of ``out_bias``: tanh, sigmoid, none, or a number that is added."""
+    value = str(hints.take("out_bias", "tanh"))
+    known = {"tanh": "tanh", "sigmoid": "sigmoid", "none": "identity"}
+    try:
+        return "identity", float(value)
+    except ValueError:
+        if value in known:
+            return known[value], 0.0
+        raise InputError(f"{hints.path}: out_bias is {value!r}: {nearest(value, [*known, 'a number'])}.") from None
+
+
+def _encoding(text: Any, hints: Hints) -> tuple[float, int]:
+    found = re.fullmatch(r"pe_(\d+\.?\d*)_(\d+)", str(text))
+    if found is None:
+        raise InputError(f"{hints.path}: embed is {text!r}; expected 'pe_BASE_LEVELS', e.g. 'pe_1.25_80'.")
+    return float(found[1]), int(found[2])
+
+
+LAYOUT = Layout("a NeRV of the HNeRV code base", DECODER_HINTS, matches, read)

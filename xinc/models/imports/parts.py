@@ -1,0 +1,274 @@
+"""What readers of foreign checkpoints share: tensors by name, hints, and the network that they describe together."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xinc.errors import InputError, nearest
+from xinc.models.base import INR
+from xinc.models.storage import build
+
+
+@dataclass
+class Imported:
+    """A network as a checkpoint describes it: what `xinc.models.storage.build` needs, and the weights.
+
+    Attributes
+    ----------
+    architecture, settings, resolution, frames, num_frames : see `xinc.models.storage.build`.
+    state : the weights, by the architecture's own names; "embeddings" may be missing where there is an encoder.
+    """
+
+    architecture: str
+    settings: dict[str, Any]
+    resolution: tuple[int, int]
+    frames: list[int]
+    num_frames: int
+    state: dict[str, Tensor] = field(repr=False)
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether the frames themselves are needed, for an encoder."""
+        return bool(self.settings.get("encoder")) and "embeddings" not in self.state
+
+    @property
+    def per_frame(self) -> bool:
+        """Whether every frame has weights of its own."""
+        return "weights.0" in self.state
+
+    def keep(self, frames: Sequence[int]) -> None:
+        """Represent only these of its frames."""
+        at = [self.frames.index(f) for f in frames]
+        for name, tensor in self.state.items():
+            if name == "embeddings" or name.startswith(("weights.", "biases.")):
+                self.state[name] = tensor[at]
+        self.frames = list(frames)
+
+    def make(self, path: str | Path, images: Tensor | None = None) -> INR:
+        """The network; ``images`` (frames, 3, H, W) are the frames it represents, where an encoder needs them."""
+        model = build(self.architecture, self.settings, self.resolution, self.frames, self.num_frames)
+        own = model.state_dict()
+        state = dict(self.state)
+        if self.needs_images:
+            state["embeddings"] = own["embeddings"]
+        for name, tensor in own.items():
+            if name not in state or state[name].shape != tensor.shape:
+                found = tuple(state[name].shape) if name in state else "missing"
+                raise InputError(f"{path}: the tensor for '{name}' is {found}, expected shape {tuple(tensor.shape)}.")
+        model.load_state_dict(state)
+        if self.needs_images:
+            if images is None:
+                raise InputError(
+                    f"{path} holds an encoder but no embeddings: give the video that it encodes (video), or a table of "
+                    "embeddings (the hint 'embeddings')."
+                )
+            model.eval().fill_embeddings(images)  # type: ignore[operator]
+        return model.eval()
+
+
+class Tensors(dict[str, Tensor]):
+    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected."""
+
+    def __init__(self, path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__(tensors)
+        self.path = path
+
+    def __missing__(self, name: str) -> Tensor:
+        close = nearest(name, list(self)).split("?")[0]
+        hint = f" ({close}?)" if close.startswith("did you mean") else ""
+        raise InputError(f"{self.path} lacks the tensor '{name}'{hint}.")
+
+    def shaped(self, name: str, *shape: int | None) -> Tensor:
+        """The tensor called ``name`` as float32; `InputError` unless it has this shape (None: any length)."""
+        tensor = self[name]
+        fits = len(tensor.shape) == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, tensor.shape, strict=True)
+        )
+        if not fits:
+            expected = ", ".join("any" if side is None else str(side) for side in shape)
+            raise InputError(
+                f"{self.path}: tensor '{name}' has shape {tuple(tensor.shape)}, expected "
+                f"({expected}{',' * (len(shape) == 1)})."
+            )
+        if not tensor.is_floating_point():
+            raise InputError(
+                f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}, expected "
+                "floating "
+                "point numbers; a quantised network has its scale beside them."
+            )
+        return tensor.float()
+
+    def numbers(self, pattern: str) -> list[int]:
+        """The numbers that the group of a pattern takes in the names, ascending."""
+        found = (re.fullmatch(pattern, name) for name in self)
+        return sorted({int(match[1]) for match in found if match is not None})
+
+    def strides(self, blocks: Sequence[str], last: str) -> list[int]:
+        """PixelShuffle factors of blocks: each makes r² times the channels that enter the next, at the end ``last``."""
+        found = []
+        for name, after in zip(blocks, [*blocks[1:], last], strict=True):
+            made, wanted = self.shaped(name, None, None, None, None).shape[0], self[after].shape[1]
+            factor = math.isqrt(made // wanted)
+            if factor < 1 or factor**2 * wanted != made:
+                raise InputError(
+                    f"{self.path}: tensor '{name}' has shape {tuple(self[name].shape)}, expected a square number times "
+                    f"{wanted} in place of {made}, because {wanted} channels enter '{after}'."
+                )
+            found.append(factor)
+        return found
+
+    def kernel_size(self, name: str) -> int:
+        """The side of a convolution's kernels, which must be square and odd."""
+        height, width = self.shaped(name, None, None, None, None).shape[2:]
+        if height != width or height % 2 == 0:
+            raise InputError(
+                f"{self.path}: tensor '{name}' has shape {tuple(self[name].shape)}, expected square kernels of odd "
+                "side."
+            )
+        return int(height)
+
+
+class Hints:
+    """What the user says about a checkpoint beside its tensors.
+
+    Parameters
+    ----------
+    path : the checkpoint, for messages.
+    given : hints by name.
+    known : names that the layout has a use for; others are errors.
+    resolution, num_frames : those of the video, where there is one.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        given: Mapping[str, Any],
+        known: Sequence[str],
+        resolution: tuple[int, int] | None = None,
+        num_frames: int | None = None,
+    ) -> None:
+        self.path, self.given = path, dict(given)
+        for name in self.given:
+            if name not in known:
+                raise InputError(f"Unknown hint '{name}' for {path}: {nearest(name, known)}.")
+        self.video_resolution, self.video_frames = resolution, num_frames
+
+    def __contains__(self, name: str) -> bool:
+        return self.given.get(name) is not None
+
+    def take(self, name: str, default: Any = None, required: str = "") -> Any:
+        """The hint, or its default; `InputError` where it is ``required`` (for what) and absent."""
+        if name not in self and required:
+            raise InputError(f"{self.path} needs the hint '{name}', {required}.")
+        return self.given[name] if name in self else default
+
+    def check(self, name: str, expected: Any, read: Callable[[Any], Any] = lambda value: value) -> None:
+        """`InputError` where the hint is given and is not what the tensors say."""
+        if name in self:
+            self.expect(read(self.given[name]), expected, f"{name} in the hints (from the tensor shapes)")
+
+    def expect(self, found: Any, expected: Any, what: str) -> None:
+        if found != expected:
+            raise InputError(f"{self.path}: {what} is {found}, expected {expected}; check the hints.")
+
+    def choice(self, name: str, default: str, known: Mapping[str, str]) -> str:
+        """What a hint that is one of some words stands for."""
+        value = str(self.take(name, default))
+        if value not in known:
+            raise InputError(f"{self.path}: {name} is {value!r}: {nearest(value, known)}.")
+        return known[value]
+
+    def integers(self, name: str, count: int, form: str) -> list[int] | None:
+        """A hint like ``"8_16"`` or a list, as ``count`` integers; None where it is absent."""
+        value = self.take(name)
+        if value is None:
+            return None
+        parts = re.split(r"[x_,]", value) if isinstance(value, str) else value
+        try:
+            found = [int(part) for part in parts]
+        except (TypeError, ValueError):
+            found = []
+        if len(found) != count:
+            raise InputError(f"{self.path}: {name} is {value!r}; expected {form}.")
+        return found
+
+    def resolution(self, default: tuple[int, int] | None = None) -> tuple[int, int] | None:
+        """The hint ``resolution``, or the video's, or a default."""
+        given = self.integers("resolution", 2, "two integers, [height, width]")
+        return (given[0], given[1]) if given else (self.video_resolution or default)
+
+    def num_frames(self, required: str) -> int:
+        """The hint ``num_frames``, or how many the video has."""
+        if self.video_frames is not None and "num_frames" not in self:
+            return self.video_frames
+        value = self.take("num_frames", required=required)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InputError(f"{self.path}: num_frames is {value!r}; expected a positive integer.")
+        return value
+
+    def frames(self, num_frames: int) -> list[int]:
+        """The hint ``frames``, all of them by default."""
+        found = [int(f) for f in listed(self.take("frames", range(num_frames)))]
+        if not found or min(found) < 0 or max(found) >= num_frames or len(set(found)) < len(found):
+            raise InputError(
+                f"{self.path}: frames is {found}; expected different numbers from 0 to {num_frames - 1}, because the "
+                f"network has {num_frames} frames."
+            )
+        return found
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, also of a single value."""
+    return list(value) if isinstance(value, Sequence | range) and not isinstance(value, str) else [value]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one code base lays out its checkpoints.
+
+    Attributes
+    ----------
+    title : what such a file is called in messages.
+    hints : names of the hints that it knows.
+    matches : whether a state dict is of this layout.
+    read : from state dict and hints to the network.
+    """
+
+    title: str
+    hints: tuple[str, ...]
+    matches: Callable[[Tensors, Mapping[str, Any]], bool]
+    read: Callable[[Tensors, Hints], Imported]
+
+
+def single(tensor: Tensor) -> Tensor:
+    """With the leading axis of frames that networks of one frame have."""
+    return tensor[None]
+
+
+def as_kernel(weight: Tensor) -> Tensor:
+    """A linear layer's weight as a 1×1 convolution's."""
+    return weight[:, :, None, None]
+
+
+def load_table(path: str | Path) -> Tensor:
+    """A tensor from a ``.npy`` file or a checkpoint of one tensor."""
+    import numpy as np
+
+    try:
+        if Path(path).suffix == ".npy":
+            return torch.from_numpy(np.load(path, allow_pickle=False)).float()
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what damaged bytes lead to cannot be listed
+        reason = str(error).split("\n")[0]
+        raise InputError(f"The embeddings {path} cannot be read ({reason}): give a .npy or .pt file.") from None
+    if not isinstance(content, Tensor):
+        raise InputError(f"The embeddings {path} are a {type(content).__name__}; expected one tensor.")
+    return content.float()

@@ -1,0 +1,136 @@
+"""An existing checkpoint in the place of training: from the entry of the configuration to ``model.pt``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xinc.errors import InputError, nearest
+from xinc.frames import FrameChoice, select_frames
+from xinc.models.checkpoints import describe, images_of
+from xinc.models.imports.parts import Imported
+from xinc.models.storage import save_model
+from xinc.video.store import open_video
+
+#: What the path of an import may contain.
+FIELDS = ("video", "seed", "frame")
+
+
+def check_template(path: str) -> None:
+    """`InputError` for a field that is not known."""
+    for name in re.findall(r"\{([^{}]*)\}", path):
+        if name not in FIELDS:
+            raise InputError(f"import has the unknown field '{{{name}}}' in '{path}': {nearest(name, FIELDS)}.")
+
+
+def filled(path: str, video: str, seed: int, frame: int | None = None) -> str:
+    """The path for a video, a seed and, where it differs, a frame."""
+    for name, value in (("video", video), ("seed", seed), ("frame", frame)):
+        path = path if value is None else path.replace(f"{{{name}}}", str(value))
+    return path
+
+
+def checkpoint_files(
+    path: str, hints: Mapping[str, Any], frames: FrameChoice, video: str, seed: int, num_frames: int
+) -> list[str]:
+    """The files that a network is imported from."""
+    found = [filled(path, video, seed)]
+    if "{frame}" in path:
+        found = [filled(path, video, seed, f) for f in select_frames(range(num_frames), frames, of="the video")]
+    if isinstance(hints.get("embeddings"), str):
+        found.append(filled(hints["embeddings"], video, seed))
+    return found
+
+
+def digest_of(file: str) -> str:
+    """What tells whether a file changed: its content's."""
+    if not Path(file).is_file():
+        raise InputError(f"There is no checkpoint file {file}.")
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+
+
+def inspect(
+    path: str,
+    hints: Mapping[str, Any],
+    frames: FrameChoice,
+    trust: bool,
+    video: str,
+    seed: int,
+    resolution: tuple[int, int],
+    num_frames: int,
+) -> Imported:
+    """The network that an entry of the configuration stands for on one video, with one seed.
+
+    Parameters
+    ----------
+    path : of the checkpoint; may contain ``{video}``, ``{seed}`` and, for networks of one frame each, ``{frame}``.
+    hints, trust : see `xinc.models.checkpoints.load_model`.
+    frames : which frames are represented.
+    video, seed : names of the branch.
+    resolution, num_frames : of the video.
+
+    Raises
+    ------
+    InputError : see `xinc.models.checkpoints.describe`; or networks of several frames that do not go together.
+    """
+    own = {name: filled(value, video, seed) if name == "embeddings" else value for name, value in hints.items()}
+    if "{frame}" not in path:
+        return describe(filled(path, video, seed), own, resolution, num_frames, frames, trust)
+    chosen = select_frames(range(num_frames), frames, of="the video")
+    files = [filled(path, video, seed, frame) for frame in chosen]
+    found = [
+        describe(file, own, resolution, num_frames, (frame,), trust) for file, frame in zip(files, chosen, strict=True)
+    ]
+    return _together(found, files)
+
+
+def _together(found: Sequence[Imported], files: Sequence[str]) -> Imported:
+    """Networks of one frame each as one; their weights are stacked, all else must agree."""
+    first = found[0]
+    for other, file in zip(found, files, strict=True):
+        same = (other.architecture, other.settings) == (first.architecture, first.settings)
+        if not other.per_frame or not same:
+            raise InputError(
+                f"{file} and {files[0]} do not go together: one network for each frame was expected, all of the same "
+                "architecture and settings."
+            )
+    state = {}
+    for name, tensor in first.state.items():
+        every = [one.state[name] for one in found]
+        if name.startswith(("weights.", "biases.")):
+            state[name] = torch.cat(every)
+            continue
+        for own, file in zip(every, files, strict=True):
+            if not torch.equal(own, tensor):
+                raise InputError(
+                    f"{file} and {files[0]} do not go together: their '{name}' differ, which the frames of one network "
+                    "share; give each an entry of its own."
+                )
+        state[name] = tensor
+    frames = [frame for one in found for frame in one.frames]
+    return Imported(first.architecture, first.settings, first.resolution, frames, first.num_frames, state)
+
+
+def import_model(video_store: str | Path, output: str | Path, settings: Mapping[str, Any]) -> None:
+    """Write the network of an entry as ``model.pt``.
+
+    Parameters
+    ----------
+    video_store : ``video.zarr``.
+    output : path of ``model.pt``.
+    settings : the arguments of `inspect` but the video's size, and ``files``, the digests of what is read.
+    """
+    given = {name: settings[name] for name in ("path", "hints", "frames", "trust", "video", "seed")}
+    with open_video(video_store) as stored:
+        frames = stored["frames"]
+        size = (frames.sizes["y"], frames.sizes["x"])
+        found = inspect(**given, resolution=size, num_frames=frames.sizes["frame"])
+        images = images_of(frames, found.frames) if found.needs_images else None
+    model = found.make(filled(settings["path"], settings["video"], settings["seed"]), images)
+    save_model(model, output, {"imported": dict(settings)})
