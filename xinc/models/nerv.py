@@ -177,8 +177,14 @@ class NeRV(INR):
         fc_h, fc_w = self.settings.stem_shape(self.resolution)
         return ACTIVATIONS[self.settings.activation](self.stem(embedded)).view(len(embedded), -1, fc_h, fc_w)
 
+    def inputs(self, frames: Tensor) -> Tensor:
+        return self.embed(frames)
+
+    def render(self, inputs: Tensor) -> Tensor:
+        return self.decode(self.start(inputs))
+
     def forward(self, frames: Tensor) -> Tensor:
-        return self.decode(self.start(self.embed(frames)))
+        return self.render(self.inputs(frames))
 
     def decode(self, x: Tensor) -> Tensor:
         """(n, fc_dim, fc_h, fc_w) -> (n, 3, H, W)."""
