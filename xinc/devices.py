@@ -31,6 +31,17 @@ def threads(count: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def tensor_float(allowed: bool) -> Iterator[None]:
+    """Convolutions and matrix products on a GPU in TF32 inside the block, or not."""
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+@contextlib.contextmanager
 def full_precision() -> Iterator[None]:
     """Convolutions on a GPU in float32 inside the block; TF32, PyTorch's default, keeps three digits."""
     before = torch.backends.cudnn.allow_tf32

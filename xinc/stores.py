@@ -1,4 +1,4 @@
-"""Zarr stores that are written whole or not at all."""
+"""Zarr stores and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -35,6 +35,29 @@ def whole_directory(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{target} could not be written: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A new file to write, which takes the place of ``path`` when the block ends well and vanishes otherwise."""
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        os.close(handle)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror or error}.") from None
+    partial = Path(name)
+    try:
+        yield partial
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())  # or a power cut could leave the new name on an empty file
+        partial.chmod(0o644)
+        os.replace(partial, target)
+    except OSError as error:
+        raise InputError(f"{target} could not be written: {error.strerror or error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

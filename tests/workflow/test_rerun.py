@@ -44,7 +44,7 @@ def _touched(*roots: Path) -> None:
 
 def test_touching_everything_and_writing_a_comment(workspace: Workspace) -> None:
     run = workspace.run
-    _edit("training/loop.py", "history = History()", "history = History()  # a comment")(workspace)
+    _edit("training/loop.py", "_END = object()", "_END = object()  # a comment")(workspace)
     _touched(workspace.code, run / "config.yaml", run / "videos.tsv")
     assert workspace.pending() == set()
 

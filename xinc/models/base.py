@@ -55,6 +55,8 @@ class INR(nn.Module):
         self.frames = tuple(int(f) for f in frames)
         self.num_frames = int(num_frames)
         self.seed = int(seed)
+        #: What its training came to, see `xinc.training.history.History.outcome`; empty where it was not trained here.
+        self.outcome: dict[str, Any] = {}
 
     @classmethod
     def check(cls, settings: Any, resolution: tuple[int, int]) -> None:
@@ -83,6 +85,19 @@ class INR(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Reconstructions (n, 3, H, W), output activation applied, of the frames (n,) given by index."""
         raise NotImplementedError
+
+    def inputs(self, frames: Tensor) -> Tensor:
+        """What `render` takes for frames (n,) given by index: all of `forward` that needs no weights, on their device.
+
+        Training computes it once. A network that has such a part returns it here, (n, ...), and does no more in
+        `render` than launch kernels, so that a GPU can record a step; by default it is the indices.
+        """
+        return frames.to(next(self.parameters()).device)
+
+    def render(self, inputs: Tensor) -> Tensor:
+        """`forward` from the `inputs` on."""
+        reconstructions: Tensor = self(inputs)
+        return reconstructions
 
     def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
         """The network's layers and the first one's input for one frame, weights detached.

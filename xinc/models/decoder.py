@@ -189,8 +189,11 @@ class Decoder(INR):
         x = ACTIVATIONS[self.settings.activation](self.stem(embedded))
         return x.view(n, -1, fc_h, fc_w, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, -1, height, width)
 
+    def render(self, inputs: Tensor) -> Tensor:
+        return self.decode(self.start(inputs))
+
     def forward(self, frames: Tensor) -> Tensor:
-        return self.decode(self.start(self.embed(frames)))
+        return self.render(self.inputs(frames))
 
     def decode(self, x: Tensor) -> Tensor:
         """(n, fc_dim, fc_h, fc_w) -> (n, 3, H, W)."""

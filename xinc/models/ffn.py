@@ -55,5 +55,8 @@ class FFN(MLP):
         angle = 2 * math.pi * coordinates @ self.B.T
         return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
 
+    def angles(self, coordinates: Tensor) -> Tensor:
+        return 2 * math.pi * coordinates.double() @ self.B.double().T
+
     def hidden_activation(self) -> tuple[str, float]:
         return self.settings.activation, 1.0

@@ -118,11 +118,25 @@ class HNeRV(Decoder):
         parts = [self.stem, self.blocks, self.head]
         return sum(p.numel() for part in parts for p in part.parameters()) + self.embeddings.numel()
 
+    def inputs(self, frames: Tensor) -> Tensor:
+        at = torch.tensor([self.frames.index(self.check_frame(int(f))) for f in frames], device=self.embeddings.device)
+        return at if self._encoding is None else self._encoding[at]
+
+    def render(self, inputs: Tensor) -> Tensor:
+        return super().render(self._embedded(inputs))
+
     def embed(self, frames: Tensor) -> Tensor:
-        at = [self.frames.index(self.check_frame(int(f))) for f in frames]
-        if self.encoder is not None and self.training and self._seen is not None:
-            return torch.as_tensor(self.encoder(self._seen[at]))
-        return self.embeddings[at]
+        return self._embedded(self.inputs(frames))
+
+    def _embedded(self, inputs: Tensor) -> Tensor:
+        if self._encoding is None or self.encoder is None:
+            return self.embeddings[inputs]
+        return torch.as_tensor(self.encoder(inputs))
+
+    @property
+    def _encoding(self) -> Tensor | None:
+        """The frames to be represented while their encoder is being trained: embeddings are not in the table yet."""
+        return self._seen if self.encoder is not None and self.training else None
 
     def before_training(self, targets: Tensor) -> None:
         self._seen = targets.to(self.head.weight.device)

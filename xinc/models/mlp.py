@@ -63,6 +63,13 @@ class MLP(INR):
         """(P, 2) pixel coordinates -> (P, channels) inputs of the first layer."""
         raise NotImplementedError
 
+    def angles(self, coordinates: Tensor) -> Tensor | None:
+        """(P, F) float64 angles θ of which the encoding is [sin θ, cos θ], where it is that of a linear map, or None.
+
+        Training on a CPU then takes a pixel and its mirror image together, see `xinc.training.tiles`.
+        """
+        return None
+
     def hidden_activation(self) -> tuple[str, float]:
         """Name and frequency of the hidden layers' activation."""
         raise NotImplementedError

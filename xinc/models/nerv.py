@@ -79,3 +79,6 @@ class NeRV(Decoder):
         for layer in self.stem_hidden:
             embedded = ACTIVATIONS[self.settings.activation](layer(embedded))
         return super().start(embedded)
+
+    def inputs(self, frames: Tensor) -> Tensor:
+        return self.embed(frames)

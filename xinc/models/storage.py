@@ -99,6 +99,7 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
         entries = [content[name] for name in ("architecture", "settings", "resolution", "frames", "num_frames", "seed")]
         model = build(*entries)
         model.load_state_dict(content["state_dict"])
+        model.outcome = dict(content.get("training", {}).get("outcome", {}))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:

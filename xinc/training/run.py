@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.models.storage import build, save_model
-from xinc.training.loop import History, fit
+from xinc.training.checkpoint import FOLDER, Checkpoint
+from xinc.training.history import History, write_history
+from xinc.training.loop import fit
 from xinc.training.settings import TrainingSettings
 from xinc.video.store import open_video
 
@@ -28,6 +30,9 @@ def train_model(
     label: str | None = None,
 ) -> History:
     """Train a network on a video store and write it, with its history as CSV, where a reader sees all or nothing.
+
+    While it lasts, a checkpoint in the folder ``.training`` beside ``output`` is kept up to date. A training that was
+    killed goes on from there when it is started again, and ends with the weights that it would have had.
 
     Parameters
     ----------
@@ -49,16 +54,13 @@ def train_model(
     chosen = select_frames(range(count), frames, of=f"the video {video}")
     model = build(architecture, settings, (data.sizes["y"], data.sizes["x"]), chosen, count, seed)
     targets = torch.from_numpy(data.values[chosen])
-    record = fit(model, targets, training, label or f"{architecture} seed {seed}")
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = Checkpoint(Path(output).parent / FOLDER / "checkpoint.pt", model, targets, training)
+    try:
+        record = fit(model, targets, training, label or f"{architecture} seed {seed}", checkpoint)
+    except InputError:
+        checkpoint.remove()  # it would fail again
+        raise
     write_history(record, history)
     save_model(model, output, {"settings": json.loads(training.model_dump_json()), "outcome": record.outcome()})
+    checkpoint.remove()
     return record
-
-
-def write_history(record: History, path: str | Path) -> None:
-    """One row an epoch: epoch, learning_rate, loss, psnr (dB), seconds."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(record.rows[0]))
-        writer.writeheader()
-        writer.writerows({key: f"{value:.9g}" for key, value in row.items()} for row in record.rows)

@@ -1,0 +1,117 @@
+"""Where a training stands, on disk, so that one that was killed goes on instead of beginning anew."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xinc.errors import InputError
+from xinc.models.base import INR
+from xinc.provenance import PACKAGE, digest, source_digest
+from xinc.stores import whole_file
+from xinc.training.settings import TrainingSettings
+
+#: Name of the folder beside ``model.pt`` that holds a checkpoint while the training lasts.
+FOLDER = ".training"
+
+
+@dataclass
+class Checkpoint:
+    """The last checkpoint of one training.
+
+    Attributes
+    ----------
+    path : the file; its folder holds nothing else.
+    model : the new network, with its initial weights.
+    targets : (frames, 3, H, W), what it is to learn.
+    settings : how it is trained.
+    """
+
+    path: Path
+    model: INR
+    targets: Tensor
+    settings: TrainingSettings
+
+    def __post_init__(self) -> None:
+        # Of the weights that training starts from, so before it changes them.
+        self._initial = _digest_of(self.model.state_dict().values())
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of everything that decides what is learnt: who finds another one in a file leaves that file alone."""
+        model = self.model
+        modules = ["xinc.training.loop", type(model).__module__]
+        return digest(
+            {
+                "architecture": model.name,
+                "settings": model.settings.model_dump(mode="json"),
+                "resolution": list(model.resolution),
+                "frames": list(model.frames),
+                "num_frames": model.num_frames,
+                "seed": model.seed,
+                "weights": self._initial,
+                "targets": _digest_of([self.targets]),
+                "training": self.settings.model_dump(mode="json"),
+                "source": source_digest(name for name in modules if name.startswith(f"{PACKAGE}.")),
+                "torch": torch.__version__,
+            }
+        )
+
+    def read(self) -> dict[str, Any] | None:
+        """The state kept last by this very training; None, with a warning where there is a file, if there is none."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._ignored(f"cannot be read ({error.strerror or error})")
+            return None
+        checksum, _, body = content.partition(b"\n")
+        if checksum != _checksum(body):
+            self._ignored("is damaged")
+            return None
+        state: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+        if state["key"] != self.key:
+            self._ignored("was made with other settings, frames or code")
+            return None
+        return state
+
+    def write(self, state: dict[str, Any]) -> None:
+        """Keep ``state`` (plain builtins and tensors) in place of what was kept before."""
+        buffer = io.BytesIO()
+        torch.save({"key": self.key} | state, buffer)
+        body = buffer.getvalue()
+        try:
+            with whole_file(self.path) as partial:
+                partial.write_bytes(_checksum(body) + b"\n" + body)
+        except InputError as error:  # a full disk is no reason to stop training
+            warnings.warn(f"No checkpoint was written: {error}", stacklevel=2)
+
+    def remove(self) -> None:
+        """Nothing is left to go on with."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
+
+    def _ignored(self, reason: str) -> None:
+        warnings.warn(f"The checkpoint {self.path} {reason}: training begins anew.", stacklevel=3)
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()
+
+
+def _digest_of(tensors: Iterable[Tensor]) -> str:
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(str((tuple(tensor.shape), tensor.dtype)).encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]

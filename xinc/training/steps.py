@@ -1,0 +1,88 @@
+"""A step of training: which frames it takes, and the gradient of their squared errors."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from xinc.models.base import INR
+from xinc.models.mlp import MLP, pixel_coordinates
+from xinc.training.settings import TrainingSettings
+
+
+class Steps:
+    """What one network learns from, on the network's device.
+
+    Attributes
+    ----------
+    per_epoch : steps of an epoch.
+    generator : draws the order of frames, where there is one.
+    recordable : whether `gradients` only launches kernels, so that a GPU can record it.
+    """
+
+    per_epoch = 1
+    recordable = True
+
+    def __init__(self, model: INR, settings: TrainingSettings) -> None:
+        self.model, self.settings = model, settings
+        self.device = next(model.parameters()).device
+        self.generator = torch.Generator().manual_seed(model.seed)
+
+    def batches(self) -> list[Tensor]:
+        """The steps of the next epoch: what each takes, as positions (n,) among the network's frames."""
+        raise NotImplementedError
+
+    def gradients(self, batch: Tensor) -> Tensor:
+        """Add the gradient of a step's loss to the parameters' ``grad``; the mean squared error of each frame (n,)."""
+        raise NotImplementedError
+
+    def precision(self) -> torch.autocast:
+        """The context in which the network computes."""
+        enabled = self.settings.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+
+class FrameSteps(Steps):
+    """Batches of frames in an order drawn anew each epoch from the model's seed; the loss is the mean over a batch."""
+
+    def __init__(self, model: INR, targets: Tensor, settings: TrainingSettings) -> None:
+        super().__init__(model, settings)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.targets = targets.to(self.device, memory_format=torch.channels_last)
+        self.inputs = model.inputs(torch.tensor(model.frames))
+        self.per_epoch = math.ceil(len(model.frames) / settings.batch_size)
+        self.recordable = type(model).inputs is not INR.inputs
+
+    def batches(self) -> list[Tensor]:
+        order = torch.randperm(len(self.model.frames), generator=self.generator)
+        return list(order.to(self.device).split(self.settings.batch_size))
+
+    def gradients(self, batch: Tensor) -> Tensor:
+        with self.precision():
+            images = self.model.render(self.inputs[batch])
+        errors = (images - self.targets[batch]).square().mean(dim=(1, 2, 3))
+        errors.mean().backward()
+        return errors.detach()
+
+
+class PixelSteps(Steps):
+    """All networks on all pixels in every step; their errors are independent, so one sum trains each alone."""
+
+    def __init__(self, model: MLP, targets: Tensor, settings: TrainingSettings) -> None:
+        super().__init__(model, settings)
+        self.network = model
+        self.inputs = model.encode(pixel_coordinates(model.resolution, self.device))
+        self.targets = targets.flatten(2).transpose(1, 2).contiguous().to(self.device)
+        self.all = torch.arange(len(model.frames), device=self.device)
+
+    def batches(self) -> list[Tensor]:
+        return [self.all]
+
+    def gradients(self, batch: Tensor) -> Tensor:
+        with self.precision():
+            colours = self.network.colours(self.inputs)
+        errors = (colours - self.targets).square().mean(dim=(1, 2))
+        errors.sum().backward()
+        return errors.detach()
