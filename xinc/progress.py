@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,11 @@ class Progress:
 
 
 @contextlib.contextmanager
-def job_log(path: str | Path, threads: int = 1) -> Iterator[None]:
+def job_log(path: str | Path, threads: int = 1, inputs: Iterable[str] = ()) -> Iterator[None]:
     """Send everything a job prints to ``path``; an `InputError` becomes one sentence there and exit status 1.
 
-    The job computes on ``threads`` CPU threads. Progress is also shown on the original standard error, a line every 15
-    seconds.
+    So does any failure of a job of whose ``inputs`` a store turns out to be damaged, and a full disk. The job computes
+    on ``threads`` CPU threads. Progress is also shown on the original standard error, a line every 15 seconds.
     """
     global _console
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch imported later on
@@ -85,10 +86,28 @@ def job_log(path: str | Path, threads: int = 1) -> Iterator[None]:
             except InputError as error:
                 print(f"Error: {error}", file=log)
                 raise SystemExit(1) from None
-            except Exception:
-                traceback.print_exc(file=log)
+            except Exception as error:
+                explained = _explained(error, inputs)
+                if explained is None:
+                    traceback.print_exc(file=log)
+                else:
+                    print(f"Error: {explained}", file=log)
                 log.flush()
                 os.fsync(log.fileno())
                 raise SystemExit(1) from None
             finally:
                 _console = None
+
+
+def _explained(error: Exception, inputs: Iterable[str]) -> str | None:
+    """A failure that is not the job's own in one sentence; None for any other."""
+    from xinc.stores import find_damage
+
+    for path in inputs:
+        damage = find_damage(path)
+        if damage is not None:
+            return f"{path} is damaged, {damage}: remove it and run again, which makes it anew."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        where = f" for {error.filename}" if error.filename else ""
+        return f"There is no space left{where} ({error.strerror}): free some and run again."
+    return None

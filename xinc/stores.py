@@ -9,8 +9,12 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xinc.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @contextlib.contextmanager
@@ -78,3 +82,42 @@ def quiet_zarr() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Object at \.snakemake_timestamp")
         yield
+
+
+def write_dataset(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset into the empty directory ``path``, a checksum on every chunk: flipped bits show on reading."""
+    from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+
+    def codecs(kind: str) -> tuple[object, ...]:
+        # Text of any length has no bytes of a fixed place to shuffle.
+        squeeze = ZstdCodec(level=1) if kind in "OU" else BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+        return squeeze, Crc32cCodec()
+
+    encoding = {str(name): {"compressors": codecs(values.dtype.kind)} for name, values in dataset.variables.items()}
+    dataset.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+
+
+def find_damage(path: str | Path) -> str | None:
+    """What of a Zarr store cannot be read, and why; None where all of it can, or where there is none."""
+    import zarr
+
+    if not (Path(path) / "zarr.json").exists():
+        return None
+    with quiet_zarr():
+        try:
+            arrays = dict(zarr.open_group(path, mode="r").members(max_depth=None))
+        except Exception as error:  # what damaged metadata leads to cannot be listed
+            return _reason("its metadata", error)
+        for name, array in sorted(arrays.items()):
+            if not isinstance(array, zarr.Array):
+                continue
+            try:
+                for start in range(0, array.shape[0] if array.shape else 1, max(array.chunks[:1], default=1)):
+                    array[start : start + array.chunks[0]] if array.shape else array[...]
+            except Exception as error:  # nor what damaged bytes lead to
+                return _reason(f"the array '{name}'", error)
+    return None
+
+
+def _reason(what: str, error: Exception) -> str:
+    return f"{what} cannot be read ({str(error).splitlines()[0].rstrip('. ') if str(error) else type(error).__name__})"

@@ -210,6 +210,16 @@ def test_own_file_with_a_wrong_entry(own, entry, value, message):
     refused(own, message)
 
 
+def test_a_flipped_bit_of_a_weight_is_found(own):
+    """PyTorch reads such a file without a word."""
+    content = own.read_bytes()
+    weights = torch.load(own, weights_only=True)["state_dict"]["head.weight"].numpy().tobytes()
+    at = content.index(weights[:32]) + 5
+    own.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+    torch.load(own, weights_only=True)
+    refused(own, "checksum differs from that of its content")
+
+
 @pytest.mark.parametrize(
     "entry", ["architecture", "settings", "resolution", "frames", "num_frames", "seed", "state_dict"]
 )

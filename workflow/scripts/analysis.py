@@ -2,6 +2,6 @@ from xinc.analyses.run import run_analysis, subject_from
 from xinc.progress import job_log
 
 settings = snakemake.params.spec["settings"]
-with job_log(snakemake.log[0], snakemake.threads):
+with job_log(snakemake.log[0], snakemake.threads, snakemake.input):
     subject = subject_from(settings["analysis"], dict(snakemake.input.items()))
     run_analysis(settings["analysis"], settings["settings"], subject, snakemake.output[0])

@@ -11,7 +11,7 @@ import xarray as xr
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis, Project, Record, Subject
 from xinc.settings import validate
-from xinc.stores import quiet_zarr, whole_directory
+from xinc.stores import quiet_zarr, whole_directory, write_dataset
 
 
 def make_analysis(name: str, settings: Any = None) -> Analysis:
@@ -79,7 +79,7 @@ def run_analysis(name: str, settings: Any, subject: Any, output: str | Path) -> 
     about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
     result.attrs |= about | {"architecture": _architecture(subject)}
     with whole_directory(output) as partial:
-        _with_portable_text(result).to_zarr(partial / "result.zarr", zarr_format=3, consolidated=False)
+        write_dataset(_with_portable_text(result), partial / "result.zarr")
         table = analysis.table(result)
         if table is not None:
             table.to_csv(partial / "table.csv", index=False)

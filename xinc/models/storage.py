@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from xinc.errors import InputError
 from xinc.models import architectures
 from xinc.models.base import INR
 from xinc.settings import validate
+from xinc.stores import whole_file
 
 FORMAT = "xinc-model"
 VERSION = 1
@@ -76,16 +77,19 @@ def save_model(model: INR, path: str | Path, training: dict[str, Any] | None = N
         "training": training or {},
         "state_dict": {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()},
     }
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    try:
-        torch.save(content, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        torch.save(content | {"checksum": checksum(content)}, partial)
+
+
+def checksum(content: dict[str, Any]) -> str:
+    """SHA-256 of all entries of a ``model.pt`` but the checksum itself; PyTorch does not notice flipped bits."""
+    found = hashlib.sha256()
+    entries = {name: value for name, value in content.items() if name not in ("checksum", "state_dict")}
+    found.update(json.dumps(entries, sort_keys=True, default=str).encode())
+    for name, tensor in content["state_dict"].items():
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def restore(content: dict[str, Any], path: str | Path) -> INR:
@@ -99,6 +103,8 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
         entries = [content[name] for name in ("architecture", "settings", "resolution", "frames", "num_frames", "seed")]
         model = build(*entries)
         model.load_state_dict(content["state_dict"])
+        if content["checksum"] != checksum(content):
+            raise InputError("its checksum differs from that of its content, bits have changed; train again")
         model.outcome = dict(content.get("training", {}).get("outcome", {}))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

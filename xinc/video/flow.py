@@ -11,7 +11,7 @@ from pydantic import Field
 
 from xinc.errors import InputError
 from xinc.settings import StrictModel
-from xinc.stores import quiet_zarr, whole_directory
+from xinc.stores import quiet_zarr, whole_directory, write_dataset
 from xinc.video.transforms import resize_flow
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def prepare_flow(video: str | Path, output: str | Path, settings: FlowSettings) 
     from xinc.video.store import open_video
 
     with open_video(video) as data, whole_directory(output) as partial:
-        build_flow(data, settings).to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
+        write_dataset(build_flow(data, settings), partial)
 
 
 def open_flow(path: str | Path) -> xr.Dataset:

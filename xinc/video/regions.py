@@ -51,13 +51,13 @@ def prepare_regions(video: str | Path, output: str | Path, settings: RegionSetti
     ------
     InputError : no such video, or settings that it cannot be grouped by; nothing is left behind.
     """
-    from xinc.stores import whole_directory
+    from xinc.stores import whole_directory, write_dataset
     from xinc.video.store import open_video
 
     with open_video(video) as data:
         regions = build_regions(data, settings)
     with whole_directory(output) as partial:
-        regions.to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
+        write_dataset(regions, partial)
 
 
 def open_regions(path: str | Path) -> xr.Dataset:

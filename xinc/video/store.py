@@ -11,7 +11,7 @@ import numpy as np
 
 from xinc.errors import InputError
 from xinc.progress import Progress
-from xinc.stores import quiet_zarr, whole_directory
+from xinc.stores import quiet_zarr, whole_directory, write_dataset
 from xinc.video.clip import Clip, Motion, Segment, Window
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import open_source, select_frames
@@ -32,7 +32,7 @@ def prepare_video(settings: VideoSettings, path: str | Path) -> None:
     InputError : the source cannot be used as the settings ask; nothing is left behind.
     """
     with whole_directory(path) as partial:
-        build_video(settings).to_zarr(partial, mode="w", zarr_format=3, consolidated=False)
+        write_dataset(build_video(settings), partial)
 
 
 def open_video(path: str | Path) -> xr.Dataset:
