@@ -244,7 +244,7 @@ def test_saving_replaces_whole_files_only(own, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(torch, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="could not be written: disk full"):
         save_model(build("ffn", {"hidden_width": 2}, (2, 2), [0], 1), own)
     assert own.read_bytes() == before
     assert [p.name for p in own.parent.iterdir()] == [own.name]

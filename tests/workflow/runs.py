@@ -88,6 +88,17 @@ class Workspace:
         return {str(p.relative_to(root)) for p in stamps} | {str(p.relative_to(root)) for p in inside}
 
 
+def start(space: Workspace, *arguments: str) -> subprocess.Popen[bytes]:
+    """Snakemake at work, in a session of its own, so that its jobs can be killed with it; it prints to a log."""
+    words = [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(space.code / "workflow" / "Snakefile")),
+        *("--configfile", str(space.run / "config.yaml"), "--directory", str(space.run), *arguments),
+    ]
+    environment = os.environ | {"PYTHONPATH": str(space.code), "OMP_NUM_THREADS": "1"}
+    with open(space.run / "started.log", "ab") as log:
+        return subprocess.Popen(words, cwd=space.run, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
 def announced(output: str) -> set[str]:
     """The jobs in the output of a dry run, checked against the table of counts that it ends with."""
     found: list[str] = []

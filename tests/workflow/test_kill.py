@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +15,13 @@ import torch
 import xarray as xr
 
 from tests.small import changed
-from tests.workflow.runs import ANALYSES, Workspace
+from tests.workflow.runs import ANALYSES, Workspace, start
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 #: What is killed, the rules that make it, and how often.
 PHASES = {"training": ["train"], "canvases": ["canvas"], "analyses": ["analysis", "figure"]}
 KILLS = 11
-
-
-def start(space: Workspace, *targets: str) -> subprocess.Popen[bytes]:
-    """Snakemake in a session of its own, so that its jobs can be killed with it."""
-    words = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(space.code / "workflow" / "Snakefile")),
-        *("--configfile", str(space.run / "config.yaml"), "--directory", str(space.run)),
-        *("--cores", "2", "--rerun-incomplete", *targets),
-    ]
-    environment = os.environ | {"PYTHONPATH": str(space.code), "OMP_NUM_THREADS": "1"}
-    with open(space.run / "killed.log", "ab") as log:
-        return subprocess.Popen(words, cwd=space.run, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
 def kill(running: subprocess.Popen[bytes]) -> None:
@@ -104,11 +91,11 @@ def test_killed_again_and_again(finished: Workspace, tmp_path: Path) -> None:
         assert wanted, phase
         kills = 0
         while kills < KILLS:
-            running = start(space, *wanted)
+            running = start(space, "--cores", "2", "--rerun-incomplete", *wanted)
             try:
                 running.wait(rng.uniform(1.5, 7))
                 # Done before the blow fell: it is to be made again.
-                assert running.returncode == 0, (space.run / "killed.log").read_text()[-3000:]
+                assert running.returncode == 0, (space.run / "started.log").read_text()[-3000:]
                 remove(space, wanted)
             except subprocess.TimeoutExpired:
                 kill(running)

@@ -1,0 +1,123 @@
+"""What goes wrong outside the workflow: one clear sentence, a non-zero exit, and nothing that looks whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.small import config, write_clip, write_table
+from tests.workflow.runs import Workspace, start
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+NERV = "results/clip/nerv/seed0"
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file, as a failing disk does."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+
+
+def sentences(output: str) -> list[str]:
+    return [line.strip() for line in output.splitlines() if line.strip().startswith("Error: ")]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "file", "needed_by"),
+    [
+        ("results/clip/video.zarr", "frames/c/0/0/0/0", "intensity"),
+        (f"{NERV}/canvas.zarr/block2", "input/c/0/0/0/0", "intensity"),
+        (f"{NERV}/model.pt", "", "quality"),
+    ],
+)
+def test_a_flipped_bit_of_an_input(workspace: Workspace, damaged: str, file: str, needed_by: str) -> None:
+    flip(workspace.run / damaged / file if file else workspace.run / damaged)
+    shutil.rmtree(workspace.run / NERV / needed_by)
+    failed = workspace.snakemake("--cores", "1", f"{NERV}/{needed_by}")
+    assert failed.returncode == 1
+    (sentence,) = set(sentences(failed.stdout))
+    assert damaged in sentence
+    assert "Traceback" not in failed.stdout
+    assert not (workspace.run / NERV / needed_by).exists()
+    # Removed, as the sentence says, it is made again, and so is what was made of it.
+    path = workspace.run / damaged
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    workspace.make(f"{NERV}/{needed_by}")
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[None]:
+    """A file system in memory of a certain size; skips where this system does not allow it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root and the right to mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(finished: Workspace, tmp_path: Path) -> None:
+    space = Workspace.create(tmp_path / "space")
+    write_clip(space.run)
+    write_table(space.run)
+    space.configure(config())
+    with mounted(space.run / "results", "400k"):
+        failed = space.snakemake("--cores", "1", *(f"{NERV}/canvas.zarr/{layer}" for layer in ("block2", "head")))
+        assert failed.returncode == 0, "a small target still fits"
+        before = space.results()
+        (space.run / "results" / "filler").write_bytes(bytes(180_000))
+        failed = space.snakemake("--cores", "1")
+        assert failed.returncode == 1
+        assert any("No space left on device" in sentence for sentence in sentences(failed.stdout)), failed.stdout
+        assert not [p for p in (space.run / "results").rglob("*") if ".partial" in p.name]
+        made = space.results() - {"filler"}
+        assert before < made, "what fitted was made"
+        # What is there is whole: once there is room, only the rest is made, and all is as in a run without trouble.
+        (space.run / "results" / "filler").unlink()
+        subprocess.run(["mount", "-o", "remount,size=50m", str(space.run / "results")], check=True)
+        left = space.pending()
+        space.make()
+        assert space.pending() == set()
+        assert space.results() == finished.results()
+        assert left
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    space = Workspace.create(tmp_path / "space")
+    write_clip(space.run)
+    write_table(space.run)
+    space.configure(config())
+    with mounted(space.run / "results", "1m"):
+        subprocess.run(["mount", "-o", "remount,ro", str(space.run / "results")], check=True)
+        failed = space.snakemake("--cores", "1")
+        assert failed.returncode == 1
+        assert any("Read-only file system" in line for line in failed.stdout.splitlines()), failed.stdout
+        assert "Traceback" not in failed.stdout
+        assert space.results() == set()
+
+
+def test_two_runs_in_one_folder(finished: Workspace, tmp_path: Path) -> None:
+    space = finished.copy(tmp_path / "space")
+    shutil.rmtree(space.run / NERV)
+    first = start(space, "--cores", "1")
+    try:
+        while not (space.run / NERV).exists():
+            assert first.poll() is None
+        second = space.snakemake("--cores", "1")
+        assert second.returncode == 1
+        assert "cannot be locked" in second.stdout
+        assert "Traceback" not in second.stdout
+    finally:
+        assert first.wait() == 0, (space.run / "started.log").read_text()
+    assert space.pending() == set()
+    assert space.results() == finished.results()
