@@ -464,15 +464,16 @@ def test_other_ranges_are_refused(text: str) -> None:
         parse_range(text)
 
 
-def test_files_of_a_video(roots: dict[str, Path]) -> None:
-    """Where a video has folders of its own these stand for what is in them."""
-    found = source_files(vipseg(roots["vipseg"]))
-    assert [Path(path).relative_to(roots["vipseg"]).as_posix() for path in found] == [
-        *("panoptic_gt_VIPSeg.json", "images/12_cat-1a", "panomasks/12_cat-1a"),
+def test_files_of_a_video_are_the_selected_ones(roots: dict[str, Path]) -> None:
+    found = [Path(p).relative_to(roots["vipseg"]) for p in source_files(vipseg(roots["vipseg"], start=3, count=2))]
+    assert [path.as_posix() for path in found] == [
+        "panoptic_gt_VIPSeg.json",
+        *(f"images/12_cat-1a/0000000{k}.jpg" for k in (3, 4)),
+        *(f"panomasks/12_cat-1a/0000000{k}.png" for k in (3, 4)),
     ]
-    found = source_files(city(roots["city"]))
+    found = [Path(path) for path in source_files(city(roots["city"]))]
     assert len(found) == 1 + 30 + 6
-    assert all(Path(path).is_file() for path in found)
+    assert all(path.is_file() for path in found)
 
 
 def test_a_list_is_read_once_for_all_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

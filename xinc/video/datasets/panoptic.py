@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -67,7 +67,6 @@ class Recording:
     decoders : one for each mask, None where there is none.
     colours : whether masks are RGB images that number segments (R + 256·G + 65536·B); else grey ones.
     lists : files that the meaning of the masks was read from.
-    folders : what holds this video's files and nothing else, where there is such a thing.
     """
 
     title: str
@@ -75,8 +74,7 @@ class Recording:
     masks: Sequence[Path | None]
     decoders: Sequence[Decoder | None]
     colours: bool
-    lists: Sequence[Path] = field(default=())
-    folders: Sequence[Path] = field(default=())
+    lists: Sequence[Path] = ()
 
     def clip(self) -> Clip:
         """The video; images are read when asked for."""

@@ -43,7 +43,7 @@ class VIPSeg:
         frames = _files(images, stems, (".jpg", ".png", ".jpeg"), "frame", self.list, name)
         labels = _files(masks, stems, (".png",), "mask", self.list, name)
         decoders = [self._decode] * len(stems)
-        return Recording(f"VIPSeg {name}", frames, labels, decoders, False, (self.list,), (images, masks))
+        return Recording(f"VIPSeg {name}", frames, labels, decoders, False, (self.list,))
 
     def _decode(self, value: int) -> Label:
         if value == 0:
