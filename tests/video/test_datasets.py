@@ -17,6 +17,7 @@ from tests import datasets as made
 from xinc.errors import InputError
 from xinc.video.clip import Clip, Segment
 from xinc.video.datasets import expand, kind_of
+from xinc.video.datasets.panoptic import read_list, read_parts
 from xinc.video.settings import VideoSettings, parse_range
 from xinc.video.sources import check_source, open_source, read_videos, source_files
 from xinc.video.store import build_video
@@ -481,16 +482,30 @@ def test_a_list_is_read_once_for_all_videos(tmp_path: Path, monkeypatch: pytest.
     names = {f"v{k}": 1 for k in range(5)}
     root = made.write_vipseg(tmp_path, names)
     read: list[Path] = []
-    original = json.loads
 
-    def loads(text: Any) -> Any:
-        read.append(tmp_path)
-        return original(text)
+    def reading(path: Path, *keys: str) -> Any:
+        read.append(path)
+        return read_parts(path, *keys)
 
-    monkeypatch.setattr("xinc.video.datasets.panoptic.json.loads", loads)
+    monkeypatch.setattr("xinc.video.datasets.vipseg.read_parts", reading)
     monkeypatch.setattr("PIL.Image.open", lambda *_: pytest.fail("an image was opened"))
     for video in expand(vipseg(root, clips="all")):
         check_source(video)
         source_files(video)
     assert len(read) == 1
     assert re.fullmatch(r"v\d", str(video.clips))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"videos": [{"a": [1]}], "annotations": [{"annotations": []}], "categories" : [2]}',
+        '{"annotations": [{"videos": [3], "categories": [4]}], "videos": [5], "categories": [6]}',
+        '{"categories": [], "videos": [7], "note": "\\"categories\\": ["}',
+    ],
+)
+def test_parts_of_a_list_are_those_of_the_whole(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    whole, parts = read_list(path, "videos"), read_parts(path, "videos", "categories")
+    assert {key: parts[key] for key in ("videos", "categories")} == {k: whole[k] for k in ("videos", "categories")}
