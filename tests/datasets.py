@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ VIPSEG = {0: 4, 1: 12, 2: 80, 3: 61, 4: 61, 5: 99, 6: 99}
 VIPSEG_THINGS = range(41, 99 + 1)
 
 
+@functools.cache
 def picture(index: int) -> tuple[np.ndarray, np.ndarray]:
     """Frame ``index`` of the collage at a quarter of its size, uint8 (64, 128, 3), and its layers, (64, 128)."""
     frame, layers = examples.compose(index)

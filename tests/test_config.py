@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.datasets import write_cityscapes_vps
 from tests.small import CONFIG, changed, config, write_clip, write_table
 from xinc.config import Config, ConfigFile, read_config
+from xinc.errors import InputError
 from xinc.settings import StrictModel
 
 REPOSITORY = Path(__file__).parents[1]
@@ -75,6 +77,19 @@ def test_a_count_that_is_left_out_is_that_of_the_source() -> None:
     """Frames are checked against the frames that there are, however their number is known."""
     write_table(Path(), "clip clip 1 2", columns="video source start step")
     assert Config(changed("models.siren.frames", [0, 1])).file.models["siren"].frames == (0, 1)
+
+
+def test_an_analysis_of_masks_is_only_asked_about_annotated_frames() -> None:
+    """Of a data set it is known which frames have masks, before anything is trained."""
+    write_cityscapes_vps(Path("city"))
+    write_table(Path(), "street cityscapes-vps:city 0005", columns="video source clips")
+    models = {"nerv": config()["models"]["nerv"]}
+    assert Config(config(models=models, canvas={}, analyses={"objects": {"frames": [4, 9]}}))
+    assert Config(config(models=models, canvas={}, analyses={"grouping": {"frames": [3]}}))
+    with pytest.raises(
+        InputError, match=r"Analysis 'objects' of model 'nerv' on video 'street': Frames 3 .* 4, 9, 14,"
+    ):
+        Config(config(models=models, canvas={}, analyses={"objects": {"frames": [3, 4]}}))
 
 
 def test_the_example_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

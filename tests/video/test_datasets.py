@@ -17,6 +17,7 @@ from tests import datasets as made
 from xinc.errors import InputError
 from xinc.video.clip import Clip, Segment
 from xinc.video.datasets import expand, kind_of
+from xinc.video.datasets.panoptic import read_list, read_parts
 from xinc.video.settings import VideoSettings, parse_range
 from xinc.video.sources import check_source, open_source, read_videos, source_files
 from xinc.video.store import build_video
@@ -464,15 +465,16 @@ def test_other_ranges_are_refused(text: str) -> None:
         parse_range(text)
 
 
-def test_files_of_a_video(roots: dict[str, Path]) -> None:
-    """Where a video has folders of its own these stand for what is in them."""
-    found = source_files(vipseg(roots["vipseg"]))
-    assert [Path(path).relative_to(roots["vipseg"]).as_posix() for path in found] == [
-        *("panoptic_gt_VIPSeg.json", "images/12_cat-1a", "panomasks/12_cat-1a"),
+def test_files_of_a_video_are_the_selected_ones(roots: dict[str, Path]) -> None:
+    found = [Path(p).relative_to(roots["vipseg"]) for p in source_files(vipseg(roots["vipseg"], start=3, count=2))]
+    assert [path.as_posix() for path in found] == [
+        "panoptic_gt_VIPSeg.json",
+        *(f"images/12_cat-1a/0000000{k}.jpg" for k in (3, 4)),
+        *(f"panomasks/12_cat-1a/0000000{k}.png" for k in (3, 4)),
     ]
-    found = source_files(city(roots["city"]))
+    found = [Path(path) for path in source_files(city(roots["city"]))]
     assert len(found) == 1 + 30 + 6
-    assert all(Path(path).is_file() for path in found)
+    assert all(path.is_file() for path in found)
 
 
 def test_a_list_is_read_once_for_all_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -480,16 +482,30 @@ def test_a_list_is_read_once_for_all_videos(tmp_path: Path, monkeypatch: pytest.
     names = {f"v{k}": 1 for k in range(5)}
     root = made.write_vipseg(tmp_path, names)
     read: list[Path] = []
-    original = json.loads
 
-    def loads(text: Any) -> Any:
-        read.append(tmp_path)
-        return original(text)
+    def reading(path: Path, *keys: str) -> Any:
+        read.append(path)
+        return read_parts(path, *keys)
 
-    monkeypatch.setattr("xinc.video.datasets.panoptic.json.loads", loads)
+    monkeypatch.setattr("xinc.video.datasets.vipseg.read_parts", reading)
     monkeypatch.setattr("PIL.Image.open", lambda *_: pytest.fail("an image was opened"))
     for video in expand(vipseg(root, clips="all")):
         check_source(video)
         source_files(video)
     assert len(read) == 1
     assert re.fullmatch(r"v\d", str(video.clips))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"videos": [{"a": [1]}], "annotations": [{"annotations": []}], "categories" : [2]}',
+        '{"annotations": [{"videos": [3], "categories": [4]}], "videos": [5], "categories": [6]}',
+        '{"categories": [], "videos": [7], "note": "\\"categories\\": ["}',
+    ],
+)
+def test_parts_of_a_list_are_those_of_the_whole(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    whole, parts = read_list(path, "videos"), read_parts(path, "videos", "categories")
+    assert {key: parts[key] for key in ("videos", "categories")} == {k: whole[k] for k in ("videos", "categories")}

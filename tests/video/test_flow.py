@@ -245,3 +245,23 @@ def test_the_estimate_of_real_frames_is_near_the_truth(shared: Path, size: tuple
     assert len(errors) == 5
     assert np.mean(errors) < worst
     assert np.mean(lengths) > 9
+
+
+def test_the_estimate_is_scored_against_flow_files(shared: Path) -> None:
+    """The same clip by its folder of flow files, through the store: 0.9 pixels of error at a mean motion of 10."""
+    folder = shared / "clips" / "tennis_flow"
+    if not folder.is_dir():
+        pytest.skip(f"the clip with known flow is not there: {folder}")
+    settings = VideoSettings(
+        name="tennis", source=str(folder / "rgb"), masks=str(folder / "mask"), flow=str(folder / "flow"),
+        resolution=(128, 256), crop="none",
+    )  # fmt: skip
+    video = build_video(settings)
+    flow = build_flow(video)
+    assert flow.attrs["source"] == flow.attrs["scored_against"] == "given"
+    assert flow.attrs["filled"] == 0
+    for number, path in enumerate(sorted((folder / "flow").glob("*.flo")), start=1):
+        np.testing.assert_allclose(flow["flow"][number], read_flow(path, (128, 256)), rtol=1e-5)
+    assert flow.attrs["endpoint_error"] < 1.2
+    assert float(np.hypot(*np.moveaxis(flow["flow"].values[1:], -1, 0)).mean()) > 9
+    assert 0 < float(flow["revealed"][1:].mean()) < 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from xinc.video.given_flow import flow_files, with_flow
 from xinc.video.images import IMAGE_SUFFIXES, list_images, read_frame, read_mask
 from xinc.video.movies import MOVIE_SUFFIXES, movie_frames, movie_length
 from xinc.video.settings import VideoSettings, read_table
+
+File = TypeVar("File")
 
 __all__ = ["Clip", "annotated_positions", "check_source", "open_source", "read_videos", "select_frames", "source_files"]
 
@@ -123,14 +126,14 @@ def select_frames(clip: Clip, settings: VideoSettings) -> range:
 def source_files(settings: VideoSettings) -> list[str]:
     """The user's files whose content determines the video: the selected frames and masks, or the video file.
 
-    Of a data set, its list, and the folders of the video where it has folders of its own. Examples depend on no file of
-    the user's: their list is empty.
+    Of a data set, its list as well. Examples depend on no file of the user's: their list is empty.
     """
     files: list[str] = []
     if kind_of(settings.source):
         found = open_recording(settings)
-        own = [path for path in (*found.frames, *found.masks) if path is not None]
-        return [str(path) for path in (*found.lists, *(found.folders or own))] + _flow_files(settings)
+        own = [*_selected(found.frames, settings), *_selected(found.masks, settings)]
+        files = [str(path) for path in (*found.lists, *own) if path is not None]
+        return files + _flow_files(settings)
     if _example(settings) is None:
         frames = _frame_files(settings)
         files = [settings.source] if frames is None else [str(path) for path in _selected(frames, settings)]
@@ -143,7 +146,7 @@ def _flow_files(settings: VideoSettings) -> list[str]:
     return [] if settings.flow is None else [str(path) for path in flow_files(settings)]
 
 
-def _selected(files: list[Path], settings: VideoSettings) -> list[Path]:
+def _selected(files: Sequence[File], settings: VideoSettings) -> Sequence[File]:
     count = settings.count
     stop = None if count is None else settings.start + count * settings.step
     return files[settings.start : stop : settings.step]

@@ -8,8 +8,9 @@ things that the annotators did not tell apart; nothing else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -67,7 +68,6 @@ class Recording:
     decoders : one for each mask, None where there is none.
     colours : whether masks are RGB images that number segments (R + 256·G + 65536·B); else grey ones.
     lists : files that the meaning of the masks was read from.
-    folders : what holds this video's files and nothing else, where there is such a thing.
     """
 
     title: str
@@ -75,8 +75,7 @@ class Recording:
     masks: Sequence[Path | None]
     decoders: Sequence[Decoder | None]
     colours: bool
-    lists: Sequence[Path] = field(default=())
-    folders: Sequence[Path] = field(default=())
+    lists: Sequence[Path] = ()
 
     def clip(self) -> Clip:
         """The video; images are read when asked for."""
@@ -178,6 +177,27 @@ def read_list(path: Path, *keys: str) -> dict[str, Any]:
             f"Annotations '{path}' have no '{missing[0]}': expected {', '.join(keys)}; convert them again."
         )
     return dict(content)
+
+
+def read_parts(path: Path, *keys: str) -> dict[str, Any]:
+    """Lists of a JSON file of annotations by their keys, as `read_list` gives them, without parsing what is between.
+
+    Of a large data set the annotations themselves are most of the file.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return read_list(path, *keys)
+    found: dict[str, Any] = {}
+    for key in keys:
+        places = [match.end() for match in re.finditer(rf'"{key}"\s*:\s*(?=\[)', text)]
+        try:
+            [start] = places
+            found[key], _ = json.JSONDecoder().raw_decode(text, start)
+        except ValueError:
+            # Not there, or not only there: the whole of it tells.
+            return read_list(path, *keys)
+    return found
 
 
 def read_categories(content: Mapping[str, Any], path: Path) -> dict[int, Category]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xinc.errors import InputError, nearest
-from xinc.video.datasets.panoptic import VOID, Category, Label, Recording, read_categories, read_list
+from xinc.video.datasets.panoptic import VOID, Category, Label, Recording, read_categories, read_parts
 
 _LIST = re.compile(r"panoptic_gt_VIPSeg(?:_(\w+))?\.json")
 #: Values of masks from here on are class · 100 + instance (from 0 on).
@@ -43,7 +43,7 @@ class VIPSeg:
         frames = _files(images, stems, (".jpg", ".png", ".jpeg"), "frame", self.list, name)
         labels = _files(masks, stems, (".png",), "mask", self.list, name)
         decoders = [self._decode] * len(stems)
-        return Recording(f"VIPSeg {name}", frames, labels, decoders, False, (self.list,), (images, masks))
+        return Recording(f"VIPSeg {name}", frames, labels, decoders, False, (self.list,))
 
     def _decode(self, value: int) -> Label:
         if value == 0:
@@ -62,9 +62,8 @@ class VIPSeg:
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        content = read_list(self.list, "videos", "categories")
-        # The annotations repeat what the masks say, and are most of the file.
-        return {"videos": content["videos"], "categories": content["categories"]}
+        # The annotations repeat what the masks say.
+        return read_parts(self.list, "videos", "categories")
 
     @cached_property
     def _categories(self) -> dict[int, Category]:
