@@ -83,7 +83,12 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
     ),
     "architecture": (
         changed("models.ffn.architecture", "fnn"),
-        ["'models.ffn.architecture'", "Unknown architecture 'fnn'", "did you mean 'ffn'", "Known: ffn, hnerv, nerv, siren"],
+        [
+            "'models.ffn.architecture'",
+            "Unknown architecture 'fnn'",
+            "did you mean 'ffn'",
+            "Known: ffn, hnerv, nerv, siren",
+        ],
     ),
     "no architecture": (
         changed("models.bare", {"frames": [0]}),
