@@ -1,4 +1,4 @@
-"""The HNeRV that its authors published for bunny: 640×1280, 132 frames, five blocks; 591 GB a frame if it were dense."""
+"""The HNeRV that its authors published for bunny: 640×1280, 132 frames, five blocks; dense, 591 GB a frame."""
 
 from __future__ import annotations
 
