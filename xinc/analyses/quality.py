@@ -43,26 +43,36 @@ class Quality(Analysis):
         frames = list(model.frames)
         height, width = model.resolution
         sizes = {"frame": len(frames), "y": height, "x": width, "channel": 3}
-        source = video["frames"].sel(frame=frames).transpose(*sizes).values
-        images = np.stack([model.reconstruct(f).clamp(0, 1).permute(1, 2, 0).numpy() for f in frames])
-        mse = np.square(images.astype(np.float64) - source).mean(axis=(1, 2, 3))
+        stored = video["frames"].sel(frame=frames).transpose(*sizes)
         shown = select_frames(frames, self.settings.show)
-        at = [frames.index(f) for f in shown]
+        # A frame at a time: all frames of a large video need not fit into memory.
+        mse, ssim, kept = [], [], {}
+        for at, frame in enumerate(frames):
+            source = stored.isel(frame=at).values
+            image = model.reconstruct(frame).clamp(0, 1).permute(1, 2, 0).numpy()
+            mse.append(np.square(image.astype(np.float64) - source).mean())
+            ssim += _ssim(source[None], image[None])
+            if frame in shown:
+                kept[frame] = (source, image)
         parameters = model.parameter_count()
         pixels = len(frames) * height * width
         result = xr.Dataset(
             {
                 "psnr": ("frame", -10 * np.log10(np.maximum(mse, 1e-20)), {"long_name": "PSNR", "units": "dB"}),
-                "ssim": ("frame", _ssim(source, images), {"long_name": "structural similarity", "units": "1"}),
+                "ssim": ("frame", ssim, {"long_name": "structural similarity", "units": "1"}),
                 "bits_per_pixel": (
                     "bits",
                     [parameters * b / pixels for b in self.settings.bits],
                     {"long_name": "bits per pixel", "units": "bit/pixel", "description": BPP_DEFINITION},
                 ),
-                "source": (("shown", "y", "x", "channel"), source[at], {"long_name": "source frame", "units": "1"}),
+                "source": (
+                    ("shown", "y", "x", "channel"),
+                    np.stack([kept[f][0] for f in shown]),
+                    {"long_name": "source frame", "units": "1"},
+                ),
                 "reconstruction": (
                     ("shown", "y", "x", "channel"),
-                    images[at],
+                    np.stack([kept[f][1] for f in shown]),
                     {"long_name": "reconstructed frame, clamped to [0, 1]", "units": "1"},
                 ),
             },

@@ -29,6 +29,8 @@ ACTIVATIONS = {
 def matches(tensors: Tensors, given: Mapping[str, Any]) -> bool:
     if "decoder.0.conv.downconv.weight" not in tensors or any(name.startswith("encoder.") for name in tensors):
         return False
+    if "embeddings" in given:
+        return False
     return "embed" not in tensors or str(given.get("embed", "")).startswith("pe")
 
 
@@ -45,6 +47,11 @@ class Blocks:
 
 def read(tensors: Tensors, hints: Hints) -> Imported:
     found = read_blocks(tensors, hints)
+    if found.stem_inputs % 2:
+        raise InputError(
+            f"{hints.path}: {found.stem_inputs} channels enter 'decoder.0.conv.downconv.weight', expected an even "
+            "number, sines and cosines of time; if it is an HNeRV, give a table of embeddings (the hint 'embeddings')."
+        )
     base, levels = _encoding(hints.take("embed", f"pe_1.25_{found.stem_inputs // 2}"), hints)
     hints.expect(2 * levels, found.stem_inputs, f"channels of the encoding {hints.take('embed')!r}")
     fc_h, fc_w = stem_shape(hints, found.stem_area, found.upscale, "fc_hw")
