@@ -12,7 +12,7 @@ from benchmarks.process import Job
 
 
 def main(name: str, folder: str, arguments: str) -> None:
-    from benchmarks import chunks, roofline, tasks  # noqa: F401 (they register)
+    from benchmarks import chunks, roofline, tasks, training_tasks  # noqa: F401 (they register)
 
     torch.set_num_threads(2)
     job = Job(json.loads(arguments), Path(folder))
