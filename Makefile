@@ -95,9 +95,12 @@ test: lint ## all linters, then all tests, in parallel
 	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
 	python -m pytest -n auto --maxprocesses=8
 
-bench: .venv/.ready-workflow-$(KEY) ## measure the canvas against dense maps (half an hour; ARGS="--quick", "--only sum")
+# BENCH: which of the benchmarks; ARGS goes to each.
+BENCH ?= canvas training
+
+bench: .venv/.ready-workflow-$(KEY) ## measure speed and memory (an hour; BENCH=training, ARGS="--quick", "--only sum")
 	@$(enter_env); \
-	python -m benchmarks.canvas $(ARGS)
+	for name in $(BENCH); do python -m "benchmarks.$$name" $(ARGS); done
 
 # CUDA packages and Triton stay out of the lock: torch itself names their exact versions, and a CPU build has none.
 # Local version labels (+cpu) go too, so that one file serves every build of torch.

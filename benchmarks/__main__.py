@@ -15,7 +15,7 @@ def main(name: str, folder: str, arguments: str) -> None:
     from benchmarks import tasks
 
     if name not in tasks.TASKS:  # these import more, and what is imported counts as memory
-        from benchmarks import chunks, roofline  # noqa: F401 (they register)
+        from benchmarks import chunks, roofline, training_tasks  # noqa: F401 (they register)
 
     torch.set_num_threads(2)
     job = Job(json.loads(arguments), Path(folder))

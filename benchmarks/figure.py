@@ -1,4 +1,4 @@
-"""The figure of docs/performance.md."""
+"""The figures of docs/performance.md and docs/training.md."""
 
 from __future__ import annotations
 
@@ -27,4 +27,17 @@ def draw_frames(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.set_xticks(counts, [str(n) for n in counts])
         axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def draw_training(curves: dict[str, Sequence[dict[str, float]]], path: Path) -> None:
+    """PSNR against seconds, of the plain loop and of the library."""
+    figure = Figure(figsize=(4.5, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for (name, label), style in zip((("plain", "plain loop"), ("xinc", "xinc")), ("--", "-"), strict=True):
+        rows = curves[name]
+        axes.plot([row["seconds"] for row in rows], [row["psnr"] for row in rows], style, label=label)
+    axes.set(xlabel="seconds", ylabel="PSNR of the mean error (dB)", xlim=(0, None))
+    axes.legend(frameon=False, fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import xinc
-from benchmarks import dense_baseline, roofline, tasks
+from benchmarks import dense_baseline, roofline, tasks, training_tasks
+from benchmarks.training_baseline import plain_epochs
 from xinc.models.storage import build
+from xinc.training.loop import fit
+from xinc.training.settings import TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ["block1", "block2", "block3", "head"]
@@ -81,6 +85,49 @@ def test_operations_are_counted_as_the_definition_has_them():
     # Zero-insertion by 2 and a box of 3: even positions see one source pixel, odd ones two, but the last one. So there
     # are 14 taps for the 10 columns and 11 for the 8 rows; a sum of t terms is 2·t − 1 operations.
     assert count == source + 4 * (2 * 14 - 10) + 10 * (2 * 11 - 8)
+
+
+@pytest.mark.parametrize("name", ["ffn", "nerv", "siren"])
+def test_plain_loop_learns_what_the_library_learns(name):
+    """From the same initial weights by the same batches and learning rates; only rounding differs."""
+    small = {"ffn": {"sigma": 1.0, "hidden_width": 8}, "siren": {"hidden_width": 8, "layers": 3, "omega": 5.0}}
+    small["nerv"] = {"strides": [2, 2], "widths": [6, 5, 4], "embed_levels": 6}
+    frames = [1] if name != "nerv" else [0, 1, 2]
+    data = torch.rand(len(frames), 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    settings = TrainingSettings(epochs=12, threads=1, device="cpu")
+    expected = fit(build(name, small[name], (8, 12), frames, 3), data, settings)
+    for kept in (False, True):
+        losses = list(plain_epochs(build(name, small[name], (8, 12), frames, 3), data, settings, kept))
+        np.testing.assert_allclose(losses, [row["loss"] for row in expected.rows], rtol=1e-4)
+
+
+def test_operations_of_a_step_by_hand():
+    """An FFN of 4 features, 5 channels and two layers on 6 pixels; a NeRV of one block after its stem."""
+    ffn = build("ffn", {"fourier_features": 4, "hidden_width": 5, "layers": 2}, (2, 3), [0], 1)
+    assert training_tasks.operations(ffn) == 6 * (2 * 2 * 8 * 5 + 3 * 2 * 5 * 3 + 2 * 5)
+    nerv = build("nerv", {"strides": [2], "widths": [3, 2], "embed_levels": 4}, (4, 6), [0], 1)
+    stem = 2 * 2 * (8 * 18 + 18) + 40 * 18
+    block = 6 * (3 * 2 * 3 * 8 * 9 + 40 * 8)
+    head = 24 * 3 * 2 * 2 * 3 * 9
+    assert training_tasks.operations(nerv) == stem + block + head
+
+
+@pytest.mark.slow
+def test_quick_run_of_training(tmp_path):
+    words = [sys.executable, "-m", "benchmarks.training", "--quick", "--repeats", "1", "--output", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "training.json").read_text("utf-8"))
+    assert set(found) == {"machine", "nerv", "ffn", "curves", "quality"}
+    for part in ("nerv", "ffn"):
+        rows = found[part]["rows"].values()
+        assert all(row["frames_per_second"] > 0 and 0 < row["share_of_peak"] < 1 for row in rows)
+    assert [len(found["curves"][how]) for how in ("plain", "xinc")] == [3, 3]
+    assert found["quality"]["means"]["nerv"]["xinc"] == pytest.approx(
+        found["quality"]["means"]["nerv"]["plain"], abs=0.1
+    )
+    assert "| model | video | seed |" in done.stdout
+    assert (tmp_path / "training.png").stat().st_size < 100_000
 
 
 @pytest.mark.slow

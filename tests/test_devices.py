@@ -9,8 +9,9 @@ import torch
 
 import xinc
 from xinc.canvas.writer import write_layer
-from xinc.devices import full_precision, pick_device, threads
+from xinc.devices import full_precision, pick_device, tensor_float, threads
 from xinc.errors import InputError
+from xinc.memory import freed_memory_kept
 
 
 def test_no_gpu(monkeypatch):
@@ -54,3 +55,30 @@ def test_threads_are_put_back():
         assert torch.get_num_threads() == before + 1
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_tensor_float_ends_with_its_block(allowed):
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    with contextlib.suppress(KeyError), tensor_float(allowed):
+        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (allowed, allowed)
+        raise KeyError
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+
+
+def test_freed_memory_is_kept_in_its_block_only():
+    """Page faults: pages that the system has to hand out, zeroed."""
+    import resource
+
+    def faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(20):
+            torch.ones(3_000_000)  # 12 MB
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with freed_memory_kept():
+        faults()
+        inside = faults()
+    assert inside < 3000
+    size = 20 * 12e6 / resource.getpagesize()
+    assert inside < size / 10

@@ -39,7 +39,7 @@ class Progress:
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self.total, desc=self.label, file=sys.stderr)
+            self._bar = tqdm(total=self.total, initial=self.done, desc=self.label, file=sys.stderr)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -25,6 +25,7 @@ class Network:
     name: str = "given"
     resolution: tuple[int, int] = (8, 10)
     frames: tuple[int, ...] = field(init=False)
+    outcome: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.frames = tuple(self.images)
@@ -135,11 +136,22 @@ def test_a_real_network_and_its_history(subjects: Make) -> None:
     result = make_analysis("quality").compute(subjects("ffn"))
     assert result["training_psnr"].values.tolist() == [10, 13.01]
     assert result["epoch"].values.tolist() == [1, 2]
+    assert result.attrs["training_ended_by"] == "epochs"
     assert result.attrs["architecture"] == "ffn"
     subject = subjects("ffn")
     image = subject.model.reconstruct(3).clamp(0, 1).permute(1, 2, 0).numpy()
     error = np.square(image.astype(float) - subject.video["frames"].sel(frame=3).values).mean()
     assert float(result["psnr"].sel(frame=3)) == pytest.approx(-10 * np.log10(error))
+
+
+def test_what_ended_a_training_is_said(subjects: Make) -> None:
+    subject = subjects("nerv")
+    subject.model.outcome["stopped"] = "time_budget"
+    quality = make_analysis("quality")
+    result = quality.compute(subject)
+    assert result.attrs["training_ended_by"] == "time_budget"
+    titles = [axes.get_title() for part in quality.plot(result)["all"].subfigs for axes in part.axes]
+    assert "training, ended by time_budget" in titles
 
 
 def test_a_network_without_history(subjects: Make) -> None:

@@ -48,20 +48,27 @@ class Workspace:
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as a user does; its output, standard error included, is in ``stdout``."""
         return subprocess.run(
-            [
-                *(sys.executable, "-m", "snakemake"),
-                *("--snakefile", str(self.code / "workflow" / "Snakefile")),
-                *("--configfile", str(config or self.run / "config.yaml")),
-                *("--directory", str(self.run)),
-                *arguments,
-            ],
+            self.words(*arguments, config=config),
             cwd=self.run,
-            env=os.environ | {"PYTHONPATH": str(self.code), "OMP_NUM_THREADS": "1"},
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=600,
         )
+
+    def words(self, *arguments: str, config: Path | None = None) -> list[str]:
+        """The command line of such a run."""
+        return [
+            *(sys.executable, "-m", "snakemake"),
+            *("--snakefile", str(self.code / "workflow" / "Snakefile")),
+            *("--configfile", str(config or self.run / "config.yaml")),
+            *("--directory", str(self.run)),
+            *arguments,
+        ]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.code), "OMP_NUM_THREADS": "1"}
 
     def make(self, *arguments: str) -> str:
         """Run it for real and expect success."""

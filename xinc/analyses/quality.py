@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+#: What the title of a training curve says of a training that did not go through all its epochs, by the setting.
+_ENDS = {"target_psnr": ", ended by target_psnr", "time_budget": ", ended by time_budget"}
+
 BPP_DEFINITION = "trained parameters × bits per stored parameter / (frames represented × height × width)"
 
 
@@ -89,6 +92,7 @@ class Quality(Analysis):
                 {"long_name": "PSNR while training, mean over frames", "units": "dB"},
             )
             result = result.assign_coords(epoch=history["epoch"].to_numpy())
+            result.attrs["training_ended_by"] = str(model.outcome.get("stopped", "epochs"))
         return result
 
     def table(self, result: xr.Dataset) -> pd.DataFrame:
@@ -131,7 +135,8 @@ class Quality(Analysis):
         axes[0].xaxis.get_major_locator().set_params(integer=True)
         if has_history:
             axes[1].plot(result["epoch"], result["training_psnr"])
-            axes[1].set(xlabel="epoch", ylabel="PSNR (dB)", title="training")
+            ended = _ENDS.get(result.attrs.get("training_ended_by", "epochs"), "")
+            axes[1].set(xlabel="epoch", ylabel="PSNR (dB)", title=f"training{ended}")
             axes[1].xaxis.get_major_locator().set_params(integer=True)
 
 

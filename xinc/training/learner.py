@@ -69,12 +69,12 @@ class Learner:
         self._record = Recorded(self._step, self.optimiser, rate) if recorded else None
         #: Epochs trained but not looked at: last learning rate, errors (frames,), seconds.
         self._pending: list[tuple[float, Tensor, float]] = []
-        if self._stream is not None:
-            self._stream.wait_stream(torch.cuda.default_stream(device))
         if checkpoint is not None:
             state = checkpoint.read()
             if state is not None:
                 self._restore(state)
+        if self._stream is not None:  # what lies on the device was put there on another stream
+            self._stream.wait_stream(torch.cuda.current_stream(device))
         self.progress = Progress(settings.epochs, label)
         self.progress.done = len(self.history.rows)
 
@@ -208,8 +208,7 @@ class Learner:
             tensor.copy_(state["weights"][name])
         for parameter, kept in zip(self.model.parameters(), state["optimiser"], strict=True):
             own = {name: torch.zeros_like(parameter).copy_(kept[name]) for name in ("exp_avg", "exp_avg_sq")}
-            device = self.device if self._record is not None else kept["step"].device
-            self.optimiser.state[parameter] = {"step": kept["step"].to(device), **own}
+            self.optimiser.state[parameter] = {"step": kept["step"].to(self.device), **own}
         self.steps.generator.set_state(state["generator"])
         self.history.rows = [dict(row) for row in state["rows"]]
         self._start -= state["seconds"]

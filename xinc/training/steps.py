@@ -45,7 +45,7 @@ class Steps:
 
 
 class FrameSteps(Steps):
-    """Batches of frames in an order drawn anew each epoch from the model's seed; the loss is the mean over a batch."""
+    """Batches of frames in an order drawn anew each epoch from the model's seed."""
 
     def __init__(self, model: INR, targets: Tensor, settings: TrainingSettings) -> None:
         super().__init__(model, settings)
@@ -63,7 +63,8 @@ class FrameSteps(Steps):
         with self.precision():
             images = self.model.render(self.inputs[batch])
         errors = (images - self.targets[batch]).square().mean(dim=(1, 2, 3))
-        errors.mean().backward()
+        # A network of one frame has a loss of its own; a video network, the mean over the batch.
+        (errors.sum() if self.model.per_frame else errors.mean()).backward()
         return errors.detach()
 
 
