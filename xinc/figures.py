@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 MAGNITUDE, SIGNED = "magma", "RdBu_r"
 #: Width in inches of a figure that fills a two-column page.
 PAGE = 7.0
-#: Dots per inch of a PNG, and the most pixels of its height: the report shows no more of it on a common screen. A higher
-#: figure has fewer dots per inch, but no fewer than its smallest print needs.
+#: Dots per inch of a PNG, and the most pixels of its height: of a higher one the report hides the top. A higher figure
+#: has fewer dots per inch, but no fewer than its smallest print needs.
 DPI, MOST_PIXELS, LEAST_DPI = 150, 900, 100
 #: Inches of the line below a title that says what a figure is of.
 _ABOUT = 0.17
@@ -58,6 +58,15 @@ def new_figure(width: float, height: float, title: str, about: str = "") -> Figu
     return figure
 
 
+def note_figure(title: str, text: str, about: str = "") -> Figure:
+    """In place of a figure, a sentence that says why there is none."""
+    figure = new_figure(PAGE, 0.9, title, about)
+    axis = figure.add_subplot()
+    axis.axis("off")
+    axis.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color="0.3")
+    return figure
+
+
 def about(attributes: Mapping[Any, Any], *parts: str) -> str:
     """What a figure is of, in one line for all figures: ``bunny · nerv · seed 0 · block1 · frame 8``.
 
@@ -94,6 +103,15 @@ def show(axis: Axes, image: np.ndarray, title: str = "", cmap: str | None = None
     if title:
         axis.set_title(title, pad=3)
     return axis.imshow(image, cmap=cmap, **limits)
+
+
+def bar_below(figure: Any, axis: Axes, image: Any, label: str) -> Any:
+    """A thin colour bar below an image; in the image's own axes, so that all images of a row keep one size."""
+    bar = figure.colorbar(image, cax=axis.inset_axes((0.0, -0.12, 1.0, 0.06)), orientation="horizontal")
+    bar.ax.tick_params(labelsize=6, length=2, pad=1)
+    bar.ax.locator_params(nbins=4)
+    bar.set_label(label, fontsize=6, labelpad=1)
+    return bar
 
 
 def side_label(axis: Axes, text: str) -> None:

@@ -49,3 +49,14 @@ def figures_of(analysis, video, model, seed):
 def names(scope):
     """A pattern of the names of all analyses of a scope."""
     return "|".join(plan.analyses_of(scope)) or "(?!)"
+
+
+def labels_of(wildcards):
+    """What the report says of a figure in its lists."""
+    own = {"video": "all", "model": "all", "seed": "all"} | dict(wildcards.items())
+    return {name: own[name] for name in ("video", "model", "seed")} | {"view": view_of(own["part"])}
+
+
+def findings_summary():
+    """What the first page of the report says of the findings."""
+    return summary_of_findings("results/project/findings/table.csv") if "findings" in plan.analyses else ""

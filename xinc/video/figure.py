@@ -222,11 +222,12 @@ def _wheel(figure: Figure, size: tuple[float, float], fastest: float) -> None:
 
 
 def draw_video(video: str | Path, output: str | Path, name: str) -> None:
-    """Write `contact_sheet` (svg, png) and `animation` (gif) of the store ``video`` into the directory ``output``."""
+    """Write `contact_sheet` (svg, png) and `animation` (gif, png) of a store into the directory ``output``."""
     from xinc import figures
     from xinc.stores import whole_directory
     from xinc.video.store import open_video
 
     with open_video(video) as data, figures.style(), whole_directory(output) as partial:
         figures.save(contact_sheet(data, name), partial / "frames")
-        figures.save_animation(animation(data), partial / "animation.gif")
+        for kind in ("gif", "png"):
+            figures.save_animation(animation(data), partial / f"animation.{kind}")
