@@ -142,9 +142,8 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
             transform=axis.get_xaxis_transform(),
         )  # fmt: skip
     axis.set_title(f"{layer}, n {number}", pad=3)
-    if shared:
-        axis.margins(x=0.08)
-    else:
+    axis.margins(x=0.08, y=0.12)
+    if not shared:
         axis.set_xlim(-0.6, neuron.sizes["frame"] - 0.4)
     axis.grid(axis="y", linewidth=0.3, color="0.85")
 
