@@ -113,7 +113,9 @@ def _handle(look: _Look, joined: bool) -> Any:
     from matplotlib.lines import Line2D
 
     colour, marker, line = look
-    return Line2D([], [], color=colour, marker=marker, linestyle=line if joined else "none", markersize=4, linewidth=0.8)
+    return Line2D(
+        [], [], color=colour, marker=marker, linestyle=line if joined else "none", markersize=4, linewidth=0.8
+    )
 
 
 def _ticks(frames: list[int]) -> list[int]:

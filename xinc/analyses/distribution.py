@@ -148,7 +148,12 @@ class Distribution(Analysis):
         for percent, marker in zip(self._marked(result), "os^Dv", strict=False):
             label = rf"$\tau_{{{percent:g}}}$: {percent:g} % of the total lies left"
             axis.plot([], [], marker, color="0.4", ms=4.5, mec="white", label=label)
-        axis.set(xlim=(_first_drawn(result, floor), 100), yscale="log", ylim=(floor, 1.5), xlabel="contributions of the layer, sorted (%)")
+        axis.set(
+            xlim=(_first_drawn(result, floor), 100),
+            yscale="log",
+            ylim=(floor, 1.5),
+            xlabel="contributions of the layer, sorted (%)",
+        )
         axis.tick_params(labelbottom=True)
         axis.minorticks_off()
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), frameon=False)

@@ -120,9 +120,7 @@ class Intensity(Analysis):
         figures.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", figures.MAGNITUDE)
         for at, layer in enumerate(layers):
             one = result.sel(layer=layer)
-            heat = figures.show(
-                axes[1, at], one["heatmap"].values, f"{layer}: Σ|C|", figures.MAGNITUDE, vmin=0, vmax=1
-            )
+            heat = figures.show(axes[1, at], one["heatmap"].values, f"{layer}: Σ|C|", figures.MAGNITUDE, vmin=0, vmax=1)
             title = "\n".join(_correlations(one, name) for name in ("intensity", "edges"))
             image = figures.show(axes[2, at], one["difference"].values, title, figures.SIGNED, vmin=-1, vmax=1)
         figures.side_label(axes[1, 0], "heatmap")
@@ -130,7 +128,9 @@ class Intensity(Analysis):
         where = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
         half = axes.shape[1] // 2
         bars = [
-            figure.colorbar(heat, ax=axes[2, :half].tolist(), label="Σ|C|, intensity and edges, scaled to [0, 1]", **where),
+            figure.colorbar(
+                heat, ax=axes[2, :half].tolist(), label="Σ|C|, intensity and edges, scaled to [0, 1]", **where
+            ),
             figure.colorbar(image, ax=axes[2, half:].tolist(), label="heatmap − intensity", **where),
         ]
         for bar in bars:
