@@ -18,6 +18,8 @@ PAGE = 7.0
 #: Dots per inch of a PNG, and the most pixels of its height: of a higher one the report hides the top. A higher figure
 #: has fewer dots per inch, but no fewer than its smallest print needs.
 DPI, MOST_PIXELS, LEAST_DPI = 150, 900, 100
+#: Pixels of the height of the titles of an animation.
+LETTERING = 18
 #: Inches of the line below a title that says what a figure is of.
 _ABOUT = 0.17
 
@@ -183,7 +185,7 @@ def film_picture(panels: Sequence[np.ndarray], titles: Sequence[str], zoom: int 
     return np.concatenate([_lettering(row.shape[1], left, titles), row])
 
 
-def _lettering(width: int, left: Sequence[int], titles: Sequence[str], height: int = 18) -> np.ndarray:
+def _lettering(width: int, left: Sequence[int], titles: Sequence[str], height: int = LETTERING) -> np.ndarray:
     """White (height, width, 3) uint8 with each title to the right of its place, in pixels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -139,10 +139,8 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
             markersize=3 if shared else 4, markeredgecolor="white", markeredgewidth=0.3,
         )  # fmt: skip
     for at in np.flatnonzero(neuron["share"].isnull().all("instance").values):
-        axis.text(
-            float(neuron["frame"][at]) if shared else at, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4",
-            transform=axis.get_xaxis_transform(),
-        )  # fmt: skip
+        x, across = float(neuron["frame"][at]) if shared else at, axis.get_xaxis_transform()
+        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
     axis.set_title(f"{layer}, n {number}", pad=3)
     axis.margins(x=0.08, y=0.12)
     if not shared:

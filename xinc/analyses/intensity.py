@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Intensity(Analysis):
     """Layer heatmap Σ_n |C_n|, intensity Σ_channels, both min-max normalised; difference = heatmap − intensity.
 
-    Pearson (r) and Spearman (ρ) correlation over pixels of the heatmap with the intensity and with the edges of the grey
-    frame say how much of the heatmap each explains.
+    Pearson (r) and Spearman (ρ) correlation over pixels of the heatmap with the intensity and with the edges of the
+    grey frame say how much of the heatmap each explains.
     """
 
     question = "Does contribution follow intensity, or edges?"

@@ -20,9 +20,9 @@ def contact_sheet_of_regions(regions: xr.Dataset, video: xr.Dataset, name: str) 
 
     Where only some frames have masks, the frames are chosen among these.
 
-    Instances have their outline and number, colour clusters their colour. Gabor clusters have the hue of the orientation
-    to which they respond most, and are the darker the stronger they respond. Grid cells have the mean colour of their
-    pixels, and outlines.
+    Instances have their outline and number, colour clusters their colour. Gabor clusters have the hue of the
+    orientation to which they respond most, and are the darker the stronger they respond. Grid cells have the mean
+    colour of their pixels, and outlines.
 
     Parameters
     ----------
