@@ -24,6 +24,39 @@ def drawn() -> Figure:
     return figure
 
 
+def test_a_figure_fits_the_screen(tmp_path: Path) -> None:
+    """The report hides the top of what is higher; what is small has all its dots, and small print stays legible."""
+    sizes = {}
+    for height in (2.0, 8.0, 14.0):
+        figures.save(figures.new_figure(4, height, "?"), tmp_path / f"{height}")
+        sizes[height] = Image.open(tmp_path / f"{height}.png").size[1]
+    assert sizes == {2.0: 300, 8.0: 900, 14.0: 1400}
+
+
+def test_a_figure_says_what_it_is_of() -> None:
+    attributes = {"video": "bunny", "model": "nerv", "seed": "0", "other": 1}
+    line = figures.about(attributes, "block1", "", "frame 8")
+    assert line == "bunny · nerv · seed 0 · block1 · frame 8"
+    assert figures.about({}, "frame 8") == "frame 8"
+    assert figures.about({}) == ""
+    with figures.style():
+        plain, said = (figures.new_figure(4, 2, "Why?", text) for text in ("", line))
+    assert [f._suptitle.get_text() for f in (plain, said)] == ["Why?", f"Why?\n{line}"]  # type: ignore[attr-defined]
+    assert said.get_figheight() > plain.get_figheight() == 2
+
+
+def test_a_picture_of_an_animation_has_titles() -> None:
+    panels = [np.full((4, 60, 3), level, np.uint8) for level in (10, 200)]
+    picture = figures.film_picture(panels, ["one", "two"], 2)
+    assert picture.shape == (figures.LETTERING + 8, 2 * 120 + 4, 3)
+    assert (picture[figures.LETTERING :, :120] == 10).all()
+    assert (picture[figures.LETTERING :, 120:124] == 255).all()
+    assert (picture[figures.LETTERING :, 124:] == 200).all()
+    top = picture[: figures.LETTERING]
+    assert max(top[:, :100].min(), top[:, 124:].min()) < 100
+    assert top[:, 100:124].min() == 255
+
+
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         with figures.style():
@@ -35,7 +68,7 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert "What is this?" in "".join(ElementTree.fromstring(text).itertext())
     assert "panel 5" in text
     assert "dc:date" not in text
-    assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(200 * figures.PAGE, abs=2)
+    assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(figures.DPI * figures.PAGE, abs=2)
 
 
 def test_places_are_rounded(tmp_path: Path) -> None:
@@ -72,11 +105,12 @@ def test_nothing_overlaps_the_title() -> None:
     assert all(axis.get_tightbbox().y1 <= title.y0 + 1 for axis in figure.axes)
 
 
-def test_an_animation_keeps_frames_and_colours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_an_animation_keeps_frames_and_colours(tmp_path: Path, kind: str) -> None:
     colours = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
     images = [np.full((6, 10, 3), colour, np.uint8) for colour in colours]
-    figures.save_animation(images, tmp_path / "deep" / "a.gif", milliseconds=200)
-    film = Image.open(tmp_path / "deep" / "a.gif")
+    figures.save_animation(images, tmp_path / "deep" / f"a.{kind}", milliseconds=200)
+    film = Image.open(tmp_path / "deep" / f"a.{kind}")
     assert (film.n_frames, film.size) == (3, (10, 6))  # type: ignore[attr-defined]
     assert film.info["loop"] == 0
     assert film.info["duration"] == 200

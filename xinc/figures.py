@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,13 @@ from matplotlib.figure import Figure
 MAGNITUDE, SIGNED = "magma", "RdBu_r"
 #: Width in inches of a figure that fills a two-column page.
 PAGE = 7.0
+#: Dots per inch of a PNG, and the most pixels of its height: of a higher one the report hides the top. A higher figure
+#: has fewer dots per inch, but no fewer than its smallest print needs.
+DPI, MOST_PIXELS, LEAST_DPI = 150, 900, 100
+#: Pixels of the height of the titles of an animation.
+LETTERING = 18
+#: Inches of the line below a title that says what a figure is of.
+_ABOUT = 0.17
 
 
 @contextlib.contextmanager
@@ -43,20 +50,49 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float, title: str) -> Figure:
-    """A figure of this size in inches, laid out without overlaps, titled with the question it answers."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title)
+def new_figure(width: float, height: float, title: str, about: str = "") -> Figure:
+    """A figure of this size in inches, laid out without overlaps, titled with the question it answers.
+
+    Below the title stands what the figure is ``about`` (see `about`), for which the figure is made higher.
+    """
+    figure = Figure(figsize=(width, height + (_ABOUT if about else 0)), layout="constrained")
+    figure.suptitle(f"{title}\n{about}" if about else title)
     return figure
 
 
-def image_grid(rows: int, columns: int, aspect: float, title: str, extra: float = 0.0) -> tuple[Figure, np.ndarray]:
+def note_figure(title: str, text: str, about: str = "") -> Figure:
+    """In place of a figure, a sentence that says why there is none."""
+    figure = new_figure(PAGE, 0.9, title, about)
+    axis = figure.add_subplot()
+    axis.axis("off")
+    axis.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color="0.3")
+    return figure
+
+
+def about(attributes: Mapping[Any, Any], *parts: str) -> str:
+    """What a figure is of, in one line for all figures: ``bunny · nerv · seed 0 · block1 · frame 8``.
+
+    Parameters
+    ----------
+    attributes : of a result, where `xinc.analyses.run.run_analysis` notes video, model and seed; what is not there is
+        left out.
+    parts : what else the figure is of, its layer or its frame.
+    """
+    known = [str(attributes[name]) for name in ("video", "model") if attributes.get(name)]
+    if str(attributes.get("seed", "")):
+        known.append(f"seed {attributes['seed']}")
+    return " · ".join([*known, *(part for part in parts if part)])
+
+
+def image_grid(
+    rows: int, columns: int, aspect: float, title: str, extra: float = 0.0, about: str = ""
+) -> tuple[Figure, np.ndarray]:
     """A page-wide grid of axes for images of ``aspect`` (height / width): the figure and axes (rows, columns).
 
-    ``extra`` inches are left for what stands below.
+    ``extra`` inches are left for what stands below; for ``about`` see `new_figure`.
     """
     panel = (PAGE - 0.2) / columns
-    figure = new_figure(PAGE, 0.35 + rows * (panel * aspect + 0.22) + extra, title)
+    figure = new_figure(PAGE, 0.35 + rows * (panel * aspect + 0.22) + extra, title, about)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -71,6 +107,15 @@ def show(axis: Axes, image: np.ndarray, title: str = "", cmap: str | None = None
     return axis.imshow(image, cmap=cmap, **limits)
 
 
+def bar_below(figure: Any, axis: Axes, image: Any, label: str) -> Any:
+    """A thin colour bar below an image; in the image's own axes, so that all images of a row keep one size."""
+    bar = figure.colorbar(image, cax=axis.inset_axes((0.0, -0.12, 1.0, 0.06)), orientation="horizontal")
+    bar.ax.tick_params(labelsize=6, length=2, pad=1)
+    bar.ax.locator_params(nbins=4)
+    bar.set_label(label, fontsize=6, labelpad=1)
+    return bar
+
+
 def side_label(axis: Axes, text: str) -> None:
     """A label to the left of an image that has no axes."""
     axis.text(-0.04, 0.5, text, transform=axis.transAxes, rotation=90, ha="right", va="center", fontsize=7)
@@ -82,7 +127,8 @@ def save(figure: Figure, path: str | Path) -> None:
     base.parent.mkdir(parents=True, exist_ok=True)
     _settle(figure)
     figure.savefig(base.with_name(base.name + ".svg"), metadata={"Date": None})
-    figure.savefig(base.with_name(base.name + ".png"), dpi=200, metadata={"Software": None})
+    dpi = max(LEAST_DPI, min(DPI, MOST_PIXELS / figure.get_figheight()))
+    figure.savefig(base.with_name(base.name + ".png"), dpi=dpi, metadata={"Software": None})
 
 
 def _settle(figure: Figure) -> None:
@@ -103,7 +149,7 @@ def _subfigures(figure: Any) -> list[Any]:
 
 
 def save_animation(images: Sequence[np.ndarray], path: str | Path, milliseconds: int = 125) -> None:
-    """Write uint8 RGB images (h, w, 3) as an endless GIF with one palette for all of them."""
+    """Write uint8 RGB images (h, w, 3) as an endless .gif, or animated .png, with one palette for all of them."""
     from PIL import Image
 
     frames = [Image.fromarray(image) for image in images]
@@ -112,7 +158,8 @@ def save_animation(images: Sequence[np.ndarray], path: str | Path, milliseconds:
     first, *rest = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    first.save(target, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0, optimize=False)
+    kind: dict[str, Any] = {"format": "PNG"} if target.suffix == ".png" else {"format": "GIF", "optimize": False}
+    first.save(target, save_all=True, append_images=rest, duration=milliseconds, loop=0, **kind)
 
 
 def colour(values: np.ndarray, cmap: str = MAGNITUDE, low: float = 0.0, high: float = 1.0) -> np.ndarray:
@@ -126,3 +173,25 @@ def colour(values: np.ndarray, cmap: str = MAGNITUDE, low: float = 0.0, high: fl
 def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
     """Every pixel repeated ``factor`` times along both axes."""
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def film_picture(panels: Sequence[np.ndarray], titles: Sequence[str], zoom: int = 1) -> np.ndarray:
+    """One picture of an animation: panels (h, w, 3) uint8 side by side, ``zoom`` times enlarged, a title above each."""
+    gap = max(2 * zoom, 2)
+    large = [enlarge(panel, zoom) for panel in panels]
+    white = np.full((large[0].shape[0], gap, 3), 255, np.uint8)
+    row = np.concatenate([part for panel in large for part in (panel, white)][:-1], axis=1)
+    left = np.cumsum([0, *(panel.shape[1] + gap for panel in large)])[:-1].tolist()
+    return np.concatenate([_lettering(row.shape[1], left, titles), row])
+
+
+def _lettering(width: int, left: Sequence[int], titles: Sequence[str], height: int = LETTERING) -> np.ndarray:
+    """White (height, width, 3) uint8 with each title to the right of its place, in pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    for at, title in zip(left, titles, strict=True):
+        figure.text((at + 2) / width, 0.5, title, fontsize=8.5, va="center_baseline", ha="left")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:height, :width, :3].copy()

@@ -15,9 +15,21 @@ from xinc.analyses.base import Analysis
 from xinc.config import Config
 from xinc.models import architectures
 from xinc.provenance import digest, source_digest
-from xinc.video.sources import source_files
+from xinc.report import title_of
+from xinc.video.sources import has_masks, source_files
 
-Spec = dict[str, Any]
+
+class Spec(dict[str, Any]):
+    """What a job's result depends on. Where Snakemake shows it to people, in the report and in logs, it is a digest.
+
+    Snakemake compares its ``repr``, which is that of the dictionary, and hands a plain dictionary to scripts.
+    """
+
+    def __str__(self) -> str:
+        return digest(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
 
 
 class Plan:
@@ -185,10 +197,17 @@ class Plan:
         """Every result of a network or of seeds: (analysis, video, model, seed or None)."""
         found: list[tuple[str, str, str, int | None]] = []
         for analysis in self.analyses_of("network"):
-            found += [(analysis, *run) for run in self.triples]
+            found += [(analysis, *run) for run in self.triples if self.applies(analysis, run[0], run[1])]
         for analysis in self.analyses_of("seeds"):
             found += [(analysis, video, model, None) for video in self.videos for model in self.models]
         return found
+
+    def applies(self, analysis: str, video: str, model: str) -> bool:
+        """Whether an analysis has anything to look at: no objects without masks, no change from network to network."""
+        cls = self._analysis(analysis)
+        if cls.annotated_only and not has_masks(self.config.videos[video]):
+            return False
+        return not (cls.across_frames and architectures[self.config.file.models[model].architecture].per_frame)
 
     def evidence(self, analysis: str) -> list[str]:
         """Names of the configured analyses whose results an analysis of the project builds on."""
@@ -239,14 +258,17 @@ class Plan:
         return _spec(settings, source, *before, entry=entry)
 
     def category(self, analysis: str) -> str:
-        """Heading of an analysis in the report, which sorts headings: analyses by their section of the paper."""
+        """Heading of an analysis in the report, which sorts headings: analyses by their section of the paper.
+
+        Snakemake makes a target of a link of each heading: no colon, and no two with the same words before a dot.
+        """
         titles = {
             "findings": "0. Findings",
             "dataset": "1. Videos",
-            "quality": "2. Reconstructions (quality)",
-            "maps": "3. Canvases (maps)",
+            "quality": "2. Reconstructions",
+            "maps": "3. Canvases",
         }
-        return titles.get(analysis) or f"{self._analysis(analysis).section}. Analysis: {analysis}"
+        return titles.get(analysis) or f"{self._analysis(analysis).section} {title_of(analysis)}"
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}
@@ -270,8 +292,4 @@ def _plain(value: Any) -> Any:
 def _spec(
     settings: dict[str, Any], source: list[str], *before: Spec, entry: dict[str, tuple[str, ...]] | None = None
 ) -> Spec:
-    return {
-        "settings": settings,
-        "source": source_digest(source, entry),
-        "upstream": [digest(spec) for spec in before],
-    }
+    return Spec(settings=settings, source=source_digest(source, entry), upstream=[digest(spec) for spec in before])

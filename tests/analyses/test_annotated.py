@@ -99,7 +99,7 @@ def test_grouping_groups_instances_in_annotated_frames(
         assert (int(one["regions"]) > 0) == (frame in ANNOTATED)
         assert bool(result["variance"].sel(frame=frame, grouping="rgb").notnull().any())
         said = "with masks" if frame in ANNOTATED else "without masks: no instances"
-        assert f"Frame {frame} ({said})" in texts(figures[f"frame{frame}"])
+        assert f"frame {frame} ({said})" in texts(figures[f"frame{frame}"])
 
 
 def test_motion_needs_no_masks(subject: Subject, tmp_path: Path) -> None:

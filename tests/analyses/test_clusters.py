@@ -277,12 +277,31 @@ def test_figures_are_drawn_from_the_result_alone(written: Mapping[str, Path], wh
     with figures.style():
         drawn = analysis.plot(result)
     assert set(drawn) == {*layers, "all"}
-    for figure in drawn.values():
-        assert analysis.question in figure._suptitle.get_text()  # type: ignore[attr-defined]
+    # Of one seed there is no question whether seeds share anything.
+    asked = analysis.question if which == "two" else "Which types of neurons are there?"
+    assert all(asked in figure._suptitle.get_text() for figure in drawn.values())  # type: ignore[attr-defined]
     for folder in ("a", "b"):
         draw_figures("clusters", None, written[which], tmp_path / folder)
     for file in sorted(path.name for path in (tmp_path / "a").iterdir()):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+
+
+def test_the_neurons_whose_maps_are_shown_are_marked_in_the_layout(written: Mapping[str, Path]) -> None:
+    result = open_result(written["two"]).load()
+    for layer in result["layer"].values:
+        figure = make_analysis("clusters").plot(result)[str(layer)]
+        above = {axis.get_title().split(":")[0]: axis for axis in figure.axes if "seed " in axis.get_title()[:9]}
+        layout = next(axis for axis in figure.axes if axis.get_title().startswith("by cluster"))
+        marked = {text.get_text(): text.xy for text in layout.texts}  # type: ignore[attr-defined]
+        assert set(marked) == set(above) - {"by seed, entropy"}
+        one = result.sel(layer=layer).isel(frame=0)
+        points = result.isel(point=np.flatnonzero(result["point_layer"].values == layer))
+        for letters, place in marked.items():
+            cluster, column = int(letters[:-1]) - 1, ord(letters[-1]) - ord("a")
+            seed, neuron = int(one["map_seed"][cluster, column]), int(one["map_neuron"][cluster, column])
+            at = (points["point_seed"].values == seed) & (points["point_neuron"].values == neuron)
+            np.testing.assert_allclose(points["umap"].values[at][0], place)
+            assert int(points["point_cluster"].values[at][0]) == cluster
 
 
 def test_a_layer_of_dead_neurons_has_a_figure(flat: None) -> None:

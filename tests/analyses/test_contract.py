@@ -20,6 +20,9 @@ from xinc.analyses.base import Analysis
 from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
 from xinc.errors import InputError
 
+#: What the results are said to be of.
+OF = {"video": "clip", "seed": "3"}
+
 pytestmark = pytest.mark.parametrize("name", list(analyses))
 
 
@@ -37,7 +40,7 @@ def results(subjects: Make, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     def get(name: str, model: str) -> Path:
         if (name, model) not in done:
-            run_analysis(name, None, subjects(model), root / name / model)
+            run_analysis(name, None, subjects(model), root / name / model, OF | {"model": model})
             done[name, model] = root / name / model
         return done[name, model]
 
@@ -83,6 +86,9 @@ def test_results_are_labelled(name: str, model: str, results: Any) -> None:
         assert variable.attrs.get("long_name"), key
         assert variable.attrs.get("units"), key
         assert not [d for d in variable.dims if str(d).startswith("dim_")], key
+    for key, values in result.coords.items():
+        assert values.attrs.get("long_name"), key
+        assert values.attrs.get("units"), key
     assert "nan" not in str(result.attrs)
 
 
@@ -106,13 +112,15 @@ def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results:
     for folder in folders:
         draw_figures(name, None, results(name, model), folder)
     films = analysis.animate(result)
-    names = {f"{part}.{kind}" for part in drawn for kind in ("svg", "png")} | {f"{part}.gif" for part in films}
+    names = {f"{part}.{kind}" for part in drawn for kind in ("svg", "png")}
+    names |= {name for part in films for name in (f"{part}.gif", f"{part}-animation.png")}
     for folder in folders:
         assert {path.name for path in folder.iterdir()} == names
     for file in names:
         assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
     titles = {figure._suptitle.get_text() for figure in drawn.values() if figure._suptitle}  # type: ignore[attr-defined]
     assert all(analyses[name].question in title for title in titles)
+    assert all(f"clip · {model} · seed 3" in title for title in titles)
 
 
 @pytest.mark.parametrize("model", list(SETTINGS))

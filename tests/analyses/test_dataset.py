@@ -94,17 +94,17 @@ def test_data_sets_can_be_named(project: Project) -> None:
 
 
 def test_the_figure_says_the_same(project: Project) -> None:
-    analysis = make_analysis("dataset", {"datasets": {"mine": ["a", "c"]}})
+    analysis = make_analysis("dataset", {"datasets": {"mine": ["a", "c"]}, "domains": {"mine": "streets"}})
     figure = analysis.plot(analysis.compute(project))["table"]
     texts = [text.get_text() for text in figure.axes[0].texts]
-    header, rows = texts[:7], [texts[at : at + 7] for at in range(7, len(texts), 7)]
-    assert header[1] == "videos"
-    assert rows[0] == ["city", "1", "5", "1–5", "3", "100 %", "4×6"]
-    assert rows[2] == ["mine", "2", "2", "1–2", "3–5", "25 %", "4×6, 8×6"]
-    assert rows[4] == ["c", "", "–", "–", "5", "0 %", "8×6"]
+    header, rows = texts[:8], [texts[at : at + 8] for at in range(8, len(texts), 8)]
+    assert header[1:3] == ["domain", "videos"]
+    assert rows[0] == ["city", "–", "1", "5", "1–5", "3", "100 %", "4×6"]
+    assert rows[2] == ["mine", "streets", "2", "2", "1–2", "3–5", "25 %", "4×6, 8×6"]
+    assert rows[4] == ["c", "", "", "–", "–", "5", "0 %", "8×6"]
     short = make_analysis("dataset", {"listed": 3})
     texts = [text.get_text() for text in short.plot(short.compute(project))["table"].axes[0].texts]
-    assert texts[7::7] == ["city", "examples", "videos"]
+    assert texts[8::8] == ["city", "examples", "videos"]
 
 
 def test_a_prepared_video_from_start_to_finish(tmp_path: Path) -> None:

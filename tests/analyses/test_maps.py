@@ -11,6 +11,7 @@ import xarray as xr
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses.run import make_analysis, subject_of
+from xinc.figures import LETTERING
 
 LAYOUTS = ["factored", "dense"]
 
@@ -94,7 +95,27 @@ def test_fewer_neurons_than_asked_for_and_dead_ones() -> None:
         f"n 2, max {small['contribution'].isel(sample=2).max():.2g}",
     ]
     # In the film, too, only those that there are: the source and three maps, two gaps of 2 pixels between each.
-    assert analysis.animate(result)["small"][0].shape == (4, 4 * 6 + 3 * 2, 3)
+    assert analysis.animate(result)["small"][0].shape == (LETTERING + 4, 4 * 6 + 3 * 2, 3)
+
+
+def test_frames_of_different_networks_have_scales_of_their_own() -> None:
+    """Neurons of the same number have nothing in common there: neither their maximum nor that they are dead."""
+    maps = np.ones((2, 2, 4, 6)) * np.array([[0.01, 0.0], [0.5, 2.0]])[..., None, None]
+    analysis = make_analysis("maps", {"neurons": 2, "zoom": 1})
+    result = analysis.compute(made_with_channels(np.zeros((2, 4, 6, 3)), small=maps))
+    found = {}
+    for shared in (True, False):
+        figure = analysis.plot(result.assign_attrs(shared_weights=shared))["small"]
+        found[shared] = [axis.get_title() for axis in figure.axes if axis.get_title().startswith("n")]
+        limits = [axis.images[0].get_clim()[1] for axis in figure.axes[1:3]]
+        assert limits == pytest.approx([0.5, 2.0] if shared else [0.01, 1.0])
+        film = analysis.animate(result.assign_attrs(shared_weights=shared))["small"]
+        # The second panel of the first frame: a fiftieth of the scale, or all of it.
+        assert (film[0][-1, 8].sum() > 600) is not shared
+    assert found == {
+        True: ["n 0, max 0.5", "n 1, max 2 (dead here)"],
+        False: ["n 0, max 0.01", "n 1 (dead)"],
+    }
 
 
 def test_the_film(subjects: Make) -> None:
@@ -104,17 +125,18 @@ def test_the_film(subjects: Make) -> None:
     assert set(films) == {"block1", "block2", "head"}
     for layer, film in films.items():
         assert len(film) == 4
-        height, width = 2 * 16, 4 * (2 * 32) + 3 * 4
+        height, width = LETTERING + 2 * 16, 4 * (2 * 32) + 3 * 4
         assert film[0].shape == (height, width, 3)
         for at, image in enumerate(film):
             source = result["source"].isel(frame=at).transpose("y", "x", "channel").values
-            np.testing.assert_array_equal(image[::2, : 2 * 32 : 2], (source * 255).round())
-            assert (image[:, 64:68] == 255).all()
+            np.testing.assert_array_equal(image[LETTERING::2, : 2 * 32 : 2], (source * 255).round())
+            assert (image[LETTERING:, 64:68] == 255).all()
+            assert (image[:LETTERING] < 255).any(), "no titles"
         # The brightest pixel of a neuron over all frames has the end of the colour map.
         first = result["contribution"].sel(layer=layer).isel(sample=0)
         peak = first.argmax(("frame", "y", "x"))
         at, y, x = (int(peak[d]) for d in ("frame", "y", "x"))
-        assert film[at][2 * y, 68 + 2 * x].tolist() == [252, 253, 191]
+        assert film[at][LETTERING + 2 * y, 68 + 2 * x].tolist() == [252, 253, 191]
 
 
 def test_one_frame_is_no_film(subjects: Make) -> None:

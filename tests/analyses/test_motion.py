@@ -17,6 +17,7 @@ from xinc.analyses._motion_areas import areas_of, correlations, ratio_p_value
 from xinc.analyses.motion import AREAS
 from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
 from xinc.errors import InputError
+from xinc.figures import LETTERING, colour
 
 HEIGHT, WIDTH = 12, 24
 
@@ -219,7 +220,13 @@ def test_the_film_shows_every_frame_that_has_a_predecessor(subjects: Make) -> No
         np.testing.assert_array_equal(shown, every["fluctuation"].sel(layer=layer).values)
     (film,) = analysis.animate(result).values()
     assert len(film) == 3
-    assert film[0].shape == (16, 4 * 32 + 3 * 2, 3)
-    np.testing.assert_array_equal(film[0][:, :32], result["film_source"][0])
+    assert film[0].shape == (LETTERING + 16, 4 * 32 + 3 * 2, 3)
+    np.testing.assert_array_equal(film[0][LETTERING:, :32], result["film_source"][0])
+    # Layers stand in network order.
+    for at, layer in enumerate(("block2", "head")):
+        one = result["film_fluctuation"].sel(film_layer=layer).values
+        left = (2 + at) * 34
+        expected = colour(one[0], high=float(np.quantile(one, 0.999)))
+        np.testing.assert_array_equal(film[0][LETTERING:, left : left + 32], expected)
     silent = make_analysis("motion", {"animated": 0})
     assert silent.animate(silent.compute(subject)) == {}

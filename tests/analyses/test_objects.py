@@ -135,6 +135,19 @@ def test_frames_with_a_network_each_have_shares_of_their_own() -> None:
     assert set(make_analysis("objects").plot(result)) == {"neurons", "numbers"}
 
 
+def test_the_figure_says_where_a_neuron_is_dead() -> None:
+    """In one frame of two, which each have a network; no line joins these, in the legend neither."""
+    masks = squares(2)
+    values = RNG.random((1, 2, 4)) * np.array([1.0, 0.0])[None, :, None]
+    result = make_analysis("objects").compute(made(masks, CATEGORIES, shared=False, a=painted(masks, values)))
+    figure = make_analysis("objects").plot(result)["neurons"]
+    axis = figure.axes[0]
+    assert [(text.get_text(), text.get_position()[0]) for text in axis.texts] == [("dead", 1)]
+    lines = [*axis.get_lines(), *figure.legends[0].get_lines()]
+    assert lines
+    assert {line.get_linestyle() for line in lines} == {"None"}
+
+
 def test_an_absent_instance_is_missing_not_zero() -> None:
     masks = squares(3)
     masks[1][masks[1] == 2] = 0

@@ -58,6 +58,19 @@ def quality(video: xr.Dataset) -> Callable[..., xr.Dataset]:
     return compute
 
 
+@pytest.mark.parametrize("shown", [1, 2, 4])
+def test_no_line_joins_frames_of_different_networks(video: xr.Dataset, quality: Any, shown: int) -> None:
+    result = quality({f: video["frames"].values[f] * 0.9 for f in range(4)}, show=shown)
+    for shared, line in ((True, "-"), (False, "None")):
+        figure = make_analysis("quality", {"show": shown}).plot(result.assign_attrs(shared_weights=shared))["all"]
+        (psnr,) = [axis for axis in figure.axes if axis.get_xlabel() == "frame"]
+        assert psnr.get_lines()[0].get_linestyle() == line
+        assert len([axis for axis in figure.axes if axis.images]) == 3 * shown
+        assert "|error|, one scale for all" in {
+            axis.get_xlabel() for parent in figure.axes for axis in parent.child_axes
+        }
+
+
 def test_psnr_of_known_errors(video: xr.Dataset, quality: Any) -> None:
     """A constant error e gives −20 log10 e; the mean is over frames, not that of the mean error."""
     grey = video["frames"].values * 0.5 + 0.25

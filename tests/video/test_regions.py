@@ -24,7 +24,7 @@ from xinc.video.regions import (
     open_regions,
     prepare_regions,
 )
-from xinc.video.regions_figure import contact_sheet_of_regions
+from xinc.video.regions_figure import _gabor_colours, contact_sheet_of_regions
 from xinc.video.settings import VideoSettings
 from xinc.video.store import build_video, open_video, prepare_video
 
@@ -207,6 +207,8 @@ def test_a_picture_of_all_groupings(store: Path, drop: list[str]) -> None:
     rows = 4 if drop else 5
     assert len([axis for axis in figure.axes if axis.images]) == 3 * rows
     texts = {text.get_text() for axis in figure.axes for text in axis.texts}
+    if not drop:
+        assert {str(number) for number in range(1, 7)} <= texts, "instances are numbered"
     assert texts >= {"frame", "rgb (32)", "gabor (32)", "grid (32)"}
     assert ("instances (7)" in texts) == (not drop)
     if not drop:
@@ -217,3 +219,17 @@ def test_a_picture_of_all_groupings(store: Path, drop: list[str]) -> None:
         none = source.assign(annotated=("frame", [False] * 3))
         figure = contact_sheet_of_regions(build_regions(none, RegionSettings()), none, "collage")
         assert "not annotated" in {text.get_text() for axis in figure.axes for text in axis.texts}
+
+
+def test_gabor_clusters_have_colours_of_their_own(store: Path) -> None:
+    regions = build_regions(open_video(store / "video.zarr").load(), RegionSettings())
+    colours = _gabor_colours(regions)
+    assert colours.shape == (32, 3)
+    assert (colours.min(), colours.max()) >= (0, 0)
+    assert colours.max() <= 1
+    assert len(np.unique(colours.round(3), axis=0)) == 32
+    response, angles = regions["gabor_response"].values, regions["orientation"].values
+    strongest = [max(set(angles), key=lambda angle: float(row[angles == angle].sum())) for row in response]
+    hues = {angle: {int(np.ptp(colours[k]) and colours[k].argmax()) for k in range(32) if strongest[k] == angle}
+            for angle in set(strongest)}  # fmt: skip
+    assert all(len(own) == 1 for own in hues.values()), "one hue an orientation"

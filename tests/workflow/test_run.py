@@ -17,6 +17,7 @@ import xinc
 from tests.small import FRAMES, HEIGHT, WIDTH, config
 from tests.workflow.runs import ANALYSES, LAYERS, Workspace, canvases, jobs, of_video, studied
 from xinc.analyses.run import open_result
+from xinc.figures import MOST_PIXELS
 from xinc.video.store import open_video
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -61,7 +62,7 @@ def test_every_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
 
 def test_figures_can_be_read(finished: Workspace) -> None:
     folder = finished.run / "results" / "figures"
-    pictures = sorted(folder.rglob("*.png"))
+    pictures = sorted(path for path in folder.rglob("*.png") if "animation" not in path.name)
     assert {p.with_suffix("") for p in pictures} == {p.with_suffix("") for p in folder.rglob("*.svg")}
     expected = {"videos/clip/frames"}
     expected |= {f"{a}/{run}/{part}" for run in RUNS for a, part in (("quality", "all"), ("intensity", "frame0"))}
@@ -70,6 +71,7 @@ def test_figures_can_be_read(finished: Workspace) -> None:
     for path in pictures:
         image = np.asarray(Image.open(path).convert("RGB"))
         assert min(image.shape[:2]) > 100
+        assert image.shape[0] <= MOST_PIXELS, f"the report hides the top of {path}"
         assert image.std() > 5, f"{path} is blank"
         root = ElementTree.parse(path.with_suffix(".svg")).getroot()
         assert root.tag.endswith("svg")
@@ -82,7 +84,9 @@ def test_animations_move(finished: Workspace) -> None:
     names = {str(p.relative_to(folder)) for p in folder.rglob("*.gif")}
     several = [f"maps/{run}/{layer}.gif" for run in RUNS[1:] for layer in LAYERS[run.split("/")[1]]]
     assert names == {"videos/clip/animation.gif", *several}
-    for name in names:
+    shown = {str(p.relative_to(folder)) for p in folder.rglob("*animation.png")}
+    assert shown == {"videos/clip/animation.png", *(name.replace(".gif", "-animation.png") for name in several)}
+    for name in names | shown:
         film = Image.open(folder / name)
         assert getattr(film, "n_frames", 1) == (FRAMES if name.startswith("videos") else 2)
         first = np.asarray(film.convert("RGB")).copy()
@@ -142,13 +146,23 @@ def test_the_report(workspace: Workspace) -> None:
     page = (workspace.run / "report.html").read_text(encoding="utf-8")
     categories, results = _embedded(page, "categories"), _embedded(page, "results")
     assert sorted(categories) == [
-        *("1. Videos", "2. Reconstructions (quality)", "3. Canvases (maps)", "4.3. Analysis: intensity"),
+        *("1. Videos", "2. Reconstructions", "3. Canvases", "4.3 Intensity"),
     ]
     shown = {str(name) for one in categories.values() for names in one.values() for name in names}  # type: ignore[attr-defined]
     assert shown == set(results)
-    assert len(shown) == len(list((workspace.run / "results" / "figures").rglob("*.[pg][ni][gf]")))
+    assert len(shown) == len(list((workspace.run / "results" / "figures").rglob("*.png")))
     labels = results["results/figures/maps/clip/nerv/seed0/head.png"]["labels"]
     assert labels == {"video": "clip", "model": "nerv", "seed": "0", "view": "head"}
+    # A list shows one of several results with the same labels.
+    for one in categories.values():
+        for names in one.values():
+            own = [tuple(results[str(name)]["labels"].values()) for name in names]  # type: ignore[attr-defined]
+            assert len(set(own)) == len(own)
+    for result in results.values():
+        assert "system-message" not in str(result["caption"])
+        assert result["mime_type"] == "image/png", "the report offers other kinds for download only"
+        assert "settings" not in str(result["job_properties"])
+    assert "system-message" not in page.split("var workflow_desc = ")[1][:20000]
     assert "Does contribution follow intensity, or edges?" in page
     assert "The video" in str(results["results/figures/videos/clip/frames.png"]["caption"])
 

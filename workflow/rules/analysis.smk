@@ -32,10 +32,10 @@ rule figure:
     output:
         report(
             directory("results/figures/{analysis}/{video}/{model}/seed{seed}"),
-            patterns=["{part}.png", "{part}.gif"],
+            patterns=["{part}.png"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
-            labels={"video": "{video}", "model": "{model}", "seed": "{seed}", "view": "{part}"},
+            labels=labels_of,
         ),
     params:
         spec=lambda wildcards: plan.figure_spec(
@@ -97,10 +97,10 @@ use rule figure as figure_of_seeds with:
     output:
         report(
             directory("results/figures/{analysis}/{video}/{model}/seeds"),
-            patterns=["{part}.png", "{part}.gif"],
+            patterns=["{part}.png"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
-            labels={"video": "{video}", "model": "{model}", "seed": "all", "view": "{part}"},
+            labels=labels_of,
         ),
     params:
         spec=lambda wildcards: plan.figure_spec(wildcards.analysis, wildcards.video, wildcards.model),
@@ -118,10 +118,10 @@ use rule figure as figure_of_project with:
     output:
         report(
             directory("results/figures/{analysis}/project"),
-            patterns=["{part}.png", "{part}.gif"],
+            patterns=["{part}.png"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
-            labels={"video": "all", "model": "all", "seed": "all", "view": "{part}"},
+            labels=labels_of,
         ),
     params:
         spec=lambda wildcards: plan.figure_spec(wildcards.analysis),

@@ -62,3 +62,14 @@ def models(imported):
 def checkpoint_input(wildcards):
     """The files of an imported network, whose content is part of the job's spec: their times do not count."""
     return [ancient(file) for file in plan.checkpoint_files(wildcards.video, wildcards.model, wildcards.seed)]
+
+
+def labels_of(wildcards):
+    """What the report says of a figure in its lists."""
+    own = {"video": "all", "model": "all", "seed": "all"} | dict(wildcards.items())
+    return {name: own[name] for name in ("video", "model", "seed")} | {"view": view_of(own["part"])}
+
+
+def findings_summary():
+    """What the first page of the report says of the findings."""
+    return summary_of_findings("results/project/findings/table.csv") if "findings" in plan.analyses else ""

@@ -28,10 +28,10 @@ rule video_figure:
     output:
         report(
             directory("results/figures/videos/{video}"),
-            patterns=["{view}.png", "{view}.gif"],
+            patterns=["{part}.png"],
             caption="../report/video.rst",
             category="1. Videos",
-            labels={"video": "{video}", "view": "{view}"},
+            labels=labels_of,
         ),
     params:
         spec=lambda wildcards: plan.video_figure_spec(wildcards.video),
@@ -104,10 +104,10 @@ rule regions_figure:
     output:
         report(
             directory("results/figures/regions/{video}"),
-            patterns=["{view}.png"],
+            patterns=["{part}.png"],
             caption="../report/regions.rst",
             category="1. Videos",
-            labels={"video": "{video}", "view": "{view}"},
+            labels=labels_of,
         ),
     params:
         spec=lambda wildcards: plan.regions_figure_spec(wildcards.video),

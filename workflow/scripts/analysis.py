@@ -4,4 +4,5 @@ from xinc.progress import job_log
 settings = snakemake.params.spec["settings"]
 with job_log(snakemake.log[0], snakemake.threads, snakemake.input):
     subject = subject_from(settings["analysis"], dict(snakemake.input.items()))
-    run_analysis(settings["analysis"], settings["settings"], subject, snakemake.output[0])
+    of = {name: value for name, value in snakemake.wildcards.items() if name != "analysis"}
+    run_analysis(settings["analysis"], settings["settings"], subject, snakemake.output[0], of)

@@ -25,14 +25,16 @@ def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most
     rows = len(shown)
     cell = (0.62 * figures.PAGE - 0.6) / result.sizes["sample"]
     height = max(rows * (cell * aspect + 0.2) + 0.5, 4.6 if several else 2.9) if shown else 0.8
-    figure = figures.new_figure(figures.PAGE, height, f"{question} {layer}, frame {frame}")
+    of = figures.about(result.attrs, seeds_of(result), layer, f"frame {frame}")
+    figure = figures.new_figure(figures.PAGE, height, asked(result, question), of)
     figure.supxlabel(_about(one), fontsize=7)
     if not shown:
         return figure
     left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(0.38, 0.62)))
     panels = left.subplots(2 if several else 1, 1, squeeze=False)[:, 0]
     points = _points(result, layer, frame)
-    _by_cluster(panels[0], points, result.sizes["cluster"])
+    _by_cluster(panels[0], points, result.sizes["cluster"], numbered=False)
+    _indicate(panels[0], points, one, shown)
     panels[0].set_title(f"by cluster, silhouette {_number(one['cluster_silhouette'])}")
     if several:
         _by_seed(panels[1], points, result["seed"].values)
@@ -56,6 +58,8 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
     for row, k in enumerate(shown):
         percent = 100 * sizes[k] / sizes.sum()
         label = f"{k + 1}\n{'<1' if percent < 1 else f'{percent:.0f}'} %"
+        if sizes[k] < one.sizes["sample"]:
+            label += f"\n({sizes[k]} in all)"
         axes[row, 0].text(
             -0.06, 0.5, label, transform=axes[row, 0].transAxes, ha="right", va="center", fontsize=7,
             color=colours[k], fontweight="bold",
@@ -66,7 +70,8 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
                 continue
             axis = axes[row, column]
             figures.show(axis, one["map"][k, column].values, "", figures.MAGNITUDE, vmin=0)
-            axis.set_title(f"seed {int(one['map_seed'][k, column])}, n {number}", fontsize=5.5, pad=2.5)
+            title = f"{_letter(k, column)}: seed {int(one['map_seed'][k, column])}, n {number}"
+            axis.set_title(title, fontsize=5.5, pad=2.5)
             axis.axis("on")
             axis.set(xticks=[], yticks=[])
             for spine in axis.spines.values():
@@ -80,8 +85,9 @@ def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     layers = [str(layer) for layer in result["layer"].values]
     several = result.sizes["seed"] > 1
     rows, columns = 2 if several else 1, max(len(layers), 3)
-    title = f"{question} Frame {frame}"
-    figure = figures.new_figure(figures.PAGE, (0.85 if several else 0.6) + rows * (figures.PAGE / columns + 0.1), title)
+    height = (0.85 if several else 0.6) + rows * (min(figures.PAGE / columns, 2.1) + 0.1)
+    of = figures.about(result.attrs, seeds_of(result), f"frame {frame}")
+    figure = figures.new_figure(figures.PAGE, height, asked(result, question), of)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -102,12 +108,64 @@ def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     return figure
 
 
-def _by_cluster(axis: Axes, points: xr.Dataset, clusters: int) -> None:
+def asked(result: xr.Dataset, question: str) -> str:
+    """The question, without its second half where there is one seed only."""
+    return question if result.sizes["seed"] > 1 else f"{question.split(',')[0].rstrip('?')}?"
+
+
+def seeds_of(result: xr.Dataset) -> str:
+    """``seeds 0, 1, 2``."""
+    numbers = [str(seed) for seed in result["seed"].values]
+    return f"seed{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+
+
+def _letter(cluster: int, column: int) -> str:
+    """``2c``: the third neuron drawn from the second cluster."""
+    return f"{cluster + 1}{chr(ord('a') + column % 26)}"
+
+
+def _indicate(axis: Axes, points: xr.Dataset, one: xr.Dataset, shown: list[int]) -> None:
+    """Ring the neurons whose maps are shown, and name them as above the maps, where the name hides the least."""
+    places = points["umap"].values
+    if not len(places) or not np.isfinite(places).all():
+        return
+    colours = _palette(one.sizes["cluster"])
+    low, extent = places.min(0), np.ptp(places, axis=0)
+    scaled = (places - low) / np.where(extent > 0, extent, 1)
+    taken = list(scaled[:0])
+    found = {}
+    for k in shown:
+        for column in range(one.sizes["sample"]):
+            seed, number = int(one["map_seed"][k, column]), int(one["map_neuron"][k, column])
+            own = (points["point_seed"].values == seed) & (points["point_neuron"].values == number)
+            if number >= 0 and own.any():
+                found[k, column] = int(np.flatnonzero(own)[0])
+    rings = scaled[list(found.values())]
+    for (k, column), at in found.items():
+        angles = np.arange(8) * np.pi / 4
+        reach = np.stack([0.055 * np.cos(angles), 0.065 * np.sin(angles)], axis=1)
+        candidates = scaled[at] + reach
+        others = np.concatenate([rings, *(t[None] for t in taken)])
+        near = np.abs(candidates[:, None] - others[None])
+        hidden = ((near[..., 0] < 0.06) & (near[..., 1] < 0.05)).sum(1)
+        best = candidates[int(hidden.argmin())]
+        taken.append(best)
+        x, y = (float(value) for value in places[at])
+        axis.plot(x, y, "o", ms=4, mfc=colours[k], mec="black", mew=0.7)
+        axis.annotate(
+            _letter(k, column), (x, y), tuple((low + best * extent).tolist()), ha="center", va="center", fontsize=5.5,
+            fontweight="bold", arrowprops={"arrowstyle": "-", "lw": 0.4, "shrinkA": 0, "shrinkB": 0},
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7},
+        )  # fmt: skip
+    axis.margins(0.09)
+
+
+def _by_cluster(axis: Axes, points: xr.Dataset, clusters: int, numbered: bool = True) -> None:
     colours = _palette(clusters)
     _scatter(axis, points["umap"].values, [colours[k] for k in points["point_cluster"].values])
     places = points["umap"].values
     # Numbers would hide a handful of points.
-    if len(places) >= 20:
+    if numbered and len(places) >= 20:
         for k in np.unique(points["point_cluster"].values):
             own = places[points["point_cluster"].values == k]
             # At a point of the cluster, also of one in several pieces.
@@ -123,7 +181,7 @@ def _by_seed(axis: Axes, points: xr.Dataset, seeds: np.ndarray) -> None:
 
 def _points(result: xr.Dataset, layer: str, frame: int) -> xr.Dataset:
     own = (result["point_layer"].values == layer) & (result["point_frame"].values == frame)
-    return result[["umap", "point_cluster", "point_seed"]].isel(point=np.flatnonzero(own))
+    return result[["umap", "point_cluster", "point_seed", "point_neuron"]].isel(point=np.flatnonzero(own))
 
 
 def _about(one: xr.Dataset) -> str:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: The axis of the curves spans so many times its lowest value.
+_DECADES = 1e4
+
 
 def frame_figure(result: xr.Dataset, question: str) -> Figure:
     """A frame: for each layer the curves of the groupings, and below them the null."""
@@ -24,7 +27,7 @@ def frame_figure(result: xr.Dataset, question: str) -> Figure:
     names = [str(g) for g in result["grouping"].values]
     lower = 0.2 + 0.19 * len(names)
     size = (figures.PAGE, 0.65 + bands * (2.6 + lower))
-    figure = figures.new_figure(*size, f"{question} {_frame(result)}")
+    figure = figures.new_figure(*size, question, figures.about(result.attrs, _frame(result)))
     axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
     for axis in axes.flat:
         axis.axis("off")
@@ -46,16 +49,17 @@ def _frame(result: xr.Dataset) -> str:
     number = int(result["frame"])
     known, held = (list(result.attrs.get(name, ())) for name in ("annotated_frames", "canvas_frames"))
     if len(known) == len(held):
-        return f"Frame {number}"
-    return f"Frame {number} ({'with masks' if number in known else 'without masks: no instances'})"
+        return f"frame {number}"
+    return f"frame {number} ({'with masks' if number in known else 'without masks: no instances'})"
 
 
 def _limits(std: np.ndarray) -> tuple[float, float]:
-    """Common limits of the curves; a few neurons that are close to constant do not flatten all others."""
+    """Common limits of the curves, which hold all neurons but those so close to constant that they flatten the rest."""
     positive = std[std > 0]
     if not positive.size:
         return 0.1, 1.0
-    return float(np.quantile(positive, 0.002)) / 1.2, float(positive.max()) * 1.2
+    high = float(positive.max())
+    return max(float(positive.min()), high / _DECADES) / 1.2, high * 1.2
 
 
 def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float, float], first: bool) -> None:
@@ -74,6 +78,8 @@ def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float
             axis.plot(shown, curve, color=colour, linestyle=line, label=name, linewidth=1.4, marker=mark, markersize=3)
     neurons, dead, constant = (int(result[name]) for name in ("neurons", "dead", "constant"))
     text = f", {_percent(constant, neurons)} constant" if constant else ""
+    low = int((result["std"] < limits[0]).any("grouping").sum()) - constant
+    text += f", {_percent(low, neurons)} below axis" if low > 0 else ""
     axis.set_title(f"{layer}: {neurons} neurons\n{_percent(dead, neurons)} dead{text}", pad=3)
     axis.set(yscale="log", ylim=limits, xlim=(0, 100), xlabel="neurons, sorted (%)")
     near = limits[1] / limits[0] < 300

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARKERS = "os^DvPX*<>ph"
+#: Colour, marker and line.
+_Look = tuple[Any, str, str]
 
 
-def no_objects(question: str) -> Figure:
+def no_objects(result: xr.Dataset, question: str) -> Figure:
     """In place of the figures where there are no masks."""
     from xinc import figures
 
-    figure = figures.new_figure(figures.PAGE, 1.2, question)
     text = "The frames of the canvas have no masks: there are no objects to look at."
-    figure.text(0.5, 0.4, text, ha="center", va="center", fontsize=9)
-    return figure
+    return figures.note_figure(question, text, figures.about(result.attrs))
 
 
 def shares_figure(result: xr.Dataset, question: str) -> Figure:
@@ -37,8 +37,8 @@ def shares_figure(result: xr.Dataset, question: str) -> Figure:
     looks = _looks(result)
     legend_columns = max(2, min(6, len(looks), int(80 / (4 + max(len(name) for name in looks)))))
     legend = 0.2 + 0.16 * -(-len(looks) // legend_columns)
-    height = 0.45 + 1.35 * len(layers) + legend
-    figure = figures.new_figure(figures.PAGE, height, f"{question} Sampled neurons")
+    height = 0.45 + 1.25 * len(layers) + legend
+    figure = figures.new_figure(figures.PAGE, height, question, figures.about(result.attrs, "sampled neurons"))
     axes = figure.subplots(len(layers), columns, squeeze=False, sharex=True, sharey="row")
     for row, layer in enumerate(layers):
         one = result.sel(layer=layer)
@@ -55,7 +55,7 @@ def shares_figure(result: xr.Dataset, question: str) -> Figure:
     if note:
         # On the middle panel: the layout of the figure leaves room for it there.
         axes[-1][columns // 2].set_xlabel(f"frame\n{note}", fontsize=7)
-    handles = [_handle(look) for look in looks.values()]
+    handles = [_handle(look, shared) for look in looks.values()]
     figure.legend(handles, list(looks), loc="outside lower center", ncols=legend_columns, frameon=False)
     return figure
 
@@ -66,8 +66,8 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
 
     shared = bool(result["shared_weights"].any())
     note = annotated_note(result.attrs)
-    title = f"{question} All neurons" + (f"\n{note}" if note else "")
-    figure = figures.new_figure(figures.PAGE, 2.7 + 0.15 * bool(note), title)
+    of = figures.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
+    figure = figures.new_figure(figures.PAGE, 2.7 + 0.15 * bool(note), question, of)
     axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
     layers = [str(name) for name in result["layer"].values]
     places = np.arange(len(layers))
@@ -92,51 +92,58 @@ def _palette(count: int) -> list[Any]:
     return list(sns.color_palette("colorblind", max(count, 1)))
 
 
-def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:
-    """Colour, of the category, and marker, one for each instance of it, by name of the instance."""
+def _looks(result: xr.Dataset) -> dict[str, _Look]:
+    """Colour, of the category, marker, one for each instance of it, and line, of things or stuff, by name."""
     categories = [str(c) for c in result["category"].values]
     known = list(dict.fromkeys(categories))
     colours = _palette(min(len(known), 10))
     seen: dict[str, int] = {}
-    looks: dict[str, tuple[Any, str]] = {}
-    for name, category in zip(result["instance"].values, categories, strict=True):
+    looks: dict[str, _Look] = {}
+    things = result["isthing"].values.astype(bool)
+    for name, category, thing in zip(result["instance"].values, categories, things, strict=True):
         seen[category] = seen.get(category, -1) + 1
         # Past ten categories colours come again, with other markers.
         at = known.index(category)
-        looks[str(name)] = colours[at % len(colours)], _MARKERS[(seen[category] + 3 * (at // 10)) % len(_MARKERS)]
+        marker = _MARKERS[(seen[category] + 3 * (at // 10)) % len(_MARKERS)]
+        looks[str(name)] = colours[at % len(colours)], marker, "-" if thing else "--"
     return looks
 
 
-def _handle(look: tuple[Any, str]) -> Any:
+def _handle(look: _Look, joined: bool) -> Any:
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=look[0], marker=look[1], markersize=4, linewidth=0.8)
+    colour, marker, line = look
+    return Line2D(
+        [], [], color=colour, marker=marker, linestyle=line if joined else "none", markersize=4, linewidth=0.8
+    )
 
 
 def _ticks(frames: list[int]) -> list[int]:
     return frames if len(frames) <= 4 else frames[:: -(-len(frames) // 4)]
 
 
-def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, tuple[Any, str]]) -> None:
+def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _Look]) -> None:
     """Shares of one neuron over the frames, a line for each instance, without lines where each frame has a network."""
     number = int(neuron["sampled_neuron"])
     if number < 0:
         axis.axis("off")
         return
     shared = bool(neuron["shared_weights"])
-    line = "-" if shared else "none"
-    for at, (name, (colour, marker)) in enumerate(looks.items()):
+    for at, (name, (colour, marker, line)) in enumerate(looks.items()):
         values = 100 * neuron["share"].sel(instance=name)
         # Each frame a network of its own: side by side, so that equal shares can be told apart.
         aside = np.arange(neuron.sizes["frame"]) + 0.7 * ((at + 0.5) / len(looks) - 0.5)
         axis.plot(
-            neuron["frame"] if shared else aside, values, color=colour, marker=marker, linestyle=line, linewidth=0.8,
+            neuron["frame"] if shared else aside, values, color=colour, marker=marker, linewidth=0.8,
+            linestyle=line if shared else "none",
             markersize=3 if shared else 4, markeredgecolor="white", markeredgewidth=0.3,
         )  # fmt: skip
+    for at in np.flatnonzero(neuron["share"].isnull().all("instance").values):
+        x, across = float(neuron["frame"][at]) if shared else at, axis.get_xaxis_transform()
+        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
     axis.set_title(f"{layer}, n {number}", pad=3)
-    if shared:
-        axis.margins(x=0.08)
-    else:
+    axis.margins(x=0.08, y=0.12)
+    if not shared:
         axis.set_xlim(-0.6, neuron.sizes["frame"] - 0.4)
     axis.grid(axis="y", linewidth=0.3, color="0.85")
 
@@ -149,6 +156,5 @@ def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, numb
         rank = float(one[f"{number}_correlation"])
         label = layer if np.isnan(rank) else f"{layer}: ρ = {rank:.2f}"
         axis.plot(x, 100 * one[name], linestyle="none", color=colour, marker=marker, markersize=4, label=label)
-    axis.margins(y=0.1)
-    axis.set_ylim(bottom=0)
+    axis.margins(x=0.1, y=0.12)
     axis.legend(frameon=False, fontsize=6, handletextpad=0.2)

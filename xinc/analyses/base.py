@@ -165,8 +165,10 @@ class Analysis:
     needs: ClassVar[frozenset[Needs]] = frozenset({"canvas"})
     #: Of the scope ``project``: names of the analyses whose results it builds on; None: all there are.
     uses: ClassVar[frozenset[str] | None] = frozenset()
-    #: Whether its setting ``frames`` chooses among the frames with masks only.
+    #: Whether its setting ``frames`` chooses among the frames with masks only; the workflow leaves out other videos.
     annotated_only: ClassVar[bool] = False
+    #: Whether it follows a network from frame to frame; the workflow leaves out models of one network a frame.
+    across_frames: ClassVar[bool] = False
     #: Sentences of the paper that this analysis can check.
     claims: ClassVar[tuple[Claim, ...]] = ()
 

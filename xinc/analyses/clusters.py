@@ -35,10 +35,11 @@ class Clusters(Analysis):
     Each map |C| is scaled to [0, 1] by its own minimum and maximum and averaged over each region. The neurons of all
     seeds are clustered (k-means) and laid out (UMAP) together; the table says how many of each seed a cluster has.
     Beside the layout are maps of neurons drawn at random from each cluster, framed in its colour, each on its own
-    scale. Seeds are compared where each has at least two neurons for each cluster. Dead neurons, and neurons whose map
-    is constant, have no such vector; they are counted and left out. What is near in a UMAP layout is alike; where and
-    how far apart groups lie means little, and layouts are not comparable between machines. Clusters, mixtures and
-    silhouettes are those of the vectors, not of the layout.
+    scale; the same letters mark these neurons in the layout. A cluster may be of few neurons, even of one. Seeds are
+    compared where each has at least two neurons for each cluster. Dead neurons, and neurons whose map is constant, have
+    no such vector; they are counted and left out. What is near in a UMAP layout is alike; where and how far apart
+    groups lie means little, and layouts are not comparable between machines. Clusters, mixtures and silhouettes are
+    those of the vectors, not of the layout.
     """
 
     question = "Which types of neurons are there, and do seeds share them?"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: What stands in the table for what there is not.
 _NONE = "–"
+#: What the known data sets show (table 1), and the examples.
+_DOMAINS = {"Cityscapes-VPS": "streets", "VIPSeg": "open", "COCO-panoptic": "open", "examples": "film, photographs"}
 
 
 @analyses.register("dataset")
@@ -42,11 +45,14 @@ class Dataset(Analysis):
     section = "4.1"
     scope = "project"
     needs = frozenset()
-    figure_settings = frozenset({"listed"})
+    figure_settings = frozenset({"domains", "listed"})
 
     class Settings(StrictModel):
         datasets: dict[str, tuple[str, ...]] = Field(
             {}, description="Names of data sets and their videos; other videos are grouped by where they come from."
+        )
+        domains: dict[str, str] = Field(
+            {}, description="What the videos of a data set show (streets, say), by its name; for the table."
         )
         listed: int = Field(
             40, ge=0, description="Most videos listed one by one in the figure; of more, data sets only."
@@ -108,7 +114,8 @@ class Dataset(Analysis):
         if result.sizes["video"] > self.settings.listed:
             rows = rows[rows["video"] == ""]
         header = [
-            "",
+            "data set\n   video",
+            "domain",
             "videos",
             "instances\nper video",
             "instances\nper frame",
@@ -116,26 +123,28 @@ class Dataset(Analysis):
             "labelled\nframes",
             "frame size\n(pixels)",
         ]
-        left = [0.0, 2.1, 2.75, 3.65, 4.55, 5.2, 5.95]
+        # The first two columns take what the longest entries need; the others share the rest.
+        cells = [_cells(row, self.settings.domains) for row in rows.to_dict("records")]
+        first, second = (0.35 + 0.068 * max([len(row[at]) for row in cells] + [8]) for at in (0, 1))
+        left = [0.0, first, *np.linspace(first + second, 6.3, 6).tolist()]
         height, top = 0.21, 0.21 * len(rows)
-        figure = figures.new_figure(figures.PAGE, 0.75 + top, self.question)
+        figure = figures.new_figure(figures.PAGE, 0.85 + top, self.question)
         axis = figure.add_subplot()
         axis.axis("off")
         axis.set(xlim=(-0.1, 7.0), ylim=(-0.05, top + 0.38))
         for at, text in enumerate(header):
-            axis.text(left[at] + (0.25 if at else 0), top + 0.06, text, ha="center" if at else "left", fontsize=7)
+            words = at < 2
+            axis.text(left[at] + (0 if words else 0.25), top + 0.06, text, ha="left" if words else "center", fontsize=7)
         axis.plot([-0.1, 7.0], [top, top], color="0.2", lw=0.8)
-        for number, row in enumerate(rows.to_dict("records")):
+        for number, (row, whole) in enumerate(zip(cells, rows["video"] == "", strict=True)):
             y = top - (number + 1) * height
-            whole = not row["video"]
             if whole:
                 axis.add_patch(Rectangle((-0.1, y), 7.1, height, facecolor="0.92", edgecolor="none"))
-            for at, text in enumerate(_cells(row)):
+            for at, text in enumerate(row):
                 weight = "bold" if whole else "normal"
-                x = left[at] + (0.25 if at else (0 if whole else 0.15))
-                axis.text(
-                    x, y + height / 2, text, ha="center" if at else "left", va="center", fontsize=7, weight=weight
-                )
+                x = left[at] + (0.25 if at > 1 else 0 if at or whole else 0.15)
+                align = "left" if at < 2 else "center"
+                axis.text(x, y + height / 2, text, ha=align, va="center", fontsize=7, weight=weight)
         return {"table": figure}
 
 
@@ -208,10 +217,13 @@ def _summary(videos: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[Any, Any], domains: Mapping[str, str]) -> list[str]:
     """What stands in a row of the figure."""
     return [
         textwrap.shorten(row["video"] or row["data_set"], 32, placeholder="…"),
+        ""
+        if row["video"]
+        else textwrap.shorten({**_DOMAINS, **domains}.get(row["data_set"], _NONE), 20, placeholder="…"),
         "" if row["video"] else str(row["videos"]),
         _range(row["instances_min"], row["instances_max"]),
         _range(row["frame_instances_min"], row["frame_instances_max"]),

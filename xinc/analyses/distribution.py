@@ -29,10 +29,11 @@ _GINI_WITHIN = (np.sqrt(33 / 32) - 1) / (np.sqrt(33 / 32) + 1)
 class Distribution(Analysis):
     """All contributions |C| of a layer, sorted, relative to the largest; marks show the thresholds τ, zeros are absent.
 
-    τ_x is the contribution left of which x % of the total lies. The Gini coefficient is 0 where all contribute alike
-    and near 1 where a few make up the total. Everything comes from a histogram of 32 bins to each power of two: values
-    of the curve and thresholds are off by at most 1/32 of themselves, the Gini coefficient and shares of
-    contributions by no more than the errors that the result states beside them.
+    τ_x is the contribution left of which x % of the total lies. A plateau is one value that many contributions share:
+    in the last layer of an FFN a neuron that is off still has its part of the bias, so none is dead there. The Gini
+    coefficient is 0 where all contribute alike and near 1 where a few make up the total. Everything comes from a
+    histogram of 32 bins to each power of two: values of the curve and thresholds are off by at most 1/32 of themselves,
+    the Gini coefficient and shares of contributions by no more than the errors that the result states beside them.
     """
 
     question = "Are most contributions small?"
@@ -118,7 +119,7 @@ class Distribution(Analysis):
         rows = -(-len(frames) // columns)
         width = figures.PAGE if columns > 1 else 0.6 * figures.PAGE
         lines = (result.sizes["layer"] + 1) * 0.15
-        figure = figures.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question)
+        figure = figures.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question, figures.about(result.attrs))
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for axis, frame in zip(axes.flat, frames, strict=False):
             self._curves(axis, result.sel(frame=frame))
@@ -136,6 +137,8 @@ class Distribution(Analysis):
             largest = float(one["maximum"]) or 1.0
             values = one["curve"] / largest
             alive = f"Gini {float(one['gini']):.2f}, {100 * float(one['below_mean']):.0f} % below the mean"
+            zeros = float(one["position"].values[(values >= floor).values][:1].sum())
+            alive += f", {zeros:.0f} % are 0" if zeros >= 1 else ""
             label = f"{layer}: {alive if np.isfinite(one['gini']) else 'no contributions'}"
             style = ("-", "--", "-.", ":")[at % 4]
             (line,) = axis.plot(one["position"], values.where(values >= floor), linestyle=style, label=label)
@@ -145,13 +148,25 @@ class Distribution(Analysis):
         for percent, marker in zip(self._marked(result), "os^Dv", strict=False):
             label = rf"$\tau_{{{percent:g}}}$: {percent:g} % of the total lies left"
             axis.plot([], [], marker, color="0.4", ms=4.5, mec="white", label=label)
-        axis.set(xlim=(0, 100), yscale="log", ylim=(floor, 1.5), xlabel="contributions of the layer, sorted (%)")
+        axis.set(
+            xlim=(_first_drawn(result, floor), 100),
+            yscale="log",
+            ylim=(floor, 1.5),
+            xlabel="contributions of the layer, sorted (%)",
+        )
         axis.tick_params(labelbottom=True)
         axis.minorticks_off()
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), frameon=False)
 
     def _marked(self, result: xr.Dataset) -> list[float]:
         return [p for p in result["percent"].values.tolist() if p in self.settings.marked]
+
+
+def _first_drawn(result: xr.Dataset, floor: float) -> float:
+    """Where the first curve of a frame comes above the floor, in percent, on a ten: zeros leave no empty half."""
+    largest = result["maximum"].where(result["maximum"] > 0)
+    drawn = (result["curve"] / largest >= floor).any("layer")
+    return 10 * float(np.floor(result["position"].values[drawn.values][0] / 10)) if drawn.any() else 0.0
 
 
 class Sorted:

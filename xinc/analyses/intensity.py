@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Intensity(Analysis):
     """Layer heatmap Σ_n |C_n|, intensity Σ_channels, both min-max normalised; difference = heatmap − intensity.
 
-    Pearson and Spearman correlation over pixels of the heatmap with the intensity and with the edges of the grey frame
-    say how much of the heatmap each explains.
+    Pearson (r) and Spearman (ρ) correlation over pixels of the heatmap with the intensity and with the edges of the
+    grey frame say how much of the heatmap each explains.
     """
 
     question = "Does contribution follow intensity, or edges?"
@@ -113,24 +113,37 @@ class Intensity(Analysis):
 
         layers = [str(name) for name in result["layer"].values]
         aspect = result.sizes["y"] / result.sizes["x"]
-        figure, axes = figures.image_grid(
-            3, max(len(layers), 3), aspect, f"{self.question} Frame {int(result['frame'])}", extra=0.4
-        )
+        of = figures.about(result.attrs, f"frame {int(result['frame'])}")
+        figure, axes = figures.image_grid(3, max(len(layers), 3), aspect, self.question, extra=0.75, about=of)
         figures.show(axes[0, 0], result["source"].values, "source")
         figures.show(axes[0, 1], result["intensity"].values, "intensity", figures.MAGNITUDE)
         figures.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", figures.MAGNITUDE)
         for at, layer in enumerate(layers):
             one = result.sel(layer=layer)
-            figures.show(axes[1, at], one["heatmap"].values, f"{layer}: Σ|C|", figures.MAGNITUDE, vmin=0, vmax=1)
-            r = {name: float(one["pearson"].sel({"with": name})) for name in ("intensity", "edges")}
-            title = f"r = {r['intensity']:.2f} intensity, {r['edges']:.2f} edges"
+            heat = figures.show(axes[1, at], one["heatmap"].values, f"{layer}: Σ|C|", figures.MAGNITUDE, vmin=0, vmax=1)
+            title = "\n".join(_correlations(one, name) for name in ("intensity", "edges"))
             image = figures.show(axes[2, at], one["difference"].values, title, figures.SIGNED, vmin=-1, vmax=1)
         figures.side_label(axes[1, 0], "heatmap")
         figures.side_label(axes[2, 0], "difference")
-        bar = figure.colorbar(image, ax=axes[2, :].tolist(), location="bottom", shrink=0.35, aspect=30, pad=0.03)
-        bar.set_label("heatmap − intensity, both scaled to [0, 1]; r: correlation of the heatmap", fontsize=6)
-        bar.ax.tick_params(labelsize=6)
+        where = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
+        half = axes.shape[1] // 2
+        bars = [
+            figure.colorbar(
+                heat, ax=axes[2, :half].tolist(), label="Σ|C|, intensity and edges, scaled to [0, 1]", **where
+            ),
+            figure.colorbar(image, ax=axes[2, half:].tolist(), label="heatmap − intensity", **where),
+        ]
+        for bar in bars:
+            bar.ax.tick_params(labelsize=6)
+            bar.ax.xaxis.label.set_fontsize(6)
         return figure
+
+
+def _correlations(one: xr.Dataset, other: str) -> str:
+    """``intensity: r 0.41, ρ 0.38``, the correlations of a layer's heatmap over pixels."""
+    # Rounded first, and 0 added: no "-0.00".
+    r, rho = (round(float(one[name].sel({"with": other})), 2) + 0.0 for name in ("pearson", "spearman"))
+    return f"{other}: r {r:.2f}, ρ {rho:.2f}"
 
 
 def _ranks(values: xr.DataArray) -> xr.DataArray:

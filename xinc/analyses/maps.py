@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Maps(Analysis):
     """Contribution maps |C| of neurons drawn at random from each layer, and their change over time.
 
-    The same neurons are shown in every frame. Each map is scaled to its own maximum over all frames, stated above it,
-    so that weak neurons can be seen too.
+    Each map is scaled to its own maximum, stated above it, so that weak neurons can be seen too: over all frames where
+    these share one network (NeRV), and in each frame where each frame has a network of its own (FFN, SIREN). There
+    neurons of the same number in two frames have nothing to do with each other.
     """
 
     question = "What does a neuron contribute to?"
@@ -87,44 +88,59 @@ class Maps(Analysis):
         from xinc import figures
 
         maps = result["contribution"].isel(frame=0)
+        peaks = _peaks(result)[0]
         present = [k for k in range(maps.sizes["sample"]) if bool(maps.isel(sample=k).notnull().any())]
         columns = 4
         rows = -(-(len(present) + 1) // columns)
         frame = int(result["frame"].values[0])
         figure, axes = figures.image_grid(
-            rows, columns, maps.sizes["y"] / maps.sizes["x"], f"{self.question} |C| in {layer}, frame {frame}"
-        )
+            rows, columns, maps.sizes["y"] / maps.sizes["x"], self.question,
+            about=figures.about(result.attrs, layer, f"|C| in frame {frame}"),
+        )  # fmt: skip
         figures.show(axes.flat[0], result["source"].isel(frame=0).transpose("y", "x", "channel").values, "source")
         for axis, k in zip(axes.flat[1:], present, strict=False):
             one = maps.isel(sample=k)
-            high = float(result["contribution"].isel(sample=k).max())
-            title = _title(one) + (" (dead)" if bool(result["dead"].isel(sample=k)) else f", max {high:.2g}")
-            figures.show(axis, one.values, title, figures.MAGNITUDE, vmin=0, vmax=high or 1.0)
+            title = f"{_title(one)}{_scale(one, peaks[k])}"
+            figures.show(axis, one.values, title, figures.MAGNITUDE, vmin=0, vmax=peaks[k] or 1.0)
         return figure
 
     def animate(self, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
         if result.sizes["frame"] < 2:
             return {}
-        return {str(layer): self._film(result.sel(layer=layer)) for layer in result["layer"].values}
+        return {str(layer): self._film(result.sel(layer=layer), str(layer)) for layer in result["layer"].values}
 
-    def _film(self, result: xr.Dataset) -> list[np.ndarray]:
+    def _film(self, result: xr.Dataset, layer: str) -> list[np.ndarray]:
         """The source video with maps beside it, for every frame."""
         from xinc import figures
 
-        zoom, gap = self.settings.zoom, 2 * self.settings.zoom
         maps = result["contribution"].isel(sample=slice(self.settings.animated)).transpose("sample", "frame", "y", "x")
         maps = maps.dropna("sample", how="all")
-        peaks = maps.max(("frame", "y", "x")).values
+        peaks = _peaks(result)
         source = result["source"].transpose("frame", "y", "x", "channel").values
         film = []
-        for at in range(result.sizes["frame"]):
-            panels = [(np.clip(source[at], 0, 1) * 255).round().astype(np.uint8)]
-            panels += [figures.colour(m, high=float(p) or 1.0) for m, p in zip(maps.values[:, at], peaks, strict=True)]
-            large = [figures.enlarge(panel, zoom) for panel in panels]
-            white = np.full((large[0].shape[0], gap, 3), 255, np.uint8)
-            row = [part for panel in large for part in (panel, white)][:-1]
-            film.append(np.concatenate(row, axis=1))
+        for at, frame in enumerate(result["frame"].values.tolist()):
+            panels, titles = [(np.clip(source[at], 0, 1) * 255).round().astype(np.uint8)], [f"source, frame {frame}"]
+            for k in range(maps.sizes["sample"]):
+                one = maps.isel(sample=k, frame=at)
+                panels.append(figures.colour(one.values, high=peaks[at, k] or 1.0))
+                titles.append(f"{layer}, {_title(one)}{'' if peaks[at, k] else ', dead'}")
+            film.append(figures.film_picture(panels, titles, self.settings.zoom))
         return film
+
+
+def _peaks(result: xr.Dataset) -> np.ndarray:
+    """The maximum to which maps are scaled, (frame, sample): of all frames where these share one network."""
+    peaks = result["contribution"].max(("y", "x")).transpose("frame", "sample").fillna(0)
+    if bool(result.attrs.get("shared_weights", True)):
+        peaks = peaks.max("frame").broadcast_like(peaks).transpose("frame", "sample")
+    return np.asarray(peaks.values, float)
+
+
+def _scale(shown: xr.DataArray, peak: float) -> str:
+    """What the scale of a map is, and whether there is nothing in it."""
+    if not peak:
+        return " (dead)"
+    return f", max {peak:.2g}" if float(shown.max()) else f", max {peak:.2g} (dead here)"
 
 
 def _title(neuron: xr.DataArray) -> str:

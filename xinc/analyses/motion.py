@@ -40,6 +40,7 @@ def _log_ratio(over: str, under: str) -> Any:
 class Motion(Analysis):
     """Fluctuation Σ_n ||C_n(f)| − |C_n(f−1)||, beside the optical flow from frame f − 1 to frame f.
 
+    It follows one network over time, so it is not asked where each frame has a network of its own.
     Correlations are over pixels, with the length of the flow (r Pearson, ρ Spearman) and with the length of the flow
     relative to the camera's, which is taken to be the median flow of the frame. The null shifts the motion map over the
     fluctuation, around the edges, by every possible vector. Three areas are compared: revealed pixels (outlined),
@@ -51,6 +52,7 @@ class Motion(Analysis):
     question = "Do contributions change where things move?"
     section = "4.5"
     needs = frozenset({"canvas", "flow"})
+    across_frames = True
     figure_settings = frozenset({"shown", "zoom"})
     claims = (
         Claim(
@@ -243,12 +245,8 @@ class Motion(Analysis):
     def _nothing(self, result: xr.Dataset) -> Figure:
         from xinc import figures
 
-        figure = figures.new_figure(figures.PAGE, 0.9, self.question)
-        axis = figure.add_subplot()
-        axis.axis("off")
         text = f"Not applicable: fluctuation compares consecutive frames.\n{result.attrs['not_applicable']}"
-        axis.text(0.5, 0.5, text, ha="center", va="center", fontsize=8)
-        return figure
+        return figures.note_figure(self.question, text, figures.about(result.attrs))
 
     def _maps(self, result: xr.Dataset) -> Figure:
         """Rows: frames; columns: frame, flow, fluctuation of the last layers."""
@@ -264,6 +262,7 @@ class Motion(Analysis):
             result.sizes["y"] / result.sizes["x"],
             self.question,
             0.62 + 0.15 * len(frames),
+            figures.about(result.attrs),
         )
         for row, frame in enumerate(frames):
             one = result.sel(frame=frame)
@@ -300,8 +299,8 @@ class Motion(Analysis):
         from xinc import figures
 
         layers = [str(name) for name in result["layer"].values]
-        figure = figures.new_figure(figures.PAGE, 3.0, self.question)
-        left, right = figure.subplots(1, 2)
+        figure = figures.new_figure(figures.PAGE, 3.0, self.question, figures.about(result.attrs))
+        left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
         colours = {"moving": "#D55E00", "revealed": "#0072B2", "flow": "#009E73", "relative": "#CC79A7"}
         offsets = {"moving": -0.14, "revealed": 0.14, "flow": -0.14, "relative": 0.14}
         markers = {"moving": "o", "revealed": "s", "flow": "o", "relative": "s"}
@@ -340,7 +339,7 @@ class Motion(Analysis):
         return figure
 
     def animate(self, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
-        """Source, flow, and the fluctuation of the last layers, the last one first."""
+        """Source, flow, and the fluctuation of the last layers, in network order."""
         if "film_fluctuation" not in result or result.sizes["film_frame"] < 2:
             return {}
         from xinc import figures
@@ -348,19 +347,18 @@ class Motion(Analysis):
 
         flow = result["film_flow"].values
         fastest = float(np.nanmax(_length(flow))) or 1.0
-        maps = result["film_fluctuation"].values[::-1]
+        maps = result["film_fluctuation"].values
         highs = [float(np.quantile(one, 0.999)) or 1.0 for one in maps]
+        layers = [f"{layer}, fluctuation" for layer in result["film_layer"].values]
         film = []
-        for at in range(result.sizes["film_frame"]):
+        for at, frame in enumerate(result["film_frame"].values.tolist()):
             panels = [
                 result["film_source"].values[at],
                 (flow_colours(flow[at], fastest) * 255).round().astype(np.uint8),
             ]
             panels += [figures.colour(one[at], high=high) for one, high in zip(maps, highs, strict=True)]
-            large = [figures.enlarge(panel, self.settings.zoom) for panel in panels]
-            white = np.full((large[0].shape[0], 2 * self.settings.zoom, 3), 255, np.uint8)
-            row = [part for panel in large for part in (panel, white)][:-1]
-            film.append(np.concatenate(row, axis=1))
+            titles = [f"source, frame {frame}", f"flow, up to {fastest:.2g} px", *layers]
+            film.append(figures.film_picture(panels, titles, self.settings.zoom))
         return {"film": film}
 
 

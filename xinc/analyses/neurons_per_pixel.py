@@ -126,8 +126,8 @@ class NeuronsPerPixel(Analysis):
         layers, percents = result["layer"].values, result["percent"].values
         columns, rows = len(layers) + 1, max(len(percents), 2)
         aspect = result.sizes["y"] / result.sizes["x"]
-        title = f"{self.question} Frame {int(result['frame'])}"
-        figure, axes = figures.image_grid(rows, columns, aspect, title, extra=0.45 * rows)
+        of = figures.about(result.attrs, f"frame {int(result['frame'])}")
+        figure, axes = figures.image_grid(rows, columns, aspect, self.question, extra=0.45 * rows, about=of)
         figures.show(axes[0, 0], result["source"].values, "source")
         figures.show(axes[1, 0], result["edges"].values, "edges (sobel)", figures.MAGNITUDE)
         for row, percent in enumerate(percents):
@@ -147,11 +147,7 @@ def _density(figure: Figure, axis: Axes, one: xr.Dataset, layer: str) -> None:
         return
     image = figures.show(axis, values, _title(one, layer), figures.MAGNITUDE, vmin=0, vmax=values.max() or 1.0)
     axis.title.set_fontsize(6)
-    # Beside the image's own axes, so that all images of a row have one size.
-    bar = figure.colorbar(image, cax=axis.inset_axes((0.0, -0.12, 1.0, 0.06)), orientation="horizontal")
-    bar.ax.tick_params(labelsize=6, length=2, pad=1)
-    bar.ax.locator_params(nbins=4)
-    bar.set_label("% of neurons", fontsize=6, labelpad=1)
+    figures.bar_below(figure, axis, image, "% of neurons")
 
 
 def _title(one: xr.Dataset, layer: str) -> str:

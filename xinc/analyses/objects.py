@@ -52,10 +52,11 @@ class Objects(Analysis):
     """Contribution of sampled neurons to each instance over time: mean |C| over its pixels, as a share.
 
     A share is of the neuron's mean contributions to all instances, in all frames together where the frames share one
-    network, else in the frame. An absent instance has none. Colours are categories, markers the instances of one. The
-    numbers: how far shares lie apart within a category and between categories; how much a share changes over time and
-    how much shares differ between instances; whether instances that move change more. Where only some frames have
-    masks, time is counted in these: a step leads from one to the next.
+    network, else in the frame. An absent instance has none. Colours are categories, markers the instances of one, and
+    stuff is dashed; pixels that no mask covers are left out. The numbers: how far shares lie apart within a category
+    and between categories; how much a share changes over time and how much shares differ between instances; whether
+    instances that move change more. Where only some frames have masks, time is counted in these: a step leads from one
+    to the next.
     """
 
     question = "What do neurons contribute to objects?"
@@ -198,7 +199,7 @@ class Objects(Analysis):
         from xinc.analyses._objects_figure import no_objects, numbers_figure, shares_figure
 
         if "share" not in result:
-            return {"all": no_objects(self.question)}
+            return {"all": no_objects(result, self.question)}
         return {
             "neurons": shares_figure(result, self.question),
             "numbers": numbers_figure(result, _pair_means(result), self.question),

@@ -134,7 +134,7 @@ class PixelsPerNeuron(Analysis):
         rows = -(-len(frames) // columns)
         width = figures.PAGE if columns > 1 else 0.6 * figures.PAGE
         lines = result.sizes["layer"] * 0.15
-        figure = figures.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question)
+        figure = figures.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question, figures.about(result.attrs))
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for axis, frame in zip(axes.flat, frames, strict=False):
             self._curves(axis, result.sel(frame=frame))

@@ -28,7 +28,8 @@ class Quality(Analysis):
     """PSNR and SSIM of every frame, parameters, bits per pixel, and the training curve.
 
     PSNR is taken on [0, 1] after clamping, per frame, then averaged over frames; SSIM as in Wang et al. 2004 with a
-    uniform window. Bits per pixel are the raw size of the weights at a given precision, without entropy coding.
+    uniform window. Bits per pixel are the raw size of the weights at a given precision, without entropy coding. Frames
+    are joined by a line where they share one network.
     """
 
     question = "How faithful is the reconstruction, and at what size?"
@@ -102,24 +103,24 @@ class Quality(Analysis):
         from xinc import figures
 
         shown = result.sizes["shown"]
+        # Few frames, a row each: a column each would make large pictures, and a figure that fits no screen.
+        across = shown > 2
+        rows, columns = (3, shown) if across else (shown, 3)
         aspect = result.sizes["y"] / result.sizes["x"]
-        panel = figures.PAGE / max(shown, 2)
-        images = 3 * panel * aspect + 0.5
-        figure = figures.new_figure(figures.PAGE, images + 2.5, self.question)
-        parts: Any = figure.subfigures(2, 1, height_ratios=[images, 2.2])
+        images = rows * (figures.PAGE / columns * aspect + 0.17) + 0.35
+        figure = figures.new_figure(figures.PAGE, images + 2.4, self.question, figures.about(result.attrs))
+        parts: Any = figure.subfigures(2, 1, height_ratios=[images, 2.1])
         top, bottom = parts
-        axes = top.subplots(3, max(shown, 2), squeeze=False)
+        axes = top.subplots(rows, columns, squeeze=False)
         error = abs(result["source"] - result["reconstruction"]).mean("channel")
         high = float(error.max())
-        for axis in axes.flat:
-            axis.axis("off")
         for at, frame in enumerate(result["shown"].values):
+            one = axes[:, at] if across else axes[at]
             value = float(result["psnr"].sel(frame=frame))
-            figures.show(axes[0, at], result["source"].values[at], f"frame {frame}")
-            figures.show(axes[1, at], result["reconstruction"].values[at], f"{value:.2f} dB")
-            figures.show(axes[2, at], error.values[at], "", figures.MAGNITUDE, vmin=0, vmax=high)
-        for axis, text in zip(axes[:, 0], ("source", "reconstruction", f"|error| ≤ {high:.2f}"), strict=True):
-            figures.side_label(axis, text)
+            figures.show(one[0], result["source"].values[at], f"source, frame {frame}")
+            figures.show(one[1], result["reconstruction"].values[at], f"reconstruction, {value:.2f} dB")
+            image = figures.show(one[2], error.values[at], "error", figures.MAGNITUDE, vmin=0, vmax=high or 1.0)
+        figures.bar_below(top, one[2], image, "|error|, one scale for all")
         self._curves(bottom, result)
         return {"all": figure}
 
@@ -129,7 +130,10 @@ class Quality(Analysis):
         values = zip(result["bits"].values, result["bits_per_pixel"].values, strict=True)
         bpp = ", ".join(f"{value:.3g} bpp at {bits} bits" for bits, value in values)
         mean = f"mean {float(result['mean_psnr']):.2f} dB, SSIM {float(result['mean_ssim']):.3f}"
-        axes[0].plot(result["frame"], result["psnr"], "o-", ms=3)
+        # No line from one network to another.
+        line = "-" if result.attrs.get("shared_weights", True) else "none"
+        axes[0].plot(result["frame"], result["psnr"], marker="o", ms=3, linestyle=line)
+        axes[0].set_xmargin(0.1 if result.sizes["frame"] < 5 else 0.05)
         axes[0].set(xlabel="frame", ylabel="PSNR (dB)")
         axes[0].set_title(f"{mean}\n{result.attrs['parameters']:,} parameters: {bpp}")
         axes[0].xaxis.get_major_locator().set_params(integer=True)

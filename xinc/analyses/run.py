@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,31 +69,45 @@ def _listed(paths: Sequence[str]) -> list[str]:
     return [paths] if isinstance(paths, str) else list(paths)
 
 
-def run_analysis(name: str, settings: Any, subject: Any, output: str | Path) -> None:
+def run_analysis(
+    name: str, settings: Any, subject: Any, output: str | Path, of: Mapping[str, str] | None = None
+) -> None:
     """Compute an analysis and write its result as a Zarr store, with the table, where it has one, as ``table.csv``.
 
     Nothing is written where the computation fails.
+
+    Parameters
+    ----------
+    name, settings : of the analysis.
+    subject : see `xinc.analyses.base.Analysis.compute`.
+    output : directory of the result.
+    of : names of the ``video``, the ``model`` and the ``seed`` that it is of, as far as it is of one; attributes of the
+        result, and below the title of its figures.
     """
     analysis = make_analysis(name, settings)
     result = analysis.compute(subject)
     about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
-    result.attrs |= about | {"architecture": _architecture(subject)}
+    result.attrs |= about | _network(subject) | dict(of or {})
     with whole_directory(output) as partial:
-        write_dataset(_with_portable_text(result), partial / "result.zarr")
+        write_dataset(_described(_with_portable_text(result)), partial / "result.zarr")
         table = analysis.table(result)
         if table is not None:
             table.to_csv(partial / "table.csv", index=False)
 
 
-def _architecture(subject: Any) -> str:
-    """Registered name of the architecture that a result is of, empty for a project."""
+def _network(subject: Any) -> dict[str, Any]:
+    """Of what a result is: registered name of the architecture, and whether all frames share one network.
+
+    The name is empty for a project.
+    """
     if isinstance(subject, dict):
-        return _architecture(next(iter(subject.values())))
-    if not isinstance(subject, Subject):
-        return ""
-    if subject.layer_paths:
-        return str(next(iter(subject.canvas.values())).attrs["xinc"]["architecture"])
-    return str(subject.model.name) if subject.model_path is not None else ""
+        return _network(next(iter(subject.values())))
+    if isinstance(subject, Subject) and subject.layer_paths:
+        layer = next(iter(subject.canvas.values())).attrs["xinc"]
+        return {"architecture": str(layer["architecture"]), "shared_weights": bool(layer["shared_weights"])}
+    if isinstance(subject, Subject) and subject.model_path is not None:
+        return {"architecture": str(subject.model.name), "shared_weights": not subject.model.per_frame}
+    return {"architecture": ""}
 
 
 def _with_portable_text(result: xr.Dataset) -> xr.Dataset:
@@ -104,6 +118,47 @@ def _with_portable_text(result: xr.Dataset) -> xr.Dataset:
     )
 
 
+#: What the coordinates of results are, and their units. Analyses describe what only they have.
+COORDINATES = {
+    "frame": ("frame of the video, counted from 0", "1"),
+    "y": ("row of pixels, counted from the top", "pixel"),
+    "x": ("column of pixels, counted from the left", "pixel"),
+    "channel": ("colour channel", "1"),
+    "layer": ("layer of the network, in network order", "1"),
+    "neuron": ("number of the neuron in its layer", "1"),
+    "in_channel": ("input channel of the kernel, -1 for a neuron that is none", "1"),
+    "out_channel": ("output channel of the kernel, -1 for a neuron that is none", "1"),
+    "sample": ("place among the neurons drawn", "1"),
+    "seed": ("seed of the network", "1"),
+    "grouping": ("grouping of the pixels", "1"),
+    "percent": ("part of the total contribution below the threshold", "%"),
+    "with": ("image that is correlated with the layer's", "1"),
+    "shown": ("frame of the video that is shown, counted from 0", "1"),
+    "bits": ("bits per stored parameter", "bit"),
+    "epoch": ("epoch of the training, counted from 1", "1"),
+    "instance": ("annotated segment: its category and number", "1"),
+    "other": ("the other segment of a pair", "1"),
+    "component": ("component of the displacement, right and down", "1"),
+    "motion": ("which motion is measured", "1"),
+    "area": ("area of the frame", "1"),
+    "film_frame": ("frame of the animation, counted from 0", "1"),
+    "film_layer": ("layer in the animation", "1"),
+    "cluster": ("cluster of neurons", "1"),
+    "axis": ("axis of the layout", "1"),
+    "region": ("region of the grouping", "1"),
+    "video": ("video", "1"),
+}
+
+
+def _described(result: xr.Dataset) -> xr.Dataset:
+    """Coordinates with names and units, as far as they are known and have none."""
+    for name, values in result.coords.items():
+        if name in COORDINATES and "long_name" not in values.attrs:
+            text, units = COORDINATES[str(name)]
+            values.attrs = {**values.attrs, "long_name": text, "units": units}
+    return result
+
+
 def open_result(path: str | Path) -> xr.Dataset:
     """The result that `run_analysis` wrote to ``path``."""
     with quiet_zarr():
@@ -111,7 +166,11 @@ def open_result(path: str | Path) -> xr.Dataset:
 
 
 def draw_figures(name: str, settings: Any, result: str | Path, output: str | Path) -> None:
-    """Draw an analysis's figures (svg and png) and animations (gif) from its result into the directory ``output``."""
+    """Draw an analysis's figures and animations from its result into the directory ``output``.
+
+    Figures are written as svg and png. Animations are written twice, as ``<name>.gif`` and, for browsers, which show it
+    like any picture, as an animated ``<name>-animation.png``.
+    """
     from xinc import figures
 
     analysis = make_analysis(name, settings)
@@ -121,3 +180,4 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
             figures.save(figure, partial / part)
         for part, images in analysis.animate(data).items():
             figures.save_animation(images, partial / f"{part}.gif")
+            figures.save_animation(images, partial / f"{part}-animation.png")

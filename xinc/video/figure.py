@@ -96,6 +96,27 @@ def overlay(video: xr.Dataset, index: int) -> np.ndarray:
     return picture
 
 
+def number_instances(axes: Axes, video: xr.Dataset, index: int) -> None:
+    """Outline the instances of frame ``index`` and write their numbers on them: colours alone do not tell all apart.
+
+    Where there are very many, outlines only.
+    """
+    from matplotlib.patheffects import withStroke
+
+    instances = video["instances"][index].values
+    there = [number for number in video["segment_id"].values.tolist() if (instances == number).any()]
+    for number in there:
+        own = instances == number
+        if not own.all():
+            axes.contour(own, [0.5], colors="black", linewidths=0.5)
+        if len(there) <= _MOST_ENTRIES:
+            y, x = np.nonzero(own)
+            # The pixel of the instance that is nearest to its middle, which may lie outside.
+            at = int(np.hypot(y - y.mean(), x - x.mean()).argmin())
+            text = axes.text(x[at], y[at], str(number), ha="center", va="center", fontsize=7, color="black")
+            text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
+
+
 def instance_colours(video: xr.Dataset) -> dict[int, np.ndarray]:
     """A colour (r, g, b) in [0, 1] for each segment id: a hue for each category, a lightness for each instance of it.
 
@@ -171,6 +192,8 @@ def _panel(axes: Axes, video: xr.Dataset, row: str, index: int, fastest: float) 
     else:
         picture = flow_colours(video["flow"][index].values, fastest)
     axes.imshow(picture, aspect="auto", interpolation="nearest")
+    if row == "instances":
+        number_instances(axes, video, index)
 
 
 def _entries(video: xr.Dataset) -> dict[str, np.ndarray]:
@@ -222,11 +245,12 @@ def _wheel(figure: Figure, size: tuple[float, float], fastest: float) -> None:
 
 
 def draw_video(video: str | Path, output: str | Path, name: str) -> None:
-    """Write `contact_sheet` (svg, png) and `animation` (gif) of the store ``video`` into the directory ``output``."""
+    """Write `contact_sheet` (svg, png) and `animation` (gif, png) of a store into the directory ``output``."""
     from xinc import figures
     from xinc.stores import whole_directory
     from xinc.video.store import open_video
 
     with open_video(video) as data, figures.style(), whole_directory(output) as partial:
         figures.save(contact_sheet(data, name), partial / "frames")
-        figures.save_animation(animation(data), partial / "animation.gif")
+        for kind in ("gif", "png"):
+            figures.save_animation(animation(data), partial / f"animation.{kind}")

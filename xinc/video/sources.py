@@ -20,7 +20,16 @@ from xinc.video.settings import VideoSettings, read_table
 
 File = TypeVar("File")
 
-__all__ = ["Clip", "annotated_positions", "check_source", "open_source", "read_videos", "select_frames", "source_files"]
+__all__ = [
+    "Clip",
+    "annotated_positions",
+    "check_source",
+    "has_masks",
+    "open_source",
+    "read_videos",
+    "select_frames",
+    "source_files",
+]
 
 _KNOWN = f"a folder of frames, a video ({', '.join(MOVIE_SUFFIXES)}) or an image ({', '.join(IMAGE_SUFFIXES)})"
 
@@ -96,6 +105,12 @@ def annotated_positions(settings: VideoSettings) -> list[int] | None:
         return None
     found = open_recording(settings)
     return [at for at, index in enumerate(check_source(settings)) if found.masks[index] is not None]
+
+
+def has_masks(settings: VideoSettings) -> bool:
+    """Whether any of the frames selected has a mask."""
+    known = annotated_positions(settings)
+    return settings.masks is not None or _example(settings) == "collage" if known is None else bool(known)
 
 
 def select_frames(clip: Clip, settings: VideoSettings) -> range:
