@@ -15,6 +15,7 @@ from xinc.analyses.base import Analysis
 from xinc.config import Config
 from xinc.models import architectures
 from xinc.provenance import digest, source_digest
+from xinc.training.settings import UNSEEN
 from xinc.report import title_of
 from xinc.video.sources import has_masks, source_files
 
@@ -130,7 +131,7 @@ class Plan:
             "architecture": chosen.architecture,
             "settings": self.config.architectures[model].model_dump(mode="json"),
             "frames": _plain(chosen.frames),
-            "training": chosen.training.model_dump(mode="json"),
+            "training": chosen.training.model_dump(mode="json", exclude=UNSEEN),
             "seed": int(seed),
             "label": f"train {video} {model} seed{seed}",
         }

@@ -45,6 +45,7 @@ EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "a model": (changed("models.siren.settings.omega", 20), branch("siren")),
     "a training": (changed("models.nerv.training.epochs", 4), branch("nerv")),
+    "how often a training is kept": (changed("models.nerv.training.checkpoint_minutes", 1), set()),
     "two values swapped": (_swapped(), branch("ffn")),
     "a canvas's layout": (
         changed("canvas.layout", "dense"),

@@ -113,9 +113,8 @@ def _handle(look: _Look, joined: bool) -> Any:
     from matplotlib.lines import Line2D
 
     colour, marker, line = look
-    return Line2D(
-        [], [], color=colour, marker=marker, linestyle=line if joined else "none", markersize=4, linewidth=0.8
-    )
+    style: Any = line if joined else "none"
+    return Line2D([], [], color=colour, marker=marker, linestyle=style, markersize=4, linewidth=0.8)
 
 
 def _ticks(frames: list[int]) -> list[int]:
@@ -138,8 +137,8 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
             linestyle=line if shared else "none",
             markersize=3 if shared else 4, markeredgecolor="white", markeredgewidth=0.3,
         )  # fmt: skip
-    for at in np.flatnonzero(neuron["share"].isnull().all("instance").values):
-        x, across = float(neuron["frame"][at]) if shared else at, axis.get_xaxis_transform()
+    for dead in np.flatnonzero(neuron["share"].isnull().all("instance").values):
+        x, across = float(neuron["frame"][dead]) if shared else dead, axis.get_xaxis_transform()
         axis.text(x, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
     axis.set_title(f"{layer}, n {number}", pad=3)
     axis.margins(x=0.08, y=0.12)

@@ -19,7 +19,7 @@ from xinc.errors import InputError
 from xinc.models.base import INR
 from xinc.provenance import PACKAGE, digest, source_digest
 from xinc.stores import whole_file
-from xinc.training.settings import TrainingSettings
+from xinc.training.settings import UNSEEN, TrainingSettings
 
 #: Name of the folder beside ``model.pt`` that holds a checkpoint while the training lasts.
 FOLDER = ".training"
@@ -61,7 +61,7 @@ class Checkpoint:
                 "seed": model.seed,
                 "weights": self._initial,
                 "targets": _digest_of([self.targets]),
-                "training": self.settings.model_dump(mode="json"),
+                "training": self.settings.model_dump(mode="json", exclude=UNSEEN),
                 "source": source_digest(name for name in modules if name.startswith(f"{PACKAGE}.")),
                 "torch": torch.__version__,
             }

@@ -9,6 +9,10 @@ from pydantic import Field
 from xinc.settings import StrictModel
 
 
+#: Settings that nothing shows of in a trained network: changing them does not train it again.
+UNSEEN = {"checkpoint_minutes"}
+
+
 class TrainingSettings(StrictModel):
     """L2 loss, Adam, learning rate with linear warm-up and cosine decay to zero."""
 
