@@ -15,8 +15,8 @@ from xinc.analyses.base import Analysis
 from xinc.config import Config
 from xinc.models import architectures
 from xinc.provenance import digest, source_digest
-from xinc.training.settings import UNSEEN
 from xinc.report import title_of
+from xinc.training.settings import UNSEEN
 from xinc.video.sources import has_masks, source_files
 
 

@@ -139,7 +139,7 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
         )  # fmt: skip
     for dead in np.flatnonzero(neuron["share"].isnull().all("instance").values):
         x, across = float(neuron["frame"][dead]) if shared else dead, axis.get_xaxis_transform()
-        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
+        axis.text(float(x), 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
     axis.set_title(f"{layer}, n {number}", pad=3)
     axis.margins(x=0.08, y=0.12)
     if not shared:

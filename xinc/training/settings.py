@@ -8,7 +8,6 @@ from pydantic import Field
 
 from xinc.settings import StrictModel
 
-
 #: Settings that nothing shows of in a trained network: changing them does not train it again.
 UNSEEN = {"checkpoint_minutes"}
 

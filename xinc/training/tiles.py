@@ -40,6 +40,7 @@ SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 OUTPUT_SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     **{name: SLOPES[name] for name in ("identity", "sigmoid")},
     "tanh": lambda d, z: SLOPES["tanh"](d, z).mul_(0.5),
+    "centred": lambda d, z: d.mul_(0.5),
 }
 
 
