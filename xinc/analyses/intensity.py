@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -125,7 +125,7 @@ class Intensity(Analysis):
             image = figures.show(axes[2, at], one["difference"].values, title, figures.SIGNED, vmin=-1, vmax=1)
         figures.side_label(axes[1, 0], "heatmap")
         figures.side_label(axes[2, 0], "difference")
-        where = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
+        where: Any = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
         half = axes.shape[1] // 2
         bars = [
             figure.colorbar(
