@@ -67,7 +67,7 @@ help: ## show this list
 demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and write its report
 	@$(enter_env); \
 	python -m snakemake --cores "$(CORES)" $(ARGS); \
-	python -m snakemake --report report.html $(ARGS); \
+	python -m snakemake --report report.html --report-stylesheet workflow/report/report.css $(ARGS); \
 	echo; \
 	echo "Report:  $$PWD/report.html"; \
 	last=; \

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MARKERS = "os^DvPX*<>ph"
 #: Colour, marker and line.
-_Look = tuple[Any, str, str]
+_Look = tuple[Any, str, Any]
 
 
 def no_objects(result: xr.Dataset, question: str) -> Figure:
@@ -137,9 +137,9 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
             linestyle=line if shared else "none",
             markersize=3 if shared else 4, markeredgecolor="white", markeredgewidth=0.3,
         )  # fmt: skip
-    for dead in np.flatnonzero(neuron["share"].isnull().all("instance").values):
-        x, across = float(neuron["frame"][dead]) if shared else dead, axis.get_xaxis_transform()
-        axis.text(float(x), 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
+    for at in np.flatnonzero(neuron["share"].isnull().all("instance").values).tolist():
+        x, across = float(neuron["frame"][at]) if shared else at, axis.get_xaxis_transform()
+        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
     axis.set_title(f"{layer}, n {number}", pad=3)
     axis.margins(x=0.08, y=0.12)
     if not shared:

@@ -151,11 +151,11 @@ COORDINATES = {
 
 
 def _described(result: xr.Dataset) -> xr.Dataset:
-    """Coordinates with names and units, as far as they are known and have none."""
+    """Coordinates with descriptions and units, as far as they are known and have none."""
     for name, values in result.coords.items():
-        if name in COORDINATES and "long_name" not in values.attrs:
+        if name in COORDINATES:
             text, units = COORDINATES[str(name)]
-            values.attrs = {**values.attrs, "long_name": text, "units": units}
+            values.attrs = {"long_name": text, "units": units} | values.attrs
     return result
 
 
