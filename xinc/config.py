@@ -54,6 +54,11 @@ class ConfigFile(StrictModel):
 
     videos: str = Field("config/videos.tsv", description="Table of the videos, a line each.")
     resolution: Size = Field((128, 256), description="Analysis resolution HxW of videos that state none, in pixels.")
+    part: str | None = Field(
+        None,
+        description="For very many videos: every n-th of them, '3/50' (from the third on), and no analyses of the "
+        "project; or 'project', these alone, of results that are there. Meant for the command line.",
+    )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
@@ -70,6 +75,16 @@ class ConfigFile(StrictModel):
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value
+
+    @field_validator("part")
+    @classmethod
+    def _part_is_known(cls, value: str | None) -> str | None:
+        if value in (None, "project"):
+            return value
+        numbers = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", value)
+        if numbers is None or int(numbers[1]) > int(numbers[2]):
+            raise ValueError("expected a part such as 3/50, from 1/50 to 50/50, or 'project'")
+        return value
 
     @field_validator("seeds")
     @classmethod
@@ -102,7 +117,7 @@ class Config:
     Attributes
     ----------
     file : the settings of the file itself.
-    videos : per name, the settings of each video.
+    videos : per name, the settings of each video, of those that ``part`` leaves.
     architectures, canvases : per model name, the settings of its architecture and of its canvas.
     analyses : per name, the complete settings of each analysis, as plain builtins.
 
@@ -115,7 +130,7 @@ class Config:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.file = validate(ConfigFile, dict(values), "")
-        self.videos = {v.name: v for v in read_table(self.file.videos, self.file.resolution)}
+        self.videos = self._part_of(read_table(self.file.videos, self.file.resolution))
         self.architectures: dict[str, Any] = {}
         self.canvases: dict[str, CanvasConfig] = {}
         for name, model in self.file.models.items():
@@ -125,8 +140,20 @@ class Config:
             for name, settings in self.file.analyses.items()
         }
         self._check_materialise()
-        for video in self.videos.values():
-            self._check_video(video, len(check_source(video)))
+        if self.file.part != "project":  # which looks at results only
+            for video in self.videos.values():
+                self._check_video(video, len(check_source(video)))
+
+    def _part_of(self, videos: list[VideoSettings]) -> dict[str, VideoSettings]:
+        """By name, the videos that the setting ``part`` leaves; every n-th, for a table may be sorted by size."""
+        if self.file.part not in (None, "project"):
+            number, parts = (int(text) for text in str(self.file.part).split("/"))
+            if parts > len(videos):
+                raise InputError(
+                    f"Setting 'part' is '{self.file.part}' but {self.file.videos} lists {len(videos)} videos."
+                )
+            videos = videos[number - 1 :: parts]
+        return {video.name: video for video in videos}
 
     def layers(self, model: str) -> list[str]:
         """Names of the layers of which a model's canvas is kept, in network order."""

@@ -47,7 +47,17 @@ class Workspace:
 
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as a user does; its output, standard error included, is in ``stdout``."""
-        return subprocess.run(
+        process = self.start(*arguments, config=config)
+        try:
+            output, _ = process.communicate(timeout=600)
+        except BaseException:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+    def start(self, *arguments: str, config: Path | None = None) -> subprocess.Popen[str]:
+        """Start Snakemake as `snakemake` does, without waiting for its end."""
+        return subprocess.Popen(
             [
                 *(sys.executable, "-m", "snakemake"),
                 *("--snakefile", str(self.code / "workflow" / "Snakefile")),
@@ -60,7 +70,6 @@ class Workspace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
         )
 
     def make(self, *arguments: str) -> str:
