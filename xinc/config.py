@@ -94,6 +94,11 @@ class ConfigFile(StrictModel):
         description="Roots of data sets, for lines of the table that give none: cityscapes-vps, vipseg, coco-panoptic.",
     )
     resolution: Size = Field((128, 256), description="Analysis resolution HxW of videos that state none, in pixels.")
+    part: str | None = Field(
+        None,
+        description="For very many videos: every n-th of them, '3/50' (from the third on), and no analyses of the "
+        "project; or 'project', these alone, of results that are there. Meant for the command line.",
+    )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
@@ -110,6 +115,16 @@ class ConfigFile(StrictModel):
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value
+
+    @field_validator("part")
+    @classmethod
+    def _part_is_known(cls, value: str | None) -> str | None:
+        if value in (None, "project"):
+            return value
+        numbers = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", value)
+        if numbers is None or int(numbers[1]) > int(numbers[2]):
+            raise ValueError("expected a part such as 3/50, from 1/50 to 50/50, or 'project'")
+        return value
 
     @field_validator("seeds")
     @classmethod
@@ -142,7 +157,7 @@ class Config:
     Attributes
     ----------
     file : the settings of the file itself.
-    videos : per name, the settings of each video.
+    videos : per name, the settings of each video, of those that ``part`` leaves.
     architectures, canvases : per model name, the settings of its architecture and of its canvas.
     analyses : per name, the complete settings of each analysis, as plain builtins.
     imports : per name of an imported model, its network by (video, seed), without the weights.
@@ -156,7 +171,7 @@ class Config:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.file = validate(ConfigFile, dict(values), "")
-        self.videos = {v.name: v for v in read_videos(self.file.videos, self.file.resolution, self.file.roots)}
+        self.videos = self._part_of(read_videos(self.file.videos, self.file.resolution, self.file.roots))
         self.architectures: dict[str, Any] = {}
         self.canvases: dict[str, CanvasConfig] = {}
         self.imports: dict[str, dict[tuple[str, int], Imported]] = {}
@@ -167,8 +182,9 @@ class Config:
         for name, model in self.file.models.items():
             self._add_model(name, model)
         self._check_materialise()
-        for video in self.videos.values():
-            self._check_video(video, self.count(video.name))
+        if self.file.part != "project":  # which looks at results only
+            for video in self.videos.values():
+                self._check_video(video, self.count(video.name))
 
     @functools.cache  # noqa: B019 (a configuration lives as long as the process)
     def count(self, video: str) -> int:
@@ -197,6 +213,17 @@ class Config:
 
     def _seeded(self, model: str) -> bool:
         return "{seed}" in (self.file.models[model].import_ or "")
+
+    def _part_of(self, videos: list[VideoSettings]) -> dict[str, VideoSettings]:
+        """By name, the videos that the setting ``part`` leaves; every n-th, for a table may be sorted by size."""
+        if self.file.part not in (None, "project"):
+            number, parts = (int(text) for text in str(self.file.part).split("/"))
+            if parts > len(videos):
+                raise InputError(
+                    f"Setting 'part' is '{self.file.part}' but {self.file.videos} lists {len(videos)} videos."
+                )
+            videos = videos[number - 1 :: parts]
+        return {video.name: video for video in videos}
 
     def layers(self, model: str) -> list[str]:
         """Names of the layers of which a model's canvas is kept, in network order."""

@@ -7,8 +7,9 @@ differs, the result is made again. Nothing else is in it: no paths but those the
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
@@ -33,6 +34,22 @@ class Spec(dict[str, Any]):
         return dict, (dict(self),)
 
 
+Method = TypeVar("Method", bound=Callable[..., Spec])
+
+
+def _once(method: Method) -> Method:
+    """Keep the specs that a method of a plan made, by its arguments: each is asked for by every job that follows."""
+
+    @wraps(method)
+    def kept(self: Plan, *arguments: str | int) -> Spec:
+        key = (method.__name__, *map(str, arguments))
+        if key not in self._specs:
+            self._specs[key] = method(self, *arguments)
+        return self._specs[key]
+
+    return cast(Method, kept)
+
+
 class Plan:
     """The jobs of a validated configuration.
 
@@ -43,6 +60,7 @@ class Plan:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._specs: dict[tuple[str, ...], Spec] = {}
 
     @property
     def videos(self) -> list[str]:
@@ -88,12 +106,14 @@ class Plan:
         """The user's files that a video is made from."""
         return source_files(self.config.videos[video])
 
+    @_once
     def video_spec(self, video: str) -> Spec:
         return _spec(self.config.videos[video].model_dump(mode="json"), ["xinc.video.store"])
 
     def video_figure_spec(self, video: str) -> Spec:
         return _spec({"name": video}, ["xinc.video.figure", "xinc.figures"], self.video_spec(video))
 
+    @_once
     def regions_spec(self, video: str) -> Spec:
         settings = self.config.file.regions.model_dump(mode="json")
         return _spec(settings, ["xinc.video.regions"], self.video_spec(video))
@@ -106,6 +126,7 @@ class Plan:
         """Whether any analysis looks at regions."""
         return any("regions" in self._analysis(name).needs for name in self.analyses)
 
+    @_once
     def flow_spec(self, video: str) -> Spec:
         settings = self.config.file.flow.model_dump(mode="json")
         return _spec(settings, ["xinc.video.flow"], self.video_spec(video))
@@ -122,6 +143,7 @@ class Plan:
         count = self.config.count(video)
         return checkpoint_files(str(chosen.import_), chosen.hints, chosen.frames, video, int(seed), count)
 
+    @_once
     def train_spec(self, video: str, model: str, seed: int) -> Spec:
         """Of the job that makes a network, by training or by importing it."""
         if self.is_imported(model):
@@ -153,6 +175,7 @@ class Plan:
         }
         return _spec(settings, ["xinc.models.imports.run", self._model_module(model)], self.video_spec(video))
 
+    @_once
     def canvas_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
         canvas = self.config.canvases[model].model_dump(mode="json", exclude={"layers"})
         if isinstance(canvas["layout"], dict):
@@ -164,16 +187,19 @@ class Plan:
         settings = self.config.file.materialise[model].model_dump(mode="json", exclude={"layers"})
         return _spec(settings, ["xinc.canvas.materialise"], self.canvas_spec(video, model, seed, layer))
 
+    @_once
     def analysis_spec(self, video: str, model: str, seed: int, analysis: str) -> Spec:
         """Of an analysis of one network."""
         return self._analysis_spec(analysis, self._sources(video, model, [seed], analysis), [model])
 
+    @_once
     def seeds_spec(self, video: str, model: str, analysis: str) -> Spec:
         """Of an analysis of a model's seeds together."""
         return self._analysis_spec(
             analysis, self._sources(video, model, self.seeds_of(analysis, video, model), analysis), [model]
         )
 
+    @_once
     def project_spec(self, analysis: str) -> Spec:
         """Of an analysis of all results together."""
         before = [self.video_spec(video) for video in self.videos]
@@ -216,12 +242,19 @@ class Plan:
         return [n for n in self.analyses if self._analysis(n).scope != "project" and (uses is None or n in uses)]
 
     def analyses_of(self, scope: str) -> list[str]:
-        """Names of the configured analyses of this scope."""
+        """Names of the configured analyses of this scope; of the project none where there is only a part of it."""
+        if scope == "project" and self.config.file.part not in (None, "project"):
+            return []
         return [name for name in self.analyses if self._analysis(name).scope == scope]
 
     def seeds_of(self, analysis: str, video: str, model: str) -> list[int]:
         """Seeds of a model that an analysis of seeds compares on a video."""
         return self.config.seeds_of(analysis, video, model)
+
+    @property
+    def only_project(self) -> bool:
+        """Whether all but analyses of the project is taken as it is."""
+        return self.config.file.part == "project"
 
     def _spec_of(self, analysis: str, video: str, model: str, seed: int | None) -> Spec:
         scope = self._analysis(analysis).scope

@@ -47,14 +47,23 @@ class Workspace:
 
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as a user does; its output, standard error included, is in ``stdout``."""
-        return subprocess.run(
+        process = self.start(*arguments, config=config)
+        try:
+            output, _ = process.communicate(timeout=600)
+        except BaseException:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+    def start(self, *arguments: str, config: Path | None = None) -> subprocess.Popen[str]:
+        """Start Snakemake as `snakemake` does, without waiting for its end."""
+        return subprocess.Popen(
             self.words(*arguments, config=config),
             cwd=self.run,
             env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
         )
 
     def words(self, *arguments: str, config: Path | None = None) -> list[str]:

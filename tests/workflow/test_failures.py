@@ -24,7 +24,7 @@ def test_a_network_that_stays_below_min_psnr(workspace: Workspace) -> None:
     assert "raise epochs (now 3)" in sentence
     assert failed.stdout.count("below min_psnr 90") == 1
     assert "Traceback" not in failed.stdout
-    assert sentence.strip() in (workspace.run / "logs/train/clip.nerv.seed0.log").read_text()
+    assert sentence.strip() in (workspace.run / "logs/train/clip/nerv/seed0.log").read_text()
     assert not (run / "model.pt").exists()
     assert not (run / "history.csv").exists()
     # What was made of the network before is not taken for the new result: it stays to be done.
@@ -60,7 +60,7 @@ def test_a_bug_leaves_its_traceback_in_the_log(workspace: Workspace) -> None:
     path.write_text(path.read_text().replace("        model, video = ", "        1 / 0\n        model, video = "))
     failed = workspace.snakemake("--cores", "1", FIGURE)
     assert failed.returncode == 1
-    log = (workspace.run / "logs/analysis/clip.nerv.seed0.quality.log").read_text()
+    log = (workspace.run / "logs/analysis/clip/nerv/seed0/quality.log").read_text()
     assert "ZeroDivisionError" in log
     assert "quality.py" in log
     assert not (workspace.run / "results/clip/nerv/seed0/quality").exists()

@@ -55,7 +55,7 @@ def test_every_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
         row = pd.read_csv(finished.run / "logs" / "benchmarks" / f"{name}.tsv", sep="\t")
         assert len(row) == 1
         assert float(row["s"].iloc[0]) > 0
-    text = (finished.run / "logs" / "train" / "clip.nerv.seed0.log").read_text()
+    text = (finished.run / "logs" / "train" / "clip" / "nerv" / "seed0.log").read_text()
     assert re.search(r"^train clip nerv seed0: 3/3 \(\d+ s, PSNR -?[\d.]+ dB\)$", text, flags=re.MULTILINE)
     assert not [p for p in (finished.run / "logs").rglob("*.log") if "warning" in p.read_text().lower()]
 

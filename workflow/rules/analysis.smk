@@ -11,15 +11,15 @@ rule analysis:
     wildcard_constraints:
         analysis=names("network"),
     log:
-        "logs/analysis/{video}.{model}.seed{seed}.{analysis}.log",
+        "logs/analysis/{video}/{model}/seed{seed}/{analysis}.log",
     benchmark:
-        "logs/benchmarks/analysis/{video}.{model}.seed{seed}.{analysis}.tsv"
+        "logs/benchmarks/analysis/{video}/{model}/seed{seed}/{analysis}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=0,
     script:
         "../scripts/analysis.py"
@@ -44,15 +44,15 @@ rule figure:
     wildcard_constraints:
         analysis=names("network"),
     log:
-        "logs/figure/{video}.{model}.seed{seed}.{analysis}.log",
+        "logs/figure/{video}/{model}/seed{seed}/{analysis}.log",
     benchmark:
-        "logs/benchmarks/figure/{video}.{model}.seed{seed}.{analysis}.tsv"
+        "logs/benchmarks/figure/{video}/{model}/seed{seed}/{analysis}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=0,
     script:
         "../scripts/figure.py"
@@ -68,9 +68,9 @@ use rule analysis as analysis_of_seeds with:
     wildcard_constraints:
         analysis=names("seeds"),
     log:
-        "logs/analysis/{video}.{model}.seeds.{analysis}.log",
+        "logs/analysis/{video}/{model}/seeds/{analysis}.log",
     benchmark:
-        "logs/benchmarks/analysis/{video}.{model}.seeds.{analysis}.tsv"
+        "logs/benchmarks/analysis/{video}/{model}/seeds/{analysis}.tsv"
 
 
 use rule analysis as analysis_of_project with:
@@ -86,9 +86,9 @@ use rule analysis as analysis_of_project with:
     wildcard_constraints:
         analysis=names("project"),
     log:
-        "logs/analysis/project.{analysis}.log",
+        "logs/analysis/project/{analysis}.log",
     benchmark:
-        "logs/benchmarks/analysis/project.{analysis}.tsv"
+        "logs/benchmarks/analysis/project/{analysis}.tsv"
 
 
 use rule figure as figure_of_seeds with:
@@ -107,9 +107,9 @@ use rule figure as figure_of_seeds with:
     wildcard_constraints:
         analysis=names("seeds"),
     log:
-        "logs/figure/{video}.{model}.seeds.{analysis}.log",
+        "logs/figure/{video}/{model}/seeds/{analysis}.log",
     benchmark:
-        "logs/benchmarks/figure/{video}.{model}.seeds.{analysis}.tsv"
+        "logs/benchmarks/figure/{video}/{model}/seeds/{analysis}.tsv"
 
 
 use rule figure as figure_of_project with:
@@ -128,6 +128,6 @@ use rule figure as figure_of_project with:
     wildcard_constraints:
         analysis=names("project"),
     log:
-        "logs/figure/project.{analysis}.log",
+        "logs/figure/project/{analysis}.log",
     benchmark:
-        "logs/benchmarks/figure/project.{analysis}.tsv"
+        "logs/benchmarks/figure/project/{analysis}.tsv"

@@ -7,15 +7,15 @@ rule canvas:
     params:
         spec=lambda wildcards: plan.canvas_spec(wildcards.video, wildcards.model, wildcards.seed, wildcards.layer),
     log:
-        "logs/canvas/{video}.{model}.seed{seed}.{layer}.log",
+        "logs/canvas/{video}/{model}/seed{seed}/{layer}.log",
     benchmark:
-        "logs/benchmarks/canvas/{video}.{model}.seed{seed}.{layer}.tsv"
+        "logs/benchmarks/canvas/{video}/{model}/seed{seed}/{layer}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=lambda wildcards: plan.gpus(wildcards.model, "canvas"),
     script:
         "../scripts/canvas.py"
@@ -30,15 +30,15 @@ rule materialise:
     params:
         spec=lambda wildcards: plan.materialise_spec(wildcards.video, wildcards.model, wildcards.seed, wildcards.layer),
     log:
-        "logs/materialise/{video}.{model}.seed{seed}.{layer}.log",
+        "logs/materialise/{video}/{model}/seed{seed}/{layer}.log",
     benchmark:
-        "logs/benchmarks/materialise/{video}.{model}.seed{seed}.{layer}.tsv"
+        "logs/benchmarks/materialise/{video}/{model}/seed{seed}/{layer}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=0,
     script:
         "../scripts/materialise.py"

@@ -49,6 +49,15 @@ def figures_of(analysis, video, model, seed):
     return f"results/figures/{analysis}/{video}/{model}/{'seeds' if seed is None else f'seed{seed}'}"
 
 
+def every_result():
+    """Everything made of single videos."""
+    found = [f"results/figures/videos/{video}" for video in plan.videos]
+    found += [f"results/figures/regions/{video}" for video in plan.videos if plan.uses_regions]
+    found += [canvas for run in plan.triples for canvas in canvas_layers(*run)]
+    found += [maps for run in plan.triples for maps in dense_layers(*run)]
+    return found + [figures_of(*run) for run in plan.runs()]
+
+
 def names(scope):
     """A pattern of the names of all analyses of a scope."""
     return "|".join(plan.analyses_of(scope)) or "(?!)"
@@ -73,3 +82,8 @@ def labels_of(wildcards):
 def findings_summary():
     """What the first page of the report says of the findings."""
     return summary_of_findings("results/project/findings/table.csv") if "findings" in plan.analyses else ""
+
+
+def growing(amount):
+    """A resource of which each further attempt of a job gets twice as much: memory in MB, run time in minutes."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)

@@ -10,15 +10,15 @@ rule train:
     wildcard_constraints:
         model=models(imported=False),
     log:
-        "logs/train/{video}.{model}.seed{seed}.log",
+        "logs/train/{video}/{model}/seed{seed}/log",
     benchmark:
-        "logs/benchmarks/train/{video}.{model}.seed{seed}.tsv"
+        "logs/benchmarks/train/{video}/{model}/seed{seed}/tsv"
     conda:
         "../envs/xinc.yaml"
     threads: lambda wildcards: plan.threads(wildcards.model)
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
         gpu=lambda wildcards: plan.gpus(wildcards.model, "train"),
     script:
         "../scripts/train.py"

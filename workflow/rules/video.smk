@@ -14,8 +14,8 @@ rule video:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=0,
     script:
         "../scripts/video.py"
@@ -43,8 +43,8 @@ rule video_figure:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=0,
     script:
         "../scripts/video_figure.py"
@@ -66,8 +66,8 @@ rule regions:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=0,
     script:
         "../scripts/regions.py"
@@ -89,8 +89,8 @@ rule flow:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=0,
     script:
         "../scripts/flow.py"
@@ -119,8 +119,8 @@ rule regions_figure:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=0,
     script:
         "../scripts/regions_figure.py"

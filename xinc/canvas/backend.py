@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xinc.canvas.reader import open_layer, stored_layers
+from xinc.locations import locate
 
 
 class XincBackend(BackendEntrypoint):
@@ -24,8 +23,8 @@ class XincBackend(BackendEntrypoint):
         self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None, group: str | None = None
     ) -> xr.Dataset:
         """One layer: its own group, or ``group`` of a canvas."""
-        path = Path(os.fspath(filename_or_obj))
-        found = open_layer(path / group if group else path)
+        path = locate(filename_or_obj)
+        found = open_layer(path / group.strip("/") if group else path)
         names = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
         return found.drop_vars(names, errors="ignore")
 
@@ -33,7 +32,7 @@ class XincBackend(BackendEntrypoint):
         self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None
     ) -> dict[str, xr.Dataset]:
         """All layers of a canvas, by path."""
-        root = Path(os.fspath(filename_or_obj))
+        root = locate(filename_or_obj)
         layers = stored_layers(root)
         return {"/": xr.Dataset()} | {
             f"/{name}": self.open_dataset(root / name, drop_variables=drop_variables) for name in layers

@@ -7,11 +7,11 @@ few neurons serve both, and shards keep the number of files small; docs/performa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from zarr.abc.store import Store
 from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
@@ -20,6 +20,7 @@ from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES, NO_ERROR
 from xinc.canvas.settings import DenseSettings
 from xinc.contributions.expansion import Expander, expand_into
 from xinc.errors import InputError
+from xinc.locations import put
 
 #: Frames and neurons in a chunk, and at most in a shard.
 CHUNK, SHARD = (4, 4), (4, 256)
@@ -54,8 +55,8 @@ def create_array(
     )
 
 
-def create_group(path: Path, attributes: dict[str, Any], small: dict[str, tuple[tuple[str, ...], Any]]) -> zarr.Group:
-    """A new group in the directory ``path`` with these arrays, by name (dimensions, values), each of one chunk.
+def create_group(store: Store, attributes: dict[str, Any], small: dict[str, tuple[tuple[str, ...], Any]]) -> zarr.Group:
+    """A new group in an empty store with these arrays, by name (dimensions, values), each of one chunk.
 
     They are put together in memory: a group's dozen small arrays would take three times as long one by one.
     """
@@ -64,11 +65,8 @@ def create_group(path: Path, attributes: dict[str, Any], small: dict[str, tuple[
     for name, (dims, values) in small.items():
         array = create_array(group, name, dims, values.shape, values.dtype, values.shape)
         array[...] = values
-    for key, content in contents.items():
-        file = path / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content.to_bytes())
-    return zarr.open_group(path, mode="r+", zarr_format=3)
+    put(store, contents)
+    return zarr.open_group(store, mode="r+", zarr_format=3)
 
 
 def shard_shape(shape: tuple[int, int, int, int], memory_mb: float) -> tuple[int, int]:

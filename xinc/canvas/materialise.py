@@ -14,14 +14,14 @@ from xinc.canvas.lazy import expanded_maps
 from xinc.canvas.reader import open_canvas, open_layer
 from xinc.canvas.schema import NO_ERROR, LayerRecord
 from xinc.canvas.settings import DenseSettings, MaterialiseSettings, NeuronChoice
-from xinc.canvas.writer import coordinates, ensure_root
+from xinc.canvas.writer import coordinates
 from xinc.contributions.expansion import Expander, Window
 from xinc.contributions.neurons import Neurons
 from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
+from xinc.locations import Location, ensure_group, locate, whole_group
 from xinc.progress import Progress
 from xinc.settings import validate
-from xinc.stores import whole_directory
 
 
 def materialise(
@@ -39,7 +39,8 @@ def materialise(
     Parameters
     ----------
     canvas : a canvas, or the path of one, of any layout.
-    output : the new canvas, a directory ``….zarr``; layers of the same name in it are replaced.
+    output : the new canvas, a directory ``….zarr`` or on object storage (``s3://…``); layers of the same name in it
+        are replaced.
     layers : names of layers (default: all).
     frames, neurons : ``"all"``, a number of them evenly spread, or their labels.
     dtype : type on disk. float16 keeps 11 bits; contributions beyond 65504 are refused.
@@ -67,7 +68,7 @@ def materialise(
         if name not in tree.children:
             raise InputError(f"Unknown layer '{name}' of this canvas: {nearest(name, tree.children)}.")
     for name in settings.layers or list(tree.children):
-        write_dense_layer(tree[name].to_dataset(), Path(output) / name, settings)
+        write_dense_layer(tree[name].to_dataset(), locate(output) / name, settings)
     return open_canvas(output)
 
 
@@ -76,7 +77,7 @@ def materialise_layer(source: str | Path, output: str | Path, settings: dict[str
     write_dense_layer(open_layer(source), output, validate(MaterialiseSettings, settings, "materialise"))
 
 
-def write_dense_layer(layer: xr.Dataset, output: str | Path, settings: MaterialiseSettings) -> None:
+def write_dense_layer(layer: xr.Dataset, output: str | Location, settings: MaterialiseSettings) -> None:
     """Write one layer densely as the group ``output``; see `materialise`."""
     record = validate(LayerRecord, layer.attrs.get("xinc"), "the layer's attribute xinc")
     labels = layer["frame"].values.tolist()
@@ -90,10 +91,10 @@ def write_dense_layer(layer: xr.Dataset, output: str | Path, settings: Materiali
         layer["phase_y"].values * record.upscale + layer["phase_x"].values,
     )
     precision = DenseSettings(dtype=settings.dtype, keepbits=settings.keepbits)
-    with whole_directory(output) as partial, Progress(len(frames), f"materialise {record.layer}") as progress:
+    with whole_group(output) as store, Progress(len(frames), f"materialise {record.layer}") as progress:
         small = coordinates(record, frames, positions, own)
         small["neuron"] = (("neuron",), layer["neuron"].values[positions])
-        group = create_group(partial, {}, small)
+        group = create_group(store, {}, small)
         error = largest = 0.0
 
         def expander_at(at: int) -> Expander:
@@ -107,7 +108,7 @@ def write_dense_layer(layer: xr.Dataset, output: str | Path, settings: Materiali
             lost = record.error if precision == DenseSettings() else f"{record.error}; then {lost}"
         dense = record.model_copy(update={"layout": "dense", "error": lost, "dtype": settings.dtype})
         group.attrs["xinc"] = dense.model_dump(mode="json")
-    ensure_root(Path(output).parent)
+    ensure_group(locate(output).parent)
 
 
 def _positions(layer: xr.Dataset, choice: NeuronChoice) -> np.ndarray:

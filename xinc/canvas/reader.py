@@ -18,6 +18,7 @@ from xinc.canvas.schema import LayerRecord, check_group, read_record
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import enumerate_neurons
 from xinc.errors import InputError
+from xinc.locations import Location, groups_in, locate, open_group, zarr_store
 from xinc.stores import damage_named, quiet_zarr
 
 
@@ -26,7 +27,7 @@ def open_canvas(path: str | Path) -> xr.DataTree:
 
     Parameters
     ----------
-    path : ``…/canvas.zarr``.
+    path : ``…/canvas.zarr``, a directory or on object storage (``s3://…``), of which only what is asked for is read.
 
     Returns
     -------
@@ -42,32 +43,34 @@ def open_canvas(path: str | Path) -> xr.DataTree:
     >>> canvas = xinc.open_canvas("results/bunny/nerv/seed0/canvas.zarr")  # doctest: +SKIP
     >>> canvas["head"]["contribution"].sel(frame=0, neuron=5).plot()  # doctest: +SKIP
     """
-    root = Path(path)
+    root = locate(path)
     return xr.DataTree.from_dict({name: open_layer(root / name) for name in stored_layers(root)}, name="canvas")
 
 
-def stored_layers(root: Path) -> list[str]:
+def stored_layers(root: Location) -> list[str]:
     """Names of the layers in a canvas, in network order; `InputError` where there is no canvas or none in it."""
-    if not root.is_dir():
+    layers = groups_in(root)
+    if layers is None:
         raise InputError(f"There is no canvas {root}: a directory that ends in canvas.zarr was expected.")
-    layers = [d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith(".")]
     if not layers:
         raise InputError(f"{root} holds no layers.")
     return sorted(layers, key=_natural)
 
 
-def open_layer(path: str | Path) -> xr.Dataset:
+def open_layer(path: str | Location) -> xr.Dataset:
     """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`."""
-    record = read_record(path)
-    with quiet_zarr(), damage_named(path):
-        group = zarr.open_group(Path(path), mode="r")
-        check_group(path, record, group)
+    place = locate(path)
+    record = read_record(place)
+    with quiet_zarr(), damage_named(str(place)):
+        group = open_group(place)
+        check_group(place, record, group)
         if record.layout == "factored":
-            return _open_factored(path, record, group)
-        return xr.open_zarr(Path(path), consolidated=False, chunks=None, mask_and_scale=False)
+            return _open_factored(place, record, group)
+        store: Any = zarr_store(place)
+        return xr.open_zarr(store, consolidated=False, chunks=None, mask_and_scale=False)
 
 
-def _open_factored(path: str | Path, record: LayerRecord, group: zarr.Group) -> xr.Dataset:
+def _open_factored(path: Location, record: LayerRecord, group: zarr.Group) -> xr.Dataset:
     weight: Any = group["weight"]
     c_out, c_in = weight.shape[0 if record.shared_weights else 1 :][:2]
     neurons = enumerate_neurons((c_in, c_out), record.granularity, record.upscale)
@@ -78,7 +81,7 @@ def _open_factored(path: str | Path, record: LayerRecord, group: zarr.Group) -> 
 class _StoredLayer:
     """From a position on the frame axis to a factored layer's maps and input; can be pickled, for processes of dask."""
 
-    def __init__(self, path: str | Path, record: LayerRecord, group: zarr.Group) -> None:
+    def __init__(self, path: Location, record: LayerRecord, group: zarr.Group) -> None:
         self.path, self.record, self.group = path, record, group
         self._kept = functools.lru_cache(maxsize=2)(self._read)
 
@@ -95,7 +98,7 @@ class _StoredLayer:
 
     def _tensor(self, name: str, position: int | None) -> Tensor:
         array: Any = self.group[name]
-        with damage_named(self.path):
+        with damage_named(str(self.path)):
             return torch.from_numpy(array[...] if position is None else array[position])
 
 

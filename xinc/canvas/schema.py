@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from xinc.errors import InputError
+from xinc.locations import METADATA, Location, file_sizes, read_file
 from xinc.settings import StrictModel, validate
 
 FORMAT = "xinc-canvas"
@@ -100,13 +100,13 @@ def coordinate_arrays() -> dict[str, tuple[str, ...]]:
     return own | dict.fromkeys(NEURON_COORDINATES, ("neuron",))
 
 
-def read_record(path: str | Path) -> LayerRecord:
+def read_record(path: Location) -> LayerRecord:
     """The record of the layer group at ``path``; `InputError` where there is none or it is not of this version."""
-    file = Path(path) / "zarr.json"
-    if not file.is_file():
+    content = read_file(path / METADATA)
+    if content is None:
         raise InputError(f"{path} is no layer of a canvas: it has no zarr.json.")
     try:
-        metadata = json.loads(file.read_text(encoding="utf-8"))
+        metadata = json.loads(content.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise InputError(f"{path} is damaged: its zarr.json is not valid JSON; compute this canvas again.") from None
     attributes: Any = metadata.get("attributes") if isinstance(metadata, dict) else None
@@ -121,9 +121,10 @@ def read_record(path: str | Path) -> LayerRecord:
     return validate(LayerRecord, record, f"{path} xinc")
 
 
-def check_group(path: str | Path, record: LayerRecord, group: Any) -> None:
+def check_group(path: Location, record: LayerRecord, group: Any) -> None:
     """Raise `InputError` where the arrays of an open Zarr group are missing, incomplete or contradict each other."""
     sizes = {"y": record.resolution[0], "x": record.resolution[1]}
+    stored = file_sizes(path)
     for name, dims in (coordinate_arrays() | data_arrays(record)).items():
         if name not in group:
             raise InputError(f"{path} is damaged: the array '{name}' is missing; compute this canvas again.")
@@ -133,18 +134,15 @@ def check_group(path: str | Path, record: LayerRecord, group: Any) -> None:
         for dim, size in zip(dims, array.shape, strict=True):
             if sizes.setdefault(dim, size) != size:
                 raise InputError(f"{path}: '{name}' has {size} along {dim}, expected {sizes[dim]}.")
+        chunks = [size for key, size in stored.items() if key.startswith(f"{name}/c/") or key == f"{name}/c"]
         # An empty shard would read as absent, and so as fill values.
-        if any(file.stat().st_size == 0 for file in (Path(path) / name).rglob("*") if file.is_file()):
+        if 0 in chunks:
             raise InputError(f"{path} is damaged: a chunk file of '{name}' is empty; compute this canvas again.")
-        found, expected = _stored_objects(array)
-        if found != expected:
+        # Shards are files, or chunks where an array has none.
+        unit = array.shards or array.chunks
+        expected = math.prod(-(-size // step) for size, step in zip(array.shape, unit, strict=True))
+        if len(chunks) != expected:
             raise InputError(
-                f"{path} is incomplete: '{name}' has {found} of {expected} chunk files; compute this canvas again."
+                f"{path} is incomplete: '{name}' has {len(chunks)} of {expected} chunk files; compute this canvas "
+                "again."
             )
-
-
-def _stored_objects(array: Any) -> tuple[int, int]:
-    """Files of an array that there are, and that there should be: shards, or chunks where it has none."""
-    unit = array.shards or array.chunks
-    expected = math.prod(-(-size // step) for size, step in zip(array.shape, unit, strict=True))
-    return array.nchunks_initialized * math.prod(array.chunks) // math.prod(unit), expected

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,15 +26,15 @@ from xinc.contributions.expansion import Expander, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
 from xinc.devices import full_precision, pick_device
+from xinc.locations import Remote, ensure_group, locate, whole_group
 from xinc.models.base import INR
 from xinc.progress import Progress
 from xinc.settings import validate
-from xinc.stores import whole_directory
 
 
 def write_layer(
     model: INR,
-    path: str | Path,
+    path: str | Path | Remote,
     layer: str,
     frames: Sequence[int] | None = None,
     settings: CanvasSettings | None = None,
@@ -48,7 +46,8 @@ def write_layer(
     Parameters
     ----------
     model : the network.
-    path : where the layer's group goes; its parent becomes a Zarr group too.
+    path : where the layer's group goes, a directory or on object storage (``s3://…``); its parent becomes a Zarr group
+        too.
     layer : name of the layer.
     frames : indices of the frames (default: all that the network represents).
     settings : see `CanvasSettings`.
@@ -73,13 +72,13 @@ def write_layer(
     resolution = map_resolution(maps, v)
     layout = settings.layout_of(name, prefers_dense(maps, v, resolution))
     record = make_record(model, maps, layout, resolution)
-    with whole_directory(path) as partial:
+    with whole_group(path) as store:
         small: dict[str, Any] = coordinates(record, chosen, np.arange(len(maps.neurons)), maps.neurons)
         factors = {name: dims for name, dims in data_arrays(record).items() if layout == "factored"}
         framed = {name: dims for name, dims in factors.items() if dims[0] == "frame"}
         values = _factors(maps, v)
         small |= {name: (dims, values[name]) for name, dims in factors.items() if name not in framed}
-        group = create_group(partial, {"xinc": record.model_dump(mode="json")}, small)
+        group = create_group(store, {"xinc": record.model_dump(mode="json")}, small)
         with Progress(len(chosen), f"canvas {name} ({len(maps.neurons)} neurons)") as progress:
             if layout == "factored":
                 for done in _write_factored(group, framed, chosen, layer_at):
@@ -93,7 +92,7 @@ def write_layer(
 
                 for done, _, _ in write_dense(group, expander_at, shape, every, settings.memory_mb):
                     progress.update(done - progress.done)
-    ensure_root(Path(path).parent)
+    ensure_group(locate(path).parent)
 
 
 def prefers_dense(maps: LayerMaps, v: Tensor, resolution: tuple[int, int]) -> bool:
@@ -149,13 +148,3 @@ def _write_factored(
                 arrays[name] = create_array(group, name, dims, (len(frames), *own), np.float32, (1, *own))
             arrays[name][at] = values[name]
         yield at + 1
-
-
-def ensure_root(root: Path) -> None:
-    """Make the parent a Zarr group, so that any reader opens the canvas as a tree; harmless when done twice at once."""
-    metadata = root / "zarr.json"
-    if metadata.exists():
-        return
-    temporary = root / f".zarr.json.{os.getpid()}"
-    temporary.write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}), encoding="utf-8")
-    os.replace(temporary, metadata)

@@ -1,0 +1,215 @@
+"""Canvases on object storage: a local server that speaks S3."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xinc
+from xinc.canvas.reader import open_layer
+from xinc.canvas.settings import CanvasSettings
+from xinc.canvas.writer import write_layer
+from xinc.errors import InputError
+
+pytest.importorskip("s3fs", reason="s3fs is not installed: the extra s3")
+moto = pytest.importorskip("moto.server", reason="moto is not installed: the extra test")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of a server on this machine, and the environment of a user of it."""
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    values = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(name, value)
+        yield values["AWS_ENDPOINT_URL"]
+        _forget()
+    running.stop()
+
+
+@pytest.fixture
+def bucket(server: str) -> str:
+    """A new bucket."""
+    import boto3
+
+    client = boto3.client("s3")
+    name = f"canvas-{os.urandom(6).hex()}"
+    client.create_bucket(Bucket=name)
+    return f"s3://{name}"
+
+
+def _forget() -> None:
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def keys(bucket: str) -> dict[str, int]:
+    """Size of every object."""
+    import boto3
+
+    found = boto3.client("s3").list_objects_v2(Bucket=bucket.removeprefix("s3://"))
+    return {entry["Key"]: entry["Size"] for entry in found.get("Contents", [])}
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The objects whose content is asked for, in order."""
+    import s3fs
+
+    asked: list[str] = []
+    call = s3fs.S3FileSystem._call_s3
+
+    async def listening(self, method, *args, **kwargs):
+        if method == "get_object":
+            asked.append(kwargs.get("Key") or next(a["Key"] for a in args if "Key" in a))
+        return await call(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", listening)
+    return asked
+
+
+def write_all(model, root: str, **settings) -> str:
+    for layer in model.layer_names():
+        write_layer(model, f"{root}/{layer}", layer, None, CanvasSettings(device="cpu", **settings))
+    return root
+
+
+@pytest.mark.parametrize("layout", ["auto", "dense", "factored"])
+def test_a_canvas_is_the_same_there(nerv, ffn, bucket, write, layout):
+    for at, model in enumerate((nerv, ffn)):
+        here = xinc.open_canvas(write(model, layout, name=f"{at}.zarr"))
+        root = write_all(model, f"{bucket}/some/where/{at}.zarr", layout=layout)
+        for there in (xinc.open_canvas(root), xr.open_datatree(root, engine="xinc"), xinc.open_canvas(root + "/")):
+            assert list(there.children) == list(here.children) == model.layer_names()
+            for name in here.children:
+                xr.testing.assert_identical(there[name].to_dataset().load(), here[name].to_dataset().load())
+        layer = xr.open_dataset(f"{root}/{name}", engine="xinc", chunks={})
+        xr.testing.assert_identical(layer.load(), here[name].to_dataset().load())
+
+
+def test_only_what_is_asked_for_is_fetched(nerv, bucket, fetched):
+    """Of a factored layer the input of one frame; of dense maps the shard of the neurons, in part."""
+    root = write_all(nerv, f"{bucket}/a.zarr", layout="factored")
+    del fetched[:]
+    maps = xinc.open_canvas(root)["block1"]["contribution"]
+    assert not [key for key in fetched if "/input/c" in key or "/weight/c" in key]
+    one = maps.sel(frame=2, neuron=5).values
+    assert {key for key in fetched if "/block1/input/c" in key} == {"a.zarr/block1/input/c/2/0/0/0"}
+    assert not [key for key in fetched if "head/" in key and "/c/" in key and "/frame/" not in key]
+    np.testing.assert_array_equal(one, xinc.dissect(nerv)["block1"]["contribution"].sel(frame=2, neuron=5).values)
+
+
+def test_materialised_there_and_back(nerv, bucket, write, tmp_path):
+    here = xinc.open_canvas(write(nerv))
+    made = xinc.materialise(here, f"{bucket}/dense.zarr", ["block1", "head"], frames=[0, 2], neurons=7)
+    back = xinc.materialise(f"{bucket}/dense.zarr", tmp_path / "back.zarr")
+    assert list(made.children) == list(back.children) == ["block1", "head"]
+    for name in made.children:
+        xr.testing.assert_identical(made[name].to_dataset().load(), back[name].to_dataset().load())
+        expected = here[name]["contribution"].sel(frame=[0, 2], neuron=made[name]["neuron"]).values
+        np.testing.assert_allclose(made[name]["contribution"].values, expected, rtol=0, atol=1e-6)
+    plain = xr.open_zarr(f"{bucket}/dense.zarr/head", consolidated=False, chunks=None)  # any reader of Zarr
+    np.testing.assert_array_equal(plain["contribution"], made["head"]["contribution"])
+
+
+def test_a_layer_appears_with_its_last_object(nerv, bucket, monkeypatch):
+    """Before every single write of a layer, and of its replacement, there is no such layer."""
+    from zarr.storage import FsspecStore
+
+    root, seen = f"{bucket}/a.zarr", []
+    write_layer(nerv, f"{root}/block1", "block1")
+    put = FsspecStore.set
+
+    async def watched(self, key, value, *rest):
+        seen.append((key, f"{'a.zarr/head'}/zarr.json" in keys(bucket)))
+        await put(self, key, value, *rest)
+
+    monkeypatch.setattr(FsspecStore, "set", watched)
+    for frames in (None, [1]):
+        del seen[:]
+        write_layer(nerv, f"{root}/head", "head", frames, CanvasSettings(layout="dense"))
+        assert len(seen) > 10
+        assert not any(there for _, there in seen)
+        assert [key for key, _ in seen].index("zarr.json") == len(seen) - 1
+        assert xinc.open_canvas(root)["head"].sizes["frame"] == len(frames or range(4))
+
+
+@pytest.mark.parametrize("layout", ["factored", "dense"])
+def test_a_half_written_layer_is_none(nerv, bucket, layout):
+    """What a machine that lost its power leaves behind: everything but the last object."""
+    import boto3
+
+    root = write_all(nerv, f"{bucket}/a.zarr", layout=layout)
+    boto3.client("s3").delete_object(Bucket=bucket.removeprefix("s3://"), Key="a.zarr/block2/zarr.json")
+    assert list(xinc.open_canvas(root).children) == ["block1", "head"]
+    with pytest.raises(InputError, match=r"block2 is no layer of a canvas: it has no zarr.json"):
+        open_layer(f"{root}/block2")
+
+
+def test_a_writer_that_fails_leaves_nothing(nerv, bucket, monkeypatch):
+    root = f"{bucket}/a.zarr"
+    write_layer(nerv, f"{root}/block1", "block1")
+    before = keys(bucket)
+    trace = type(nerv).trace
+
+    def failing(self, frame, *args, **kwargs):
+        if frame == 2:
+            raise RuntimeError("out of memory")
+        return trace(self, frame, *args, **kwargs)
+
+    monkeypatch.setattr(type(nerv), "trace", failing)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        write_layer(nerv, f"{root}/head", "head", None, CanvasSettings(layout="factored"))
+    assert keys(bucket) == before
+
+
+def test_missing_chunks_are_noticed_on_opening(nerv, bucket):
+    import boto3
+
+    root = write_all(nerv, f"{bucket}/a.zarr", layout="factored")
+    client, name = boto3.client("s3"), bucket.removeprefix("s3://")
+    client.delete_object(Bucket=name, Key="a.zarr/head/input/c/1/0/0/0")
+    with pytest.raises(InputError, match=r"s3://.*/head is incomplete: 'input' has 3 of 4 chunk files"):
+        xinc.open_canvas(root)
+    client.put_object(Bucket=name, Key="a.zarr/head/input/c/1/0/0/0", Body=b"")
+    with pytest.raises(InputError, match="a chunk file of 'input' is empty"):
+        xinc.open_canvas(root)
+
+
+def test_other_processes_of_dask_can_read_it(nerv, bucket):
+    root = write_all(nerv, f"{bucket}/a.zarr")
+    for name, layer in xr.open_datatree(root, engine="xinc", chunks={"neuron": 5}).children.items():
+        again = pickle.loads(pickle.dumps(layer["contribution"]))
+        np.testing.assert_array_equal(again.values, xinc.open_canvas(root)[name]["contribution"].values)
+
+
+def test_reductions_and_figures_need_no_more(nerv, bucket, write):
+    root, here = write_all(nerv, f"{bucket}/a.zarr"), write(nerv, "auto")
+    for name in nerv.layer_names():
+        there = xinc.summarise(xinc.open_canvas(root)[name].to_dataset(), frames=[1, 2])
+        xr.testing.assert_identical(there, xinc.summarise(xinc.open_canvas(here)[name].to_dataset(), frames=[1, 2]))
+
+
+def test_what_is_not_there(server, bucket, nerv, monkeypatch):
+    with pytest.raises(InputError, match=r"There is no canvas s3://.*/none.zarr"):
+        xinc.open_canvas(f"{bucket}/none.zarr")
+    with pytest.raises(InputError, match=r"There is no canvas s3://no-such-bucket-at-all/a\.zarr"):
+        xinc.open_canvas("s3://no-such-bucket-at-all/a.zarr")
+    with pytest.raises(InputError, match=r"s3://no-such-bucket-at-all/a.zarr/head .*NoSuchBucket|does not exist"):
+        write_layer(nerv, "s3://no-such-bucket-at-all/a.zarr/head", "head")
+    with pytest.raises(InputError, match=r"nope://a/b.zarr cannot be reached .*nope"):
+        xinc.open_canvas("nope://a/b.zarr")
