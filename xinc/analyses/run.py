@@ -152,11 +152,11 @@ COORDINATES = {
 
 def _described(result: xr.Dataset) -> xr.Dataset:
     """Coordinates with descriptions and units, as far as they are known and have none."""
-    for name, values in result.coords.items():
-        if name in COORDINATES:
-            text, units = COORDINATES[str(name)]
-            values.attrs = {"long_name": text, "units": units} | values.attrs
-    return result
+    known = {str(name): values.variable for name, values in result.coords.items() if name in COORDINATES}
+    said = {name: dict(zip(("long_name", "units"), COORDINATES[name], strict=True)) for name in known}
+    return result.assign_coords(
+        {name: (values.dims, values.data, said[name] | values.attrs) for name, values in known.items()}
+    )
 
 
 def open_result(path: str | Path) -> xr.Dataset:
