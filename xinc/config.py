@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
 from xinc.video.flow import FlowSettings
 from xinc.video.regions import RegionSettings
-from xinc.video.settings import Size, VideoSettings, read_table
-from xinc.video.sources import check_source
+from xinc.video.settings import Size, VideoSettings
+from xinc.video.sources import annotated_positions, check_source, read_videos
 
 
 class CanvasConfig(CanvasSettings):
@@ -53,6 +53,10 @@ class ConfigFile(StrictModel):
     """The configuration file."""
 
     videos: str = Field("config/videos.tsv", description="Table of the videos, a line each.")
+    roots: dict[str, str] = Field(
+        default_factory=dict,
+        description="Roots of data sets, for lines of the table that give none: cityscapes-vps, vipseg, coco-panoptic.",
+    )
     resolution: Size = Field((128, 256), description="Analysis resolution HxW of videos that state none, in pixels.")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
@@ -66,7 +70,7 @@ class ConfigFile(StrictModel):
         default_factory=dict, description="Analyses to run, by registered name, each with its settings."
     )
 
-    @field_validator("canvas", "regions", "flow", "materialise", "analyses", mode="before")
+    @field_validator("roots", "canvas", "regions", "flow", "materialise", "analyses", mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value
@@ -115,7 +119,7 @@ class Config:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.file = validate(ConfigFile, dict(values), "")
-        self.videos = {v.name: v for v in read_table(self.file.videos, self.file.resolution)}
+        self.videos = {v.name: v for v in read_videos(self.file.videos, self.file.resolution, self.file.roots)}
         self.architectures: dict[str, Any] = {}
         self.canvases: dict[str, CanvasConfig] = {}
         for name, model in self.file.models.items():
@@ -202,11 +206,20 @@ class Config:
                     where = f"Analysis '{analysis}' of model '{name}' on video '{video.name}'"
                     if "canvas" in analyses[analysis].needs and "frames" in settings:
                         select_frames(kept, settings["frames"], of="the canvas")
+                    if analyses[analysis].annotated_only and isinstance(settings["frames"], (list, tuple)):
+                        _check_annotated(video, kept, settings["frames"])
                 if name in self.file.materialise:
                     where = f"Section 'materialise.{name}' on video '{video.name}'"
                     select_frames(kept, self.file.materialise[name].frames, of="the canvas")
             except InputError as error:
                 raise InputError(f"{where}: {error}") from None
+
+
+def _check_annotated(video: VideoSettings, kept: list[int], wanted: Sequence[int]) -> None:
+    """`InputError` for frames of an analysis of masks that the video is known to have no masks of."""
+    annotated = annotated_positions(video)
+    if annotated is not None:
+        select_frames([f for f in kept if f in annotated], tuple(wanted), of="the annotated part of the canvas")
 
 
 def read_config(path: str | Path) -> Config:

@@ -182,7 +182,7 @@ def _name(annotation: Any) -> str:
     if origin is tuple:
         return f"list of {_plural(_name(inner[0]))}"
     if origin in (dict, Mapping):
-        return "section" if inner[1] is Any else "sections by name"
+        return {Any: "section", str: "texts by name"}.get(inner[1], "sections by name")
     return str(getattr(annotation, "__name__", annotation))
 
 

@@ -21,10 +21,9 @@ from xinc.video.flow import (
     estimate_flow,
     open_flow,
     prepare_flow,
-    read_flo,
-    read_flow,
     to_grey,
 )
+from xinc.video.given_flow import read_flo, read_flow
 from xinc.video.images import read_frame
 from xinc.video.settings import VideoSettings
 from xinc.video.store import build_video, prepare_video

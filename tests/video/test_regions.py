@@ -212,4 +212,8 @@ def test_a_picture_of_all_groupings(store: Path, drop: list[str]) -> None:
     if not drop:
         partly = source.assign(annotated=("frame", [True, False, True]))
         figure = contact_sheet_of_regions(build_regions(partly, RegionSettings()), partly, "collage")
+        shown = [int(source["source_frame"][at]) for at in (0, 2)]
+        assert [axis.get_title() for axis in figure.axes if axis.get_title()] == [f"frame {at}" for at in shown]
+        none = source.assign(annotated=("frame", [False] * 3))
+        figure = contact_sheet_of_regions(build_regions(none, RegionSettings()), none, "collage")
         assert "not annotated" in {text.get_text() for axis in figure.axes for text in axis.texts}

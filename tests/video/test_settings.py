@@ -73,7 +73,10 @@ ERRORS = {
     "empty": ("# nothing\n", "videos.tsv is empty: expected a header line with at least video and source"),
     "no rows": ("video|source\n", "lists no videos: expected a line for each video below the header in line 1"),
     "missing column": ("video|masks\na|b\n", "line 1 has no column 'source': found video, masks; add it"),
-    "unknown column": ("video|source|mask\na|b|c\n", "unknown column 'mask': did you mean 'masks'? Known: count"),
+    "unknown column": (
+        "video|source|mask\na|b|c\n",
+        "unknown column 'mask': did you mean 'masks'? Known: clips, count",
+    ),
     "column twice": ("video|source|source\na|b|c\n", "line 1 has the column 'source' twice"),
     "duplicate": ("video|source\na|b\na|c\n", "line 3 lists video 'a' again: give each video its own name"),
     "unfit name": ("video|source\na/b|c\n", "line 2, video 'a/b': video is 'a/b': name unfit for a path"),

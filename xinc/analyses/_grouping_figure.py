@@ -24,7 +24,7 @@ def frame_figure(result: xr.Dataset, question: str) -> Figure:
     names = [str(g) for g in result["grouping"].values]
     lower = 0.2 + 0.19 * len(names)
     size = (figures.PAGE, 0.65 + bands * (2.6 + lower))
-    figure = figures.new_figure(*size, f"{question} Frame {int(result['frame'])}")
+    figure = figures.new_figure(*size, f"{question} {_frame(result)}")
     axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
     for axis in axes.flat:
         axis.axis("off")
@@ -39,6 +39,15 @@ def frame_figure(result: xr.Dataset, question: str) -> Figure:
     if shown:
         figure.legend([known[n] for n in shown], shown, loc="outside lower center", ncols=4, frameon=False)
     return figure
+
+
+def _frame(result: xr.Dataset) -> str:
+    """Which frame it is, and, where only some have masks, whether it has."""
+    number = int(result["frame"])
+    known, held = (list(result.attrs.get(name, ())) for name in ("annotated_frames", "canvas_frames"))
+    if len(known) == len(held):
+        return f"Frame {number}"
+    return f"Frame {number} ({'with masks' if number in known else 'without masks: no instances'})"
 
 
 def _limits(std: np.ndarray) -> tuple[float, float]:

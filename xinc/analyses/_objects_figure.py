@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xinc.analyses._annotated import annotated_note
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -46,9 +48,13 @@ def shares_figure(result: xr.Dataset, question: str) -> Figure:
         axes[row, 0].set_ylabel(label)
     frames = result["frame"].values.tolist()
     places = range(len(frames)) if not shared else frames
+    note = annotated_note(result.attrs)
     for axis in axes[-1]:
         axis.set_xlabel("frame")
         axis.set_xticks(_ticks(list(places)), [str(f) for f in _ticks(frames)])
+    if note:
+        # On the middle panel: the layout of the figure leaves room for it there.
+        axes[-1][columns // 2].set_xlabel(f"frame\n{note}", fontsize=7)
     handles = [_handle(look) for look in looks.values()]
     figure.legend(handles, list(looks), loc="outside lower center", ncols=legend_columns, frameon=False)
     return figure
@@ -59,7 +65,9 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
     from xinc import figures
 
     shared = bool(result["shared_weights"].any())
-    figure = figures.new_figure(figures.PAGE, 2.7, f"{question} All neurons")
+    note = annotated_note(result.attrs)
+    title = f"{question} All neurons" + (f"\n{note}" if note else "")
+    figure = figures.new_figure(figures.PAGE, 2.7 + 0.15 * bool(note), title)
     axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
     layers = [str(name) for name in result["layer"].values]
     places = np.arange(len(layers))

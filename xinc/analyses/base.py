@@ -165,6 +165,8 @@ class Analysis:
     needs: ClassVar[frozenset[Needs]] = frozenset({"canvas"})
     #: Of the scope ``project``: names of the analyses whose results it builds on; None: all there are.
     uses: ClassVar[frozenset[str] | None] = frozenset()
+    #: Whether its setting ``frames`` chooses among the frames with masks only.
+    annotated_only: ClassVar[bool] = False
     #: Sentences of the paper that this analysis can check.
     claims: ClassVar[tuple[Claim, ...]] = ()
 

@@ -17,6 +17,7 @@ from pydantic import Field
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis, Project
 from xinc.errors import InputError
+from xinc.frames import ranges
 from xinc.settings import StrictModel
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ _NONE = "–"
 class Dataset(Analysis):
     """The videos of this experiment, by data set: annotated instances, frames and the share of frames with labels.
 
-    Everything is as analysed, after selecting, cropping and resizing frames. Instances are the countable segments
+    Everything is as analysed, after selecting, cropping and resizing frames, and instances are counted in the frames
+    with masks only, which the table lists. Instances are the countable segments
     (things) that occur anywhere in a video; a data set's row gives the range over its videos. A data set is what the
-    settings say, the built-in examples, or the videos that lie in one folder.
+    settings say, a known data set, the built-in examples, or the videos that lie in one folder.
     """
 
     question = "What do the videos show, and how much of it is labelled?"
@@ -61,7 +63,7 @@ class Dataset(Analysis):
         )
         for key, (text, units) in _NAMES.items():
             result[key].attrs = {"long_name": text, "units": units}
-        for key in ("data_set", "source"):
+        for key in ("data_set", "source", "annotated_frames"):
             result[key] = result[key].astype(object)
         return result
 
@@ -90,10 +92,11 @@ class Dataset(Analysis):
         frame = result.to_dataframe().reset_index()
         rows = []
         for data_set, members in frame.groupby("data_set", sort=True):
-            rows.append({"data_set": data_set, "video": "", **_summary(members)})
+            rows.append({"data_set": data_set, "video": "", **_summary(members), "annotated_frames": ""})
             for at in range(len(members)):
                 one = members.iloc[at : at + 1]
-                rows.append({"data_set": data_set, "video": str(one["video"].iloc[0]), **_summary(one)})
+                own = {"data_set": data_set, "video": str(one["video"].iloc[0])}
+                rows.append(own | _summary(one) | {"annotated_frames": str(one["annotated_frames"].iloc[0])})
         return pd.DataFrame(rows)
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
@@ -141,6 +144,7 @@ _NAMES = {
     "source": ("source of the video", "1"),
     "frames": ("frames", "1"),
     "labelled_frames": ("frames with masks", "1"),
+    "annotated_frames": ("which frames have masks", "1"),
     "instances": ("things that occur in the video; NaN without masks", "1"),
     "stuff": ("segments of stuff that occur in the video; NaN without masks", "1"),
     "fewest_instances": ("fewest things in a labelled frame; NaN without masks", "1"),
@@ -157,6 +161,7 @@ def _row(video: xr.Dataset, data_set: str) -> dict[str, Any]:
         "source": source,
         "frames": video.sizes["frame"],
         "labelled_frames": 0,
+        "annotated_frames": "",
         "height": video.sizes["y"],
         "width": video.sizes["x"],
     }
@@ -167,6 +172,7 @@ def _row(video: xr.Dataset, data_set: str) -> dict[str, Any]:
         present = [np.isin(things, frame).sum() for frame in labelled]
         row |= {
             "labelled_frames": len(labelled),
+            "annotated_frames": ranges(np.flatnonzero(video["annotated"].values).tolist()),
             "instances": len(things),
             "stuff": video.sizes["segment"] - len(things),
             "fewest_instances": min(present),
@@ -176,9 +182,14 @@ def _row(video: xr.Dataset, data_set: str) -> dict[str, Any]:
 
 
 def _origin(source: str) -> str:
-    """``examples``, or the folder that a video lies in: ``data/vipseg/0001`` is of ``vipseg``."""
+    """``examples``, a known data set, or the folder that a video lies in: ``data/vipseg/0001`` is of ``vipseg``."""
+    from xinc.video.datasets import TITLES, kind_of
+
     if source.startswith("example:"):
         return "examples"
+    kind = kind_of(source)
+    if kind is not None:
+        return TITLES[kind]
     return PurePosixPath(source.replace("\\", "/")).parent.name or "videos"
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
+from xinc.analyses._annotated import annotated_attributes, annotated_of
 from xinc.analyses._shifts import Shifts, significant, standing
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
@@ -147,7 +148,8 @@ class Grouping(Analysis):
     contributes the same everywhere. Below, the null: the same label maps shifted around the
     frame keep areas and shapes and lose the correspondence; shown is the variance of sampled neurons in standard
     deviations of that null, with the share of neurons significantly above it. Shifted grid cells are grid cells again,
-    so for the grid this null says only whether the borders happen to lie well.
+    so for the grid this null says only whether the borders happen to lie well. Instances are grouped in frames with
+    masks only; the title says where a frame has none.
     """
 
     question = "Which grouping of pixels do contributions respect?"
@@ -184,14 +186,13 @@ class Grouping(Analysis):
         areas = np.stack([[len(one.areas) for one in each] for each in shifts.values()])
         joined["regions"] = (("grouping", "frame"), areas)
         joined.attrs = {"shifts": self._shifts(labels["grid"][0].size), "false_discovery_rate": RATE}
+        joined.attrs |= annotated_attributes(subject.video, _held(subject))
         return _describe(joined)
 
     def _frames(self, subject: Subject) -> list[int]:
-        first = next(iter(subject.canvas.values()))
-        held = [int(f) for f in first["frame"].values]
-        if isinstance(self.settings.frames, int) and "annotated" in subject.video:
-            annotated = subject.video["annotated"]
-            held = [f for f in held if bool(annotated.sel(frame=f))] or held
+        held = _held(subject)
+        if isinstance(self.settings.frames, int):
+            held = annotated_of(subject.video, held) or held
         return select_frames(held, self.settings.frames)
 
     def _shifts(self, pixels: int) -> int:
@@ -251,6 +252,11 @@ class Grouping(Analysis):
         from xinc.analyses._grouping_figure import frame_figure
 
         return {f"frame{int(f)}": frame_figure(result.sel(frame=f), self.question) for f in result["frame"].values}
+
+
+def _held(subject: Subject) -> list[int]:
+    """Frames of the canvas."""
+    return [int(f) for f in next(iter(subject.canvas.values()))["frame"].values]
 
 
 def _variances(data: xr.Dataset, labels: Mapping[str, np.ndarray], frames: list[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
+from xinc.analyses._annotated import annotated_attributes, annotated_of
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
@@ -53,11 +54,13 @@ class Objects(Analysis):
     A share is of the neuron's mean contributions to all instances, in all frames together where the frames share one
     network, else in the frame. An absent instance has none. Colours are categories, markers the instances of one. The
     numbers: how far shares lie apart within a category and between categories; how much a share changes over time and
-    how much shares differ between instances; whether instances that move change more.
+    how much shares differ between instances; whether instances that move change more. Where only some frames have
+    masks, time is counted in these: a step leads from one to the next.
     """
 
     question = "What do neurons contribute to objects?"
     section = "4.5"
+    annotated_only = True
     claims = (
         Claim(
             "categories_not_grouped",
@@ -130,9 +133,11 @@ class Objects(Analysis):
         if instances is None:
             return _without_masks(layers)
         held = [int(f) for f in next(iter(layers.values()))["frame"].values]
-        annotated = [f for f in held if bool((instances["label"].sel(frame=f) >= 0).any())]
+        attributes = annotated_attributes(subject.video, held)
+        labelled = instances["label"]
+        annotated = [f for f in annotated_of(subject.video, held) if bool((labelled.sel(frame=f) >= 0).any())]
         if not annotated:
-            return _without_masks(layers)
+            return _without_masks(layers).assign_attrs(attributes)
         frames = select_frames(annotated, self.settings.frames, "the annotated part of the canvas")
         instances = instances.sel(frame=frames)
         video = subject.video["frames"].sel(frame=frames).transpose("frame", "y", "x", "channel").values
@@ -143,7 +148,7 @@ class Objects(Analysis):
             result[name] = ("instance", instances[name].values)
         for name in ("area", "displacement", "intensity"):
             result[name] = (("frame", "instance"), seen[name])
-        return _describe(result)
+        return _describe(result.assign_attrs(attributes))
 
     def _layer(
         self, name: str, data: xr.Dataset, frames: list[int], instances: xr.Dataset, seen: dict[str, np.ndarray]

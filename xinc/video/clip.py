@@ -33,20 +33,21 @@ class Window:
 
 @dataclass(frozen=True)
 class Motion:
-    """Exact motion between two frames of a window (height, width).
+    """Motion between two frames of a window (height, width).
 
     Attributes
     ----------
     flow : (height, width, 2) float32; (dx, dy) in pixels from the earlier frame to the later one, for each pixel of
-        the *earlier* frame.
+        the *earlier* frame; NaN where it is not known.
     revealed : (height, width) bool; pixels of the *later* frame whose surface point was not visible in the earlier
-        one: it was covered, or outside the window.
+        one: it was covered, or outside the window. None where only the flow is known.
     occluded : (height, width) bool; pixels of the *earlier* frame whose surface point is not visible in the later one.
+        None where only the flow is known.
     """
 
     flow: np.ndarray
-    revealed: np.ndarray
-    occluded: np.ndarray
+    revealed: np.ndarray | None = None
+    occluded: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,16 @@ class Clip:
     length : number of frames, None when only decoding everything would tell.
     frames : ``frames(indices)`` yields a uint8 (H, W, 3) RGB frame for each of the increasing source indices.
     masks : ``masks(indices)`` yields int32 (H, W) instance ids, 0 = unlabelled, or None for a frame not annotated.
-    segments : what is known of the ids in the masks; an id not listed is a thing of category "object".
-    motion : ``motion(earlier, later, window)`` is the exact `Motion` between two source frames.
+    segments : what is known of the ids in the masks, complete once the masks have been read; an id not listed is a
+        thing of category "object".
+    motion : ``motion(earlier, later, window)`` is the `Motion` between two source frames.
+    notes : sentences about what was read, complete once the masks have been read.
     """
 
     title: str
     length: int | None
     frames: Callable[[Sequence[int]], Iterator[np.ndarray]]
     masks: Callable[[Sequence[int]], Iterator[np.ndarray | None]] | None = None
-    segments: tuple[Segment, ...] = ()
+    segments: Sequence[Segment] = ()
     motion: Callable[[int, int, Window], Motion] | None = None
+    notes: Sequence[str] = ()

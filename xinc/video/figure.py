@@ -19,10 +19,14 @@ _COLUMNS, _MOST_FRAMES, _MOST_ENTRIES = 4, 8, 12
 # Inches.
 _WIDTH, _LEAST, _LEFT, _RIGHT, _GAP, _TOP, _HEAD = 10.0, 6.2, 0.55, 0.1, 0.06, 0.35, 0.2
 _WHEEL, _ENTRY = 0.6, 0.19
+# Grey in place of the instances of a frame that is not annotated.
+_NO_MASK = 0.85
 
 
 def contact_sheet(video: xr.Dataset, name: str) -> Figure:
     """Up to eight evenly spaced frames; below each its instances and its flow, where the video has them.
+
+    Where only some frames have masks, the frames are chosen among these.
 
     Parameters
     ----------
@@ -31,7 +35,7 @@ def contact_sheet(video: xr.Dataset, name: str) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    shown = _evenly(video.sizes["frame"], _MOST_FRAMES)
+    shown = shown_frames(video, _MOST_FRAMES)
     rows = [row for row in ("frames", "instances", "flow") if row in video]
     bands = -(-len(shown) // _COLUMNS)
     columns = -(-len(shown) // bands)
@@ -65,12 +69,17 @@ def contact_sheet(video: xr.Dataset, name: str) -> Figure:
 
 
 def animation(video: xr.Dataset, enlarge: int = 3) -> list[np.ndarray]:
-    """Every frame as uint8 (height, width, 3), ``enlarge`` times enlarged, with its instances beside it."""
+    """Every frame as uint8 (height, width, 3), ``enlarge`` times enlarged, with its instances beside it.
+
+    Beside a frame without a mask there is nothing but grey.
+    """
     pictures = []
     for index in range(video.sizes["frame"]):
         picture = video["frames"][index].values
         if "instances" in video:
-            picture = np.concatenate([picture, overlay(video, index)], axis=1)
+            masked = bool(video["annotated"].values[index])
+            beside = overlay(video, index) if masked else np.full_like(picture, _NO_MASK)
+            picture = np.concatenate([picture, beside], axis=1)
         picture = np.rint(picture * 255).astype(np.uint8)
         pictures.append(picture.repeat(enlarge, axis=0).repeat(enlarge, axis=1))
     return pictures
@@ -119,14 +128,20 @@ def flow_colours(flow: np.ndarray, fastest: float) -> np.ndarray:
     return np.asarray(hsv_to_rgb(np.stack([hue, saturation, np.full_like(hue, 0.95)], axis=-1)))
 
 
-def _evenly(length: int, most: int) -> list[int]:
-    places = np.linspace(0, length - 1, min(length, most)).round().astype(int)
-    return [int(place) for place in places]
+def shown_frames(video: xr.Dataset, most: int) -> list[int]:
+    """Positions of up to ``most`` evenly spaced frames, of those with masks where there are such."""
+    every = np.arange(video.sizes["frame"])
+    annotated = every[video["annotated"].values.astype(bool)] if "annotated" in video else every
+    known = annotated if len(annotated) else every
+    places = np.linspace(0, len(known) - 1, min(len(known), most)).round().astype(int)
+    return [int(place) for place in known[places]]
 
 
 def _title(video: xr.Dataset, name: str) -> str:
     frames = video.sizes["frame"]
-    return f"{name}: {frames} frame{'' if frames == 1 else 's'} of {video.sizes['y']} × {video.sizes['x']} pixels"
+    title = f"{name}: {frames} frame{'' if frames == 1 else 's'} of {video.sizes['y']} × {video.sizes['x']} pixels"
+    annotated = int(video["annotated"].sum()) if "annotated" in video else frames
+    return title if annotated == frames else f"{title}, {annotated} annotated"
 
 
 def _fastest(video: xr.Dataset) -> float:

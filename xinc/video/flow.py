@@ -1,4 +1,4 @@
-"""Optical flow of a video: exact where the video knows it, read from files, or estimated (paper section 4.5)."""
+"""Optical flow of a video: exact or given where the video has it, estimated elsewhere (paper section 4.5)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "flow", 1
 
-#: The first number of a .flo file.
-_FLO_MAGIC = 202021.25
-#: A component of a .flo file beyond this says that the flow is not known there.
-_FLO_UNKNOWN = 1e9
 #: Frames are enlarged until their shorter side has so many pixels before flow is estimated.
 _LEAST_SIDE = 256
 #: The most that they are enlarged, in each direction.
@@ -35,7 +31,7 @@ _ESTIMATE = (
     f"{_LEAST_SIDE} pixels a side"
 )
 _CONSISTENCY = (
-    "forward-backward consistency of the estimate: revealed where the flow back to the previous frame leaves it, or "
+    "forward-backward consistency of {}: revealed where the flow back to the previous frame leaves it, or "
     "where |back + forth|² > 0.01·(|back|² + |forth|²) + 0.5 px²"
 )
 
@@ -44,7 +40,7 @@ class FlowSettings(StrictModel):
     """How optical flow is found."""
 
     method: Literal["auto", "dis"] = Field(
-        "auto", description="auto: exact where the video knows it, estimated elsewhere; dis: always estimated."
+        "auto", description="auto: exact or given where the video has it, estimated elsewhere; dis: always estimated."
     )
 
 
@@ -106,29 +102,37 @@ def build_flow(video: xr.Dataset, settings: FlowSettings | None = None) -> xr.Da
     - ``estimated``, likewise, always by DIS (Kroeger et al. 2016), see `estimate_flow`;
     - ``revealed`` (frame, y, x) bool, on the grid of frame f: pixels that show what frame f − 1 did not show.
 
-    Attributes: ``source`` (exact or estimated) of ``flow`` and ``revealed``, ``rule`` of ``revealed``, and, where the
-    truth is known, ``endpoint_error`` (mean length in pixels of the error of ``estimated`` over the pixels that both
-    frames show), ``revealed_precision`` and ``revealed_recall`` of `consistency` on the estimate.
+    Attributes: ``source`` (exact, given or estimated) of ``flow`` and ``revealed``, ``rule`` of ``revealed``; where
+    flow is given, ``filled``, the share of its pixels that were not known and have the estimate; and, where there is a
+    flow to compare with, ``scored_against`` (exact or given), ``endpoint_error`` (mean length in pixels of the error of
+    ``estimated`` over the pixels that both frames show, or that are known) and, if it is exact,
+    ``revealed_precision`` and ``revealed_recall`` of `consistency` on the estimate.
     """
     import xarray as xr
 
     settings = settings or FlowSettings()
     grey = to_grey(video["frames"].transpose("frame", "y", "x", "channel").values)
+    own = "flow" in video and settings.method == "auto"
+    given = video["flow"].values if own and "revealed" not in video else None
     estimated = np.full((*grey.shape, 2), np.nan, np.float32)
+    flow = estimated if given is None else given.copy()
     hidden = np.zeros(grey.shape, bool)
     for number, (earlier, later) in enumerate(itertools.pairwise(grey), start=1):
         estimated[number] = estimate_flow(earlier, later)
-        hidden[number] = consistency(estimated[number], estimate_flow(later, earlier))
+        unknown = ~np.isfinite(flow[number])
+        flow[number][unknown] = estimated[number][unknown]
+        hidden[number] = consistency(flow[number], estimate_flow(later, earlier))
     attrs: dict[str, Any] = {"xinc_format": FORMAT, "version": VERSION, "estimate": _ESTIMATE}
-    flow, revealed = estimated, hidden
-    known = "flow" in video
-    if known:
-        attrs |= _score(video, estimated, hidden)
-    if known and settings.method == "auto":
+    attrs |= _score(video, estimated, hidden) if "flow" in video else {}
+    revealed = hidden
+    if given is not None:
+        attrs |= {"source": "given", "rule": _CONSISTENCY.format("the flow given with the estimate back")}
+        attrs["filled"] = float((~np.isfinite(given[1:])).any(-1).mean()) if len(given) > 1 else 0.0
+    elif own:
         attrs |= {"source": "exact", "rule": "known exactly"}
         flow, revealed = video["flow"].values, video["revealed"].values
     else:
-        attrs |= {"source": "estimated", "rule": _CONSISTENCY}
+        attrs |= {"source": "estimated", "rule": _CONSISTENCY.format("the estimate")}
     pixels = ("frame", "y", "x")
     text = "displacement from the previous frame, for each pixel of the previous frame"
     variables = {
@@ -146,16 +150,22 @@ def _attrs(long_name: str, units: str, description: str) -> dict[str, str]:
     return {"long_name": long_name, "units": units, "description": description}
 
 
-def _score(video: xr.Dataset, estimated: np.ndarray, hidden: np.ndarray) -> dict[str, float]:
-    """How far the estimates are from the truth, over all frames that have a previous one; nothing without any."""
-    visible = ~video["occluded"].values[1:]
-    if not visible.any():
+def _score(video: xr.Dataset, estimated: np.ndarray, hidden: np.ndarray) -> dict[str, Any]:
+    """How far the estimates are from the flow that the video has, over all frames that have a previous one."""
+    exact = "revealed" in video
+    truth = video["flow"].values[1:]
+    shown = ~video["occluded"].values[1:] if exact else np.isfinite(truth).all(-1)
+    if not shown.any():
         return {}
-    found = {"endpoint_error": float(endpoint_error(estimated[1:], video["flow"].values[1:])[visible].mean())}
-    truth, guess = video["revealed"].values[1:], hidden[1:]
-    for name, total in (("precision", guess.sum()), ("recall", truth.sum())):
-        if total:
-            found[f"revealed_{name}"] = float((truth & guess).sum() / total)
+    found: dict[str, Any] = {
+        "scored_against": "exact" if exact else "given",
+        "endpoint_error": float(endpoint_error(estimated[1:], truth)[shown].mean()),
+    }
+    if exact:
+        revealed, guess = video["revealed"].values[1:], hidden[1:]
+        for name, total in (("precision", guess.sum()), ("recall", revealed.sum())):
+            if total:
+                found[f"revealed_{name}"] = float((revealed & guess).sum() / total)
     return found
 
 
@@ -226,55 +236,3 @@ def consistency(forth: np.ndarray, back: np.ndarray) -> np.ndarray:
     gap = ((back + carried) ** 2).sum(-1)
     length = (back**2).sum(-1) + (carried**2).sum(-1)
     return np.asarray(outside | (gap > 0.01 * length + 0.5))
-
-
-def read_flow(path: str | Path, resolution: tuple[int, int] | None = None) -> np.ndarray:
-    """A flow file of the user's: Middlebury ``.flo``, or ``.npy`` (height, width, 2).
-
-    Parameters
-    ----------
-    path : the file.
-    resolution : (height, width) to resize to (default: as it is): each pixel takes the vector of the nearest one, in
-        pixels of the new size.
-
-    Returns
-    -------
-    (height, width, 2) float32: (dx, dy) in pixels; NaN where the file says that it is not known.
-
-    Raises
-    ------
-    InputError : the file is missing, or of another format or shape.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"Flow file '{path}' does not exist.")
-    flow = read_flo(path) if path.suffix == ".flo" else _read_npy(path)
-    return flow if resolution is None else resize_flow(flow, resolution)
-
-
-def read_flo(path: str | Path) -> np.ndarray:
-    """A Middlebury ``.flo`` file as (height, width, 2) float32, see `read_flow`."""
-    content = Path(path).read_bytes()
-    if len(content) < 12 or np.frombuffer(content, "<f4", 1)[0] != np.float32(_FLO_MAGIC):
-        raise InputError(f"'{path}' is no .flo file: it does not begin with the number {_FLO_MAGIC}.")
-    width, height = (int(n) for n in np.frombuffer(content, "<i4", 2, 4))
-    expected = 12 + 8 * width * height
-    if width < 1 or height < 1 or len(content) != expected:
-        raise InputError(
-            f"'{path}' announces a flow of {height}x{width} pixels, which takes {expected} bytes, but has "
-            f"{len(content)}: the file is damaged."
-        )
-    flow = np.frombuffer(content, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
-    flow[(abs(flow) > _FLO_UNKNOWN).any(-1)] = np.nan
-    return flow
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    try:
-        flow = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"'{path}' cannot be read as .flo or .npy ({error}).") from None
-    if not isinstance(flow, np.ndarray) or flow.ndim != 3 or flow.shape[2] != 2 or flow.dtype.kind not in "fiu":
-        found = getattr(flow, "shape", type(flow).__name__)
-        raise InputError(f"'{path}' holds {found}, expected numbers of shape (height, width, 2): dx, dy in pixels.")
-    return flow.astype(np.float32)

@@ -19,12 +19,13 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 def list_images(folder: str | Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
     """The images of a folder in natural order (frame2 before frame10); hidden files are not images."""
     found = [p for p in Path(folder).iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
-    return sorted(found, key=_natural)
+    return sorted(found, key=lambda path: natural(path.name))
 
 
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
+def natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """A key that sorts names as people count: frame2 before frame10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], name
 
 
 def read_frame(path: str | Path) -> np.ndarray:

@@ -17,6 +17,8 @@ _MOST_FRAMES = 3
 def contact_sheet_of_regions(regions: xr.Dataset, video: xr.Dataset, name: str) -> Figure:
     """Up to three evenly spaced frames, and below each its instances, colour and Gabor clusters and grid.
 
+    Where only some frames have masks, the frames are chosen among these.
+
     Colour clusters have their colour, Gabor clusters are brighter the stronger their responses, grid cells have the
     mean colour of their pixels.
 
@@ -27,10 +29,9 @@ def contact_sheet_of_regions(regions: xr.Dataset, video: xr.Dataset, name: str) 
     name : name of the video, for the title.
     """
     from xinc import figures
-    from xinc.video.figure import overlay
+    from xinc.video.figure import overlay, shown_frames
 
-    count = video.sizes["frame"]
-    shown = [k * count // min(count, _MOST_FRAMES) for k in range(min(count, _MOST_FRAMES))]
+    shown = shown_frames(video, _MOST_FRAMES)
     rows = ["frame", *(g for g in ("instances", "rgb", "gabor", "grid") if g in regions)]
     aspect = video.sizes["y"] / video.sizes["x"]
     figure, axes = figures.image_grid(len(rows), _MOST_FRAMES, aspect, f"{name}: how pixels are grouped")

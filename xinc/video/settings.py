@@ -15,7 +15,10 @@ from xinc.settings import StrictModel
 #: The paper's analysis resolution, (height, width) in pixels.
 PAPER_RESOLUTION = (128, 256)
 
-COLUMNS = ("video", "source", "masks", "start", "count", "step", "crop", "resolution", "resize")
+COLUMNS = (
+    *("video", "source", "split", "clips", "lengths", "masks", "flow"),
+    *("start", "count", "step", "crop", "resolution", "resize"),
+)
 REQUIRED = ("video", "source")
 _NUMBERS = ("start", "count", "step")
 _UNFIT = "name unfit for a path: use letters, digits, '.', '_' and '-', beginning with a letter or digit"
@@ -33,6 +36,26 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def parse_range(text: str) -> tuple[int, int]:
+    """Read ``"30-45"``, or ``"30"``, as (least, most); ValueError if it is anything else.
+
+    >>> parse_range("30-45"), parse_range("30")
+    ((30, 45), (30, 30))
+    """
+    match = re.fullmatch(r"\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?", str(text))
+    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= low <= high:
+        raise ValueError("expected a number of frames, or the least and the most, such as 30-45")
+    return low, high
+
+
+def _as_range(value: Any) -> Any:
+    return parse_range(value) if isinstance(value, str) else value
+
+
+Range = Annotated[tuple[int, int], BeforeValidator(_as_range)]
+
+
 def _as_size(value: Any) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
@@ -45,9 +68,27 @@ class VideoSettings(StrictModel):
 
     name: str = Field(description="Name of the video: a folder of the results is called so.")
     source: str = Field(
-        min_length=1, description="Folder of frames, video file, image, 'example:bunny' or 'example:collage'."
+        min_length=1,
+        description="Folder of frames, video file, image, 'example:bunny' or 'example:collage'; or a data set: "
+        "'cityscapes-vps:<root>', 'vipseg:<root>' or 'coco-panoptic:<root or JSON>'; `roots` may give the root.",
+    )
+    split: str | None = Field(None, min_length=1, description="Split of a data set; the only one when left out.")
+    clips: str | None = Field(
+        None,
+        min_length=1,
+        description="Videos of a data set: a name; a pattern such as 00*, several separated by commas, 'all', or "
+        "'5 of all', evenly spread, each of which gives videos called <video>-<name>.",
+    )
+    lengths: Range | None = Field(
+        None, description="Of the videos that `clips` selects, only those of so many frames, e.g. 30-45."
     )
     masks: str | None = Field(None, min_length=1, description="Folder of indexed PNG masks, one for each source frame.")
+    flow: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder of optical flow, a .flo or .npy file for each source frame but the last, to the next one; "
+        "of a data set, a folder of such folders, called like its videos.",
+    )
     start: int = Field(0, ge=0, description="First source frame used, counted from 0.")
     count: int | None = Field(None, ge=1, description="Number of frames used; all from `start` on when left out.")
     step: int = Field(1, ge=1, description="Every step-th source frame is used.")
@@ -87,6 +128,10 @@ def read_table(path: str | Path, default_resolution: tuple[int, int] | str) -> l
     path : table with the columns `COLUMNS`, of which `REQUIRED` must be there. An empty cell stands for the default;
         lines that start with ``#`` are comments. Relative paths in it start from the working directory.
     default_resolution : (height, width) in pixels, or ``"HxW"``, of videos that state none.
+
+    Notes
+    -----
+    A row may stand for many videos of a data set, see `xinc.video.sources.read_videos`.
 
     Raises
     ------

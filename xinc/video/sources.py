@@ -1,8 +1,9 @@
-"""Where videos come from: folders of frames, video files, single images and the built-in examples."""
+"""Where videos come from: folders of frames, video files, single images, data sets and the built-in examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,55 @@ import numpy as np
 from xinc.errors import InputError, nearest
 from xinc.video import examples
 from xinc.video.clip import Clip
+from xinc.video.datasets import check_roots, expand, kind_of, open_recording, with_root
+from xinc.video.given_flow import flow_files, with_flow
 from xinc.video.images import IMAGE_SUFFIXES, list_images, read_frame, read_mask
 from xinc.video.movies import MOVIE_SUFFIXES, movie_frames, movie_length
-from xinc.video.settings import VideoSettings
+from xinc.video.settings import VideoSettings, read_table
 
-__all__ = ["Clip", "check_source", "open_source", "select_frames", "source_files"]
+__all__ = ["Clip", "annotated_positions", "check_source", "open_source", "read_videos", "select_frames", "source_files"]
 
 _KNOWN = f"a folder of frames, a video ({', '.join(MOVIE_SUFFIXES)}) or an image ({', '.join(IMAGE_SUFFIXES)})"
 
 
+def read_videos(
+    table: str | Path, default_resolution: tuple[int, int] | str, roots: Mapping[str, str]
+) -> list[VideoSettings]:
+    """The videos of a table, see `xinc.video.settings.read_table`, those that a row selects from a data set one by one.
+
+    Parameters
+    ----------
+    table, default_resolution : see `xinc.video.settings.read_table`.
+    roots : by kind of data set, the root of rows that give none.
+
+    Raises
+    ------
+    InputError : the table is malformed, a data set is not there, or has no such videos.
+    """
+    check_roots(roots)
+    videos: dict[str, VideoSettings] = {}
+    for row in read_table(table, default_resolution):
+        for video in expand(with_root(row, roots)):
+            if video.name in videos:
+                raise InputError(
+                    f"{table}: the line of video '{row.name}' makes a second video '{video.name}', of {video.clips}; "
+                    f"the first is of {videos[video.name].clips or videos[video.name].source}: give one of them a line "
+                    "and a name of its own."
+                )
+            videos[video.name] = video
+    return list(videos.values())
+
+
 def open_source(settings: VideoSettings) -> Clip:
     """The video that ``settings.source`` names, checked as `check_source` does; frames are read when asked for."""
+    clip = _open(settings)
+    return clip if settings.flow is None else with_flow(clip, settings)
+
+
+def _open(settings: VideoSettings) -> Clip:
+    """The video, without the flow of the user's own."""
+    if kind_of(settings.source):
+        return open_recording(settings).clip()
     name = _example(settings)
     if name == "collage":
         return examples.collage()
@@ -46,6 +85,14 @@ def check_source(settings: VideoSettings) -> range:
         number, or too few frames for start, count and step.
     """
     return select_frames(open_source(settings), settings)
+
+
+def annotated_positions(settings: VideoSettings) -> list[int] | None:
+    """Positions, among the frames selected, of those that a data set annotates; None where every frame may be."""
+    if not kind_of(settings.source):
+        return None
+    found = open_recording(settings)
+    return [at for at, index in enumerate(check_source(settings)) if found.masks[index] is not None]
 
 
 def select_frames(clip: Clip, settings: VideoSettings) -> range:
@@ -76,15 +123,24 @@ def select_frames(clip: Clip, settings: VideoSettings) -> range:
 def source_files(settings: VideoSettings) -> list[str]:
     """The user's files whose content determines the video: the selected frames and masks, or the video file.
 
-    Examples depend on no file of the user's: their list is empty.
+    Of a data set, its list, and the folders of the video where it has folders of its own. Examples depend on no file of
+    the user's: their list is empty.
     """
     files: list[str] = []
+    if kind_of(settings.source):
+        found = open_recording(settings)
+        own = [path for path in (*found.frames, *found.masks) if path is not None]
+        return [str(path) for path in (*found.lists, *(found.folders or own))] + _flow_files(settings)
     if _example(settings) is None:
         frames = _frame_files(settings)
         files = [settings.source] if frames is None else [str(path) for path in _selected(frames, settings)]
     if settings.masks is not None:
         files += [str(path) for path in _selected(_mask_files(Path(settings.masks), settings), settings)]
-    return files
+    return files + _flow_files(settings)
+
+
+def _flow_files(settings: VideoSettings) -> list[str]:
+    return [] if settings.flow is None else [str(path) for path in flow_files(settings)]
 
 
 def _selected(files: list[Path], settings: VideoSettings) -> list[Path]:
@@ -171,4 +227,4 @@ def _with_masks(clip: Clip, folder: Path, settings: VideoSettings) -> Clip:
                 )
             yield mask
 
-    return Clip(clip.title, clip.length, clip.frames, masks)
+    return replace(clip, masks=masks)

@@ -71,8 +71,8 @@ def build_video(settings: VideoSettings) -> xr.Dataset:
     - ``frames`` (frame, y, x, channel) float32 in [0, 1], and the coordinate ``source_frame`` (frame);
     - with masks: ``instances`` (frame, y, x) int32 (0 = unlabelled), ``annotated`` (frame) bool and the segment table
       ``segment_id``, ``category``, ``isthing`` (segment);
-    - where motion is exact: ``flow`` (frame, y, x, component) float32 pixels, from the previous frame of the
-      selection, on the grid of that frame, ``revealed`` and ``occluded`` (frame, y, x) bool, see
+    - where motion is exact or given: ``flow`` (frame, y, x, component) float32 pixels, from the previous frame of the
+      selection, on the grid of that frame; where it is exact, ``revealed`` and ``occluded`` (frame, y, x) bool, see
       `xinc.video.clip.Motion`. Frame 0 has no previous one: NaN and False.
 
     Attributes: ``settings`` (JSON), ``source_size`` (height, width), ``warnings`` (sentences).
@@ -89,6 +89,7 @@ def build_video(settings: VideoSettings) -> xr.Dataset:
     }
     if clip.masks is not None:
         variables |= _masks(clip.masks(indices), clip.segments, frames.shape, window, notes)
+        notes += clip.notes
     if clip.motion is not None:
         steps = [clip.motion(earlier, later, window) for earlier, later in itertools.pairwise(indices)]
         variables |= _motion(steps, frames.shape)
@@ -214,16 +215,17 @@ def _motion(steps: list[Motion], shape: tuple[int, ...]) -> dict[str, Any]:
     """The variables of exact motion between consecutive frames; ``shape`` is that of the frames."""
     size = (shape[1], shape[2])
     flow = np.full((*shape[:3], 2), np.nan, np.float32)
-    revealed, occluded = np.zeros(shape[:3], bool), np.zeros(shape[:3], bool)
+    flow_text = "Displacement from the previous frame, for each pixel of the previous frame; NaN in frame 0"
+    texts = {
+        "revealed": "Pixels of this frame whose surface point was not visible in the previous frame",
+        "occluded": "Pixels of the previous frame whose surface point is not visible in this frame",
+    }
+    known = [name for name in texts if all(getattr(exact, name) is not None for exact in steps)]
+    labels = {name: np.zeros(shape[:3], bool) for name in known}
     for number, exact in enumerate(steps, start=1):
         flow[number] = resize_flow(exact.flow, size)
-        revealed[number] = resize_labels(exact.revealed, size)
-        occluded[number] = resize_labels(exact.occluded, size)
-    flow_text = "Displacement from the previous frame, for each pixel of the previous frame; NaN in frame 0"
-    revealed_text = "Pixels of this frame whose surface point was not visible in the previous frame"
-    occluded_text = "Pixels of the previous frame whose surface point is not visible in this frame"
-    return {
-        "flow": _variable((*_PIXELS, "component"), flow, "optical flow", "pixel", flow_text),
-        "revealed": _variable(_PIXELS, revealed, "revealed", "1", revealed_text),
-        "occluded": _variable(_PIXELS, occluded, "occluded", "1", occluded_text),
+        for name in known:
+            labels[name][number] = resize_labels(getattr(exact, name), size)
+    return {"flow": _variable((*_PIXELS, "component"), flow, "optical flow", "pixel", flow_text)} | {
+        name: _variable(_PIXELS, labels[name], name, "1", texts[name]) for name in known
     }

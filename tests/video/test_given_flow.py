@@ -1,0 +1,131 @@
+"""Optical flow of the user's own, from the file to the store."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.video.conftest import pictures
+from xinc.errors import InputError
+from xinc.video import examples
+from xinc.video.clip import Window
+from xinc.video.flow import FlowSettings, build_flow
+from xinc.video.settings import VideoSettings
+from xinc.video.sources import check_source, source_files
+from xinc.video.store import build_video
+
+COUNT, SIZE = 4, (64, 128)
+WHOLE = Window(0, 0, *examples.COLLAGE_SIZE)
+
+
+def write_flo(path: Path, flow: np.ndarray) -> None:
+    height, width = flow.shape[:2]
+    path.write_bytes(struct.pack("<fii", 202021.25, width, height) + flow.astype("<f4").tobytes())
+
+
+@pytest.fixture
+def collage(tmp_path: Path, write_folder: Callable[..., Path]) -> VideoSettings:
+    """Frames of the collage in a folder, and its exact flow in ``flow/``: alternately .flo, and .npy at half size."""
+    (tmp_path / "flow").mkdir()
+    for index in range(COUNT - 1):
+        flow = examples.motion(index, index + 1, WHOLE).flow
+        if index % 2:
+            np.save(tmp_path / "flow" / f"{index}.npy", flow[::2, ::2] / 2)
+        else:
+            write_flo(tmp_path / "flow" / f"{index}.flo", flow)
+    frames = write_folder([examples.compose(index)[0] for index in range(COUNT)])
+    return VideoSettings(name="c", source=str(frames), flow=str(tmp_path / "flow"), resolution=SIZE)
+
+
+@pytest.fixture
+def exact() -> xr.Dataset:
+    return build_video(VideoSettings(name="c", source="example:collage", count=COUNT, resolution=SIZE))
+
+
+def test_flow_given_is_the_flow_of_the_video(collage: VideoSettings, exact: xr.Dataset) -> None:
+    video = build_video(collage)
+    assert np.isnan(video["flow"][0]).all()
+    for frame in range(1, COUNT):
+        # At half the size, borders of objects are a pixel off.
+        off = (video["flow"][frame] != exact["flow"][frame]).any("component")
+        assert float(off.mean()) < (0.02 if frame == 2 else 1e-9)
+    assert "revealed" not in video
+    assert "occluded" not in video
+
+
+def test_flow_given_is_used_and_the_estimate_scored_against_it(collage: VideoSettings, exact: xr.Dataset) -> None:
+    video = build_video(collage)
+    flow = build_flow(video)
+    assert flow.attrs["source"] == flow.attrs["scored_against"] == "given"
+    assert flow.attrs["filled"] == 0
+    np.testing.assert_array_equal(flow["flow"], video["flow"])
+    assert 0 < flow.attrs["endpoint_error"] < 0.6
+    # The flow is the truth, the flow back an estimate: better than two estimates.
+    truth, found = exact["revealed"].values[1:], flow["revealed"].values[1:]
+    assert (truth & found).sum() / truth.sum() > 0.3
+    assert (truth & found).sum() / found.sum() > 0.3
+    estimated = build_flow(video, FlowSettings(method="dis"))
+    assert estimated.attrs["source"] == "estimated"
+    np.testing.assert_array_equal(estimated["flow"], estimated["estimated"])
+    np.testing.assert_array_equal(estimated["estimated"], flow["estimated"])
+
+
+def test_what_is_not_known_has_the_estimate(collage: VideoSettings, tmp_path: Path) -> None:
+    flow = examples.motion(0, 1, WHOLE).flow
+    flow[:64, :128] = 2e9
+    write_flo(tmp_path / "flow" / "0.flo", flow)
+    found = build_flow(build_video(collage))
+    assert found.attrs["filled"] == pytest.approx(1 / 16 / 3)
+    np.testing.assert_array_equal(found["flow"][1, :16, :32], found["estimated"][1, :16, :32])
+    assert np.isfinite(found["flow"][1:]).all()
+
+
+def test_a_crop_and_a_part_of_the_frames(collage: VideoSettings, exact: xr.Dataset) -> None:
+    part = collage.model_copy(update={"crop": "128x256", "start": 2, "count": 2, "resolution": (32, 64)})
+    video = build_video(part)
+    np.testing.assert_array_equal(video["flow"][1], exact["flow"][3, 16:48, 32:96])
+    assert [Path(path).name for path in source_files(part)][-3:] == ["0.flo", "1.npy", "2.flo"]
+
+
+def test_a_videos_own_folder_of_a_data_sets_flow(tmp_path: Path) -> None:
+    from tests import datasets
+
+    root = datasets.write_vipseg(tmp_path, {"a": 2, "b": 2})
+    (tmp_path / "flow" / "b").mkdir(parents=True)
+    np.save(tmp_path / "flow" / "b" / "0.npy", np.full((64, 128, 2), 8, np.float32))
+    values = {"name": "v", "source": f"vipseg:{root}", "flow": str(tmp_path / "flow"), "resolution": (32, 64)}
+    video = build_video(VideoSettings(clips="b", **values))
+    np.testing.assert_array_equal(video["flow"][1], 4)
+    with pytest.raises(InputError, match=r"flow' of video 'v' has no file"):
+        check_source(VideoSettings(clips="a", **values))
+
+
+def given(root: Path, count: int, **values: Any) -> VideoSettings:
+    (root / "flow").mkdir()
+    for number in range(count):
+        np.save(root / "flow" / f"{number}.npy", np.zeros((12, 20, 2), np.float32))
+    return VideoSettings(name="clip", source=str(root / "frames"), flow=str(root / "flow"), **values)
+
+
+def test_what_does_not_fit_is_told_first(tmp_path: Path, write_folder: Callable[..., Path]) -> None:
+    write_folder(pictures(4))
+    video = given(tmp_path, 4)
+    with pytest.raises(InputError, match=r"has 4 frames but 4 flow files in .*: expected 3, one for each frame but"):
+        check_source(video)
+    (tmp_path / "flow" / "3.npy").unlink()
+    assert len(check_source(video)) == 4
+    with pytest.raises(InputError, match=r"has step 2, but flow files lead from each frame to the next"):
+        check_source(video.model_copy(update={"step": 2}))
+    with pytest.raises(InputError, match=r"none' of video 'clip' is no folder"):
+        check_source(video.model_copy(update={"flow": str(tmp_path / "none")}))
+    with pytest.raises(InputError, match=r"gives flow for example:collage, which knows its own"):
+        check_source(video.model_copy(update={"source": "example:collage"}))
+    np.save(tmp_path / "flow" / "1.npy", np.zeros((12, 40, 2), np.float32))
+    with pytest.raises(InputError, match=r"1\.npy' has 12x40 pixels, its frame 12x20: expected the flow of the whole"):
+        build_video(video)
