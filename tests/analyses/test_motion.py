@@ -13,8 +13,8 @@ from scipy import stats
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses import analyses
-from xinc.analyses._motion_areas import areas_of, correlations, ratio_p_value
-from xinc.analyses.motion import AREAS
+from xinc.analyses._chance import correlations_of_shifts, mean_over_frames, standing_of
+from xinc.analyses._motion_areas import AREAS, areas_of, ratio_of_shifts, spearman
 from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
 from xinc.errors import InputError
 

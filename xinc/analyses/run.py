@@ -111,7 +111,7 @@ def open_result(path: str | Path) -> xr.Dataset:
 
 
 def draw_figures(name: str, settings: Any, result: str | Path, output: str | Path) -> None:
-    """Draw an analysis's figures (svg and png) and animations (gif) from its result into the directory ``output``."""
+    """Draw an analysis's figures (svg, png), animations (gif) and pages (html) from its result into ``output``."""
     from xinc import figures
 
     analysis = make_analysis(name, settings)
@@ -121,3 +121,5 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
             figures.save(figure, partial / part)
         for part, images in analysis.animate(data).items():
             figures.save_animation(images, partial / f"{part}.gif")
+        for part, page in analysis.pages(data).items():
+            (partial / f"{part}.html").write_text(page, encoding="utf-8")
