@@ -218,7 +218,7 @@ class Plan:
         }
         source = ["xinc.figures", "xinc.analyses.run", cls.__module__]
         before = self._spec_of(analysis, video, model, seed)
-        return _spec(settings, source, before, entry={cls.__module__: ("plot", "animate", "caption")})
+        return _spec(settings, source, before, entry={cls.__module__: ("plot", "animate", "pages", "caption")})
 
     def runs(self) -> list[tuple[str, str, str, int | None]]:
         """Every result of a network or of seeds: (analysis, video, model, seed or None)."""

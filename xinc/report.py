@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 #: Verdicts of the table of findings.
-_HOLDS, _UNMEASURED = "holds", "not measured"
+_HOLDS, _UNMEASURED = "holds", ("not measured", "not applicable")
 _GROUPS = ("everywhere", "in part", "nowhere", "not measured")
 
 
@@ -53,7 +53,7 @@ def summary_of_findings(table: str | Path) -> str:
         for row in csv.DictReader(lines):
             own = held.setdefault(row["analysis"], {}).setdefault(row["claim"], [])
             sections.setdefault(row["analysis"], set()).add(row["section"])
-            if row["verdict"] != _UNMEASURED:
+            if row["verdict"] not in _UNMEASURED:
                 own.append(row["verdict"] == _HOLDS)
     if not held:
         return ""

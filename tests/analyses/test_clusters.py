@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made_of
 from xinc import figures
 from xinc.analyses import analyses
-from xinc.analyses._neuron_types import cluster, layout, seed_entropy, silhouette
+from xinc.analyses._neuron_types import cluster, layout, mixing, neighbouring, seed_entropy, separation, silhouette
 from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
 from xinc.errors import InputError
 
@@ -47,6 +47,10 @@ def types(kinds: Any, seed: int) -> np.ndarray:
     """Maps (neuron, y, x): a neuron of kind k contributes to region k of `LABELS`, and hardly elsewhere."""
     region = np.array([0, 4, 7])[np.asarray(kinds)][:, None, None]
     return (region == LABELS) + 0.2 * np.random.default_rng(seed).random((len(region), *SIZE))
+
+
+#: Claims that compare seeds.
+OF_SEEDS = ("clusters_mix_seeds", "seeds_share_types")
 
 
 def statistics(result: xr.Dataset) -> dict[str, float]:
@@ -152,36 +156,60 @@ def test_entropy_of_seeds_in_closed_form() -> None:
     assert np.isnan(seed_entropy(np.array([[5, 0], [2, 0]])))
 
 
-def test_claims_hold_where_seeds_share_types(flat: None) -> None:
-    subject = networks(*(types([0, 1, 2] * 8, seed) for seed in range(3)))
-    found = statistics(make_analysis("clusters", {"clusters": 3}).compute(subject))
-    assert found["seeds share neuron types"] == pytest.approx(1)
-    assert found["seeds are not separated"] > 0.1
-
-
-def test_claims_fail_where_each_seed_has_types_of_its_own(flat: None) -> None:
-    subject = networks(*(types([kind] * 12, kind) for kind in range(3)))
-    found = statistics(make_analysis("clusters", {"clusters": 3}).compute(subject))
-    assert found["seeds share neuron types"] == 0
-    assert found["seeds are not separated"] < -0.5
-
-
 def test_claims_are_not_measured_with_a_single_seed(flat: None) -> None:
     found = statistics(make_analysis("clusters").compute(networks(types([0, 1, 2] * 4, 0))))
-    assert np.isnan(list(found.values())).all()
+    assert np.isnan([found[name] for name in OF_SEEDS]).all()
 
 
 def test_claims_are_not_measured_on_a_handful_of_neurons(flat: None) -> None:
     """Each in a cluster of its own would mean that seeds share nothing."""
     few = networks(types([0, 1, 2] * 3, 0), types([0, 1], 1))
     found = statistics(make_analysis("clusters", {"clusters": 3}).compute(few))
-    assert np.isnan(list(found.values())).all()
+    assert np.isnan([found[name] for name in OF_SEEDS]).all()
 
 
-def test_claims_have_the_dimensions_that_findings_reads() -> None:
-    claims = {claim.name: claim for claim in analyses["clusters"].claims}
-    assert claims["seeds share neuron types"].threshold == 0.8
-    assert claims["seeds are not separated"].threshold == 0
+def test_mixing_is_the_adjusted_mutual_information() -> None:
+    rng = np.random.default_rng(0)
+    clusters, seeds = rng.integers(0, 4, 400), rng.integers(0, 3, 400)
+    clusters[:150] = seeds[:150]
+    found = mixing(clusters, seeds, 0)
+    # The mean under chance is drawn here, exact there.
+    assert found[0] == pytest.approx(adjusted_mutual_info_score(seeds, clusters), abs=1e-3)
+    assert abs(found[1:].mean()) < 1e-9
+    assert mixing(seeds, seeds, 0)[0] == pytest.approx(1)
+    assert np.isnan(mixing(clusters, seeds * 0, 0)).all()
+
+
+def test_neighbours_of_the_same_seed_by_brute_force() -> None:
+    rng = np.random.default_rng(0)
+    vectors, seeds = rng.random((60, 3)), np.repeat([0, 1, 2], 20)
+    vectors[seeds == 1] += 0.3
+    shares = []
+    for k, vector in enumerate(vectors):
+        order = np.argsort(((vectors - vector) ** 2).sum(1))
+        near = [j for j in order if j != k][:10]
+        shares.append(np.mean(seeds[near] == seeds[k]))
+    chance = 19 / 59
+    found = neighbouring(vectors, seeds, 0)
+    assert found[0] == pytest.approx((np.mean(shares) - chance) / (1 - chance))
+    assert abs(found[1:].mean()) < 0.02
+    far = np.repeat(np.arange(3.0), 20)[:, None] * 100 + rng.random((60, 2))
+    assert neighbouring(far, seeds, 0)[0] == 1
+    assert np.isnan(neighbouring(vectors, seeds * 0, 0)).all()
+
+
+def test_separation_is_beyond_that_of_a_normal_distribution_with_the_same_covariance() -> None:
+    rng = np.random.default_rng(0)
+    long = rng.standard_normal((200, 4)) @ np.diag([5.0, 1, 1, 1])
+    found = separation(long, 2, 0)
+    # k-means cuts what is long in two, and so it does here: no types.
+    assert found[0] > 0.4
+    assert found.min() < found[0] < found.max()
+    apart = rng.standard_normal((200, 4)) + np.repeat([0, 12], 100)[:, None]
+    found = separation(apart, 2, 0)
+    assert found[0] > found[1:].max()
+    assert np.isnan(separation(np.ones((20, 3)), 2, 0)).all()
+    np.testing.assert_array_equal(separation(apart, 2, 0), found)
 
 
 def test_k_means() -> None:

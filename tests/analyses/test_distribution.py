@@ -168,15 +168,3 @@ def test_what_is_marked_is_what_there_is(subjects: Make) -> None:
         figure = make_analysis("distribution", {"marked": marked}).plot(result)["all"]
         labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
         assert len(labels) == 3 + expected
-
-
-def test_claims_of_canvases_built_for_and_against_them() -> None:
-    rng = np.random.default_rng(0)
-    skewed = rng.lognormal(0, 2, (1, 10, 8, 8))
-    # Most are as large as the largest, a few are small.
-    large = np.where(rng.random((1, 10, 8, 8)) < 0.1, 0.01, 1 + 0.1 * rng.random((1, 10, 8, 8)))
-    result = compute(made_of(skewed=skewed, large=large, equal=np.ones((1, 10, 8, 8))))
-    for claim in CLAIMS.values():
-        values = claim.statistic(result)
-        assert set(values.dims) == {"layer", "frame"}
-        assert (values > claim.threshold).isel(frame=0).values.tolist() == [True, False, False], claim.name

@@ -16,9 +16,6 @@ from xinc.analyses.neurons_per_pixel import NeuronsPerPixel
 from xinc.analyses.run import make_analysis
 from xinc.errors import InputError
 
-CLAIMS = {claim.name: claim for claim in NeuronsPerPixel.claims}
-BRIGHT, TEXTURED, EDGES = CLAIMS
-
 
 def compute(subject: Any, **settings: Any) -> xr.Dataset:
     return make_analysis("neurons_per_pixel", {"frames": "all", **settings}).compute(subject)
@@ -114,41 +111,38 @@ def test_any_number_of_percentages_can_be_drawn(subjects: Make, percents: list[f
     assert len(titles) == 2 + 3 * len(percents)
 
 
-def verdicts(name: str, result: xr.Dataset) -> list[bool | None]:
-    values = CLAIMS[name].statistic(result)
-    assert set(values.dims) == {"layer", "frame"}
-    flat = values.transpose("frame", "layer").values.ravel()
-    return [None if np.isnan(v) else bool(v > CLAIMS[name].threshold) for v in flat]
+def test_standings_are_of_the_mean_over_frames_under_every_shift() -> None:
+    rng = np.random.default_rng(0)
+    result = compute(made(rng.random((2, 5, 6, 3)), one=rng.lognormal(0, 1, (2, 8, 5, 6))))
+    density = result["density"].isel(layer=0).transpose("percent", "frame", "y", "x").values
+    shifts = [(dy, dx) for dy in range(5) for dx in range(6)]
+    for name in ("intensity", "edges"):
+        r = np.array(
+            [
+                [
+                    np.mean([np.corrcoef(m.ravel(), np.roll(o, s, (0, 1)).ravel())[0, 1] for m, o in pairs])
+                    for s in shifts
+                ]
+                for pairs in (zip(own, result[name].values, strict=True) for own in map(list, density))
+                for pairs in [list(pairs)]
+            ]
+        )
+        for at in range(2):
+            null = result["pearson_null"].isel(layer=0, percent=at).sel({"with": name})
+            assert float(null.sel(null="p_value")) == pytest.approx(np.mean(r[at] >= r[at, 0] - 1e-9))
+            # There are fewer shifts than are drawn: all of them.
+            kept = result["pearson_shifted"].isel(layer=0, percent=at).sel({"with": name})
+            np.testing.assert_allclose(kept, r[at], atol=1e-6)
+    gain = r[1] - r[0]
+    expected = np.mean(gain >= gain[0] - 1e-9)
+    assert float(result["edges_gain_null"].isel(layer=0).sel(null="p_value")) == pytest.approx(expected)
 
 
-def dedicated(where: np.ndarray, neurons: int = 20) -> np.ndarray:
-    """Maps (1, neuron, y, x) of 2, of which the more neurons have 10 the higher ``where`` (y, x) is."""
-    rank = where.ravel().argsort().argsort().reshape(where.shape) / where.size
-    return np.where(np.arange(neurons)[:, None, None] < neurons * rank, 10.0, 2.0)[None]
-
-
-def test_claims_of_canvases_built_for_and_against_them() -> None:
-    source = np.random.default_rng(0).random((1, 12, 16, 3))
-    frames = xr.DataArray(source, dims=("frame", "y", "x", "channel"))
-    bright, edges = intensity_of(frames).values[0], edges_of(frames).values[0]
-    subject = made(
-        source, bright=dedicated(bright), dark=dedicated(-bright), drawn=dedicated(edges), flat=dedicated(-edges)
-    )
-    result = compute(subject)
-    assert verdicts(BRIGHT, result)[:2] == [True, False]
-    assert verdicts(TEXTURED, result)[2:] == [True, False]
-    # Many weak neurons where it is flat and few strong ones at edges; and the other way round.
-    rng = np.random.default_rng(1)
-
-    def emerging(where: np.ndarray) -> np.ndarray:
-        weak, strong = dedicated(-where, 20) > 2, dedicated(where, 4) > 2
-        sizes = [2 + 2 * rng.random(weak.shape), 50 + 50 * rng.random(strong.shape)]
-        return np.concatenate([np.where(weak, sizes[0], 0.01), np.where(strong, sizes[1], 0.01)], axis=1)
-
-    subject = made(source, emerging=emerging(edges), fading=emerging(-edges))
-    assert verdicts(EDGES, compute(subject)) == [True, False]
-    assert verdicts(EDGES, compute(subject, percents=[50])) == [None, None]
-    assert CLAIMS[EDGES].architectures == ("nerv",)
+def test_one_threshold_reveals_nothing() -> None:
+    result = compute(made_of(one=np.random.default_rng(1).random((1, 6, 6, 8))), percents=[50])
+    assert result["edges_gain_null"].isnull().all()
+    claims = {claim.name: claim for claim in NeuronsPerPixel.claims}
+    assert claims["nerv_threshold_reveals_edges"].statistic(result).isnull().all()
 
 
 def test_images() -> None:

@@ -72,15 +72,6 @@ def painted(masks: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def holds(name: str, result: xr.Dataset, layer: str = "a") -> bool:
-    [claim] = [one for one in Objects.claims if one.name == name]
-    value = claim.statistic(result)
-    assert value.dims == ("layer",)
-    if claim.p_value is not None:
-        assert claim.p_value(result).dims == ("layer",)
-    return bool(value.sel(layer=layer) > claim.threshold)
-
-
 @pytest.mark.parametrize("layout", ["factored", "dense"])
 @pytest.mark.parametrize("model", ["nerv", "ffn"])
 def test_against_plain_numpy(subjects: Make, model: str, layout: str) -> None:
@@ -200,82 +191,26 @@ def test_a_video_without_masks_is_said_not_an_error(how: str) -> None:
         assert claim.statistic(result).isnull().all()
 
 
-def test_categories_that_are_grouped_and_that_are_not() -> None:
-    masks = squares(2)
-    levels = RNG.random((6, 1, 2)) + 0.1
-    grouped = np.repeat(levels, 2, axis=2) * RNG.uniform(0.99, 1.01, (6, 2, 4))
-    free = RNG.random((6, 2, 4))
-    subject = made(masks, CATEGORIES, a=painted(masks, grouped), b=painted(masks, free))
-    result = make_analysis("objects").compute(subject)
-    assert not holds("categories_not_grouped", result)
-    assert holds("categories_not_grouped", result, "b")
-
-
-def test_contributions_that_are_constant_and_that_are_not() -> None:
-    masks = squares(4)
-    constant = np.repeat(RNG.random((6, 1, 4)), 4, axis=1) * RNG.uniform(0.95, 1.05, (6, 4, 4))
-    changing = 1 + RNG.random((6, 4, 1)) * np.array([1, 1.01, 1.02, 1.03])
-    subject = made(masks, CATEGORIES, a=painted(masks, constant), b=painted(masks, changing))
-    result = make_analysis("objects").compute(subject)
-    assert holds("constant_over_time", result)
-    assert not holds("constant_over_time", result, "b")
-
-
-def test_fluctuation_that_follows_motion_and_that_does_not() -> None:
-    masks = squares(5, (0, 1, 2, 4))
-    sign = np.where(np.arange(5) % 2, 1, -1)[None, :, None]
-    follows = 1 + sign * np.array([0, 0.1, 0.2, 0.4])
-    opposes = 1 + sign * np.array([0.4, 0.2, 0.1, 0])
-    subject = made(masks, CATEGORIES, a=painted(masks, follows), b=painted(masks, opposes))
-    result = make_analysis("objects").compute(subject)
-    assert result["displacement"].mean("frame").values.tolist() == [0, 1, 2, 4]
-    assert holds("moving_instances_fluctuate", result)
-    assert not holds("moving_instances_fluctuate", result, "b")
-    assert result["motion_p_value"].values == pytest.approx([1 / 24, 1])
-
-
-def test_contributions_that_follow_brightness_and_that_do_not() -> None:
-    masks = squares(2)
-    bright = np.array([0.9, 0.1, 0.6, 0.3])
-    levels = np.broadcast_to(bright, (2, 2, 4))
-    video = painted(masks, levels[:1])[:, 0, ..., None].repeat(3, -1)
-    subject = made(masks, CATEGORIES, video=video, a=painted(masks, levels), b=painted(masks, 1 - levels))
-    result = make_analysis("objects").compute(subject)
-    np.testing.assert_allclose(result["intensity"].isel(frame=0), bright)
-    assert holds("bright_instances_get_more", result)
-    assert not holds("bright_instances_get_more", result, "b")
-
-
-def test_a_first_block_that_is_even_and_one_that_is_not() -> None:
-    masks = squares(2)
-    even, uneven = np.ones((3, 2, 4)), np.ones((3, 2, 4)) * [1, 0.01, 0.01, 0.01]
-    for first, other, expected in ((even, uneven, True), (uneven, even, False)):
-        layers: dict[str, Any] = {
-            "block1": painted(masks, first),
-            "block2": painted(masks, other),
-            "head": painted(masks, uneven),
-        }
-        result = make_analysis("objects").compute(made(masks, CATEGORIES, **layers))
-        assert holds("first_block_even_over_objects", result, "block1") == expected
-
-
 def test_ratio_of_relabelled_categories() -> None:
     distance = np.array([[np.nan, 1, 4, 4], [1, np.nan, 4, 4], [4, 4, np.nan, 1], [4, 4, 1, np.nan]])
-    ratio, p = _category_ratio(distance, CATEGORIES)
+    ratio, standing = _category_ratio(distance, CATEGORIES)
     assert ratio == 0.25
-    assert p == pytest.approx(1 / 3), "one of the three ways to make two pairs of four"
-    assert np.isnan(_category_ratio(distance, ["a", "b", "c", "d"])).all()
-    assert np.isnan(_category_ratio(distance, ["a"] * 4)).all()
+    assert standing[0] == pytest.approx(1 / 3), "one of the three ways to make two pairs of four"
+    for categories in (["a", "b", "c", "d"], ["a"] * 4):
+        ratio, standing = _category_ratio(distance, categories)
+        assert np.isnan([ratio, *standing]).all()
 
 
 def test_rank_correlation_is_spearmans() -> None:
     a, b = RNG.random(6), RNG.random(6)
-    found, p = _rank_correlation(np.append(a, np.nan), np.append(b, 3))
+    found, (p, _, edge) = _rank_correlation(np.append(a, np.nan), np.append(b, 3))
     assert found == pytest.approx(stats.spearmanr(a, b).statistic)
     exact = [stats.spearmanr(a[list(order)], b).statistic for order in itertools.permutations(range(6))]
     assert p == pytest.approx(np.mean(np.array(exact) >= found - 1e-12))
-    assert np.isnan(_rank_correlation(a[:2], b[:2])).all()
-    assert np.isnan(_rank_correlation(np.ones(6), b)).all()
+    assert edge == pytest.approx(np.quantile(exact, 0.95))
+    for pair in ((a[:2], b[:2]), (np.ones(6), b)):
+        found, standing = _rank_correlation(*pair)
+        assert np.isnan([found, *standing]).all()
 
 
 def test_orders_begin_with_the_identity_and_are_bounded() -> None:

@@ -118,7 +118,7 @@ use rule figure as figure_of_project with:
     output:
         report(
             directory("results/figures/{analysis}/project"),
-            patterns=["{part}.png"],
+            patterns=["{part}.png", "{part}.html"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
             labels=labels_of,

@@ -38,8 +38,8 @@ def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most
     panels[0].set_title(f"by cluster, silhouette {_number(one['cluster_silhouette'])}")
     if several:
         _by_seed(panels[1], points, result["seed"].values)
-        entropy, split = _number(one["seed_entropy"]), _number(one["seed_silhouette"])
-        panels[1].set_title(f"by seed, entropy {entropy}, silhouette {split}")
+        entropy, own = _number(one["seed_entropy"]), _number(one["neighbouring"])
+        panels[1].set_title(f"by seed, entropy {entropy}, neighbours of own seed +{own}")
         panels[1].legend(
             handles=_seed_handles(result["seed"].values), loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4,
             frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize=6,
@@ -98,7 +98,7 @@ def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
         axes[0, at].set_title(f"{layer}\n{points.sizes['point']} neurons")
         if several:
             _by_seed(axes[1, at], points, result["seed"].values)
-            axes[1, at].set_title(f"entropy {_number(one['seed_entropy'])}")
+            axes[1, at].set_title(f"neighbours of own\nseed +{_number(one['neighbouring'])}")
     for axis in axes.flat:
         axis.set(xlabel="", ylabel="")
     axes[0, 0].set_ylabel("UMAP, by cluster")

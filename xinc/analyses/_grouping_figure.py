@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.grouping import GROUPINGS
+from xinc.analyses._grouping_numbers import GROUPINGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

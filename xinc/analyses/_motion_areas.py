@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from xinc.analyses._chance import means_of_shifts, standard
+
+#: Parts of a frame, see `areas_of`.
+AREAS = ("moving", "revealed", "still")
+#: What is correlated with the fluctuation: the length of the flow, and of the flow relative to the camera's.
+KINDS = ("flow", "relative")
+
 
 def areas_of(flow: np.ndarray, moving: np.ndarray, revealed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The parts of a frame: where something moves, what its motion reveals, and the rest.
@@ -28,53 +35,20 @@ def areas_of(flow: np.ndarray, moving: np.ndarray, revealed: np.ndarray) -> tupl
     return touched & ~revealed, revealed, ~touched & ~revealed
 
 
-def correlations(values: np.ndarray, motion: np.ndarray) -> tuple[float, float, float, float]:
-    """Pearson and Spearman correlation of two maps (y, x), and where the first lies among all toroidal shifts.
-
-    A shift keeps mean and variance, so that one circular cross-correlation gives Pearson's r of every shift.
-
-    Returns
-    -------
-    r, ρ, the share of all shifts (the identity among them) whose r is not smaller, and the r that 95 % of all shifts do
-    not exceed; NaN where a map is constant.
-    """
+def spearman(values: np.ndarray, motion: np.ndarray) -> float:
+    """Spearman correlation of two maps (y, x); NaN where one is constant."""
     from scipy.stats import rankdata
 
-    a, b = _standard(values), _standard(motion)
-    if a is None or b is None:
-        return (float("nan"),) * 4
-    shifted = _all_shifts(a, b) / a.size
-    ranks = [rankdata(one).reshape(one.shape) for one in (values, motion)]
-    rho = float(np.corrcoef(ranks[0].ravel(), ranks[1].ravel())[0, 1])
-    return float((a * b).mean()), rho, _at_least(shifted), float(np.quantile(shifted, 0.95))
-
-
-def ratio_p_value(values: np.ndarray, over: np.ndarray, under: np.ndarray) -> float:
-    """Share of the toroidal shifts of two areas (y, x) whose ratio of mean ``values`` is not smaller; NaN without."""
-    if not over.any() or not under.any():
+    ranks = [standard(rankdata(one).reshape(one.shape)) for one in (values, motion)]
+    if standard(values) is None or standard(motion) is None or ranks[0] is None or ranks[1] is None:
         return float("nan")
-    # Means of the areas under every shift; magnitudes are not negative, rounding may make them so.
-    means = [np.maximum(_all_shifts(values, area.astype(float)), 0) / area.sum() for area in (over, under)]
+    return float((ranks[0] * ranks[1]).mean())
+
+
+def ratio_of_shifts(values: np.ndarray, over: np.ndarray, under: np.ndarray) -> np.ndarray:
+    """Mean of a map (y, x) over one area / over another, under every toroidal shift of both, (y · x,); NaN without."""
+    means = [means_of_shifts(values, area) for area in (over, under)]
     if not values.any():
-        return float("nan")
-    return _at_least(means[0] / (means[1] + 1e-12 * values.mean()))
-
-
-def _all_shifts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Σ_p a(p)·b(p − s) for all toroidal shifts s, (y, x); [0, 0] is unshifted."""
-    return np.asarray(np.fft.irfft2(np.fft.rfft2(a) * np.conj(np.fft.rfft2(b)), s=a.shape))
-
-
-def _at_least(shifted: np.ndarray) -> float:
-    """Share of the shifts that reach what no shift gives, up to rounding."""
-    own = shifted[0, 0]
-    return float((shifted >= own - 1e-9 * max(1.0, abs(own))).mean())
-
-
-def _standard(values: np.ndarray) -> np.ndarray | None:
-    """Values with mean 0 and variance 1; None where they are constant or not finite."""
-    centred = values - values.mean(dtype=np.float64)
-    deviation = float(np.sqrt((centred**2).mean()))
-    if not np.isfinite(deviation) or deviation <= 1e-9 * (abs(values).max() or 1.0):
-        return None
-    return np.asarray(centred / deviation)
+        return np.full(values.size, np.nan)
+    out: np.ndarray = means[0] / (means[1] + 1e-12 * values.mean())
+    return out

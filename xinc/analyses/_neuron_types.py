@@ -8,9 +8,13 @@ import numpy as np
 
 #: Neurons of which silhouettes are computed at most: their cost is quadratic.
 _SILHOUETTE_POINTS = 2000
+#: Neurons of which the test for types makes use at most, and sets of vectors without types that it draws.
+_TYPE_POINTS, _TYPE_DRAWS = 300, 99
+#: Relabellings of neurons by seed, and neighbours of a neuron that are looked at.
+_RELABELLINGS, _NEIGHBOURS = 999, 10
 
 
-def cluster(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+def cluster(vectors: np.ndarray, clusters: int, seed: int, starts: int = 4) -> np.ndarray:
     """Clusters (point,) of vectors (point, region) by k-means, the largest first; fewer where fewer vectors differ."""
     if not len(vectors):
         return np.zeros(0, np.int64)
@@ -20,7 +24,7 @@ def cluster(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     count = min(clusters, len(np.unique(vectors, axis=0)))
     # Several threads would add up in an order of their own.
     with threadpool_limits(1):
-        found = KMeans(count, n_init=4, random_state=seed).fit_predict(vectors)
+        found = KMeans(count, n_init=starts, random_state=seed).fit_predict(vectors)
     order = np.argsort(-np.bincount(found, minlength=count), kind="stable")
     return np.argsort(order)[found].astype(np.int64)
 
@@ -87,3 +91,85 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray, seed: int) -> float:
     from sklearn.metrics import silhouette_score
 
     return float(silhouette_score(vectors, labels))
+
+
+def mixing(clusters: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """Adjusted mutual information of clusters and seeds, (1 + n,): as it is, then of neurons relabelled at random.
+
+    0 is what seeds that say nothing of the cluster give, 1 where a cluster has one seed and a seed one cluster.
+
+    Parameters
+    ----------
+    clusters, places : (point,) integers, the cluster and the position of the seed of each neuron.
+    """
+    sizes = int(clusters.max(initial=0)) + 1, int(places.max(initial=0)) + 1
+    if min(sizes) < 2:
+        return np.full(1, np.nan)
+
+    def information(labels: np.ndarray) -> float:
+        joint = np.bincount(clusters * sizes[1] + labels, minlength=sizes[0] * sizes[1]).reshape(sizes) / len(labels)
+        return _entropy(joint.sum(0)) + _entropy(joint.sum(1)) - _entropy(joint)
+
+    generator = np.random.default_rng(seed)
+    found = [information(places), *(information(generator.permutation(places)) for _ in range(_RELABELLINGS))]
+    chance = float(np.mean(found[1:]))
+    highest = (_entropy(np.bincount(places) / len(places)) + _entropy(np.bincount(clusters) / len(places))) / 2
+    return (np.array(found) - chance) / (highest - chance)
+
+
+def neighbouring(vectors: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """How many of a neuron's nearest neighbours are of its own seed beyond chance, (1 + n,): as it is, then relabelled.
+
+    0 is what seeds mixed at random give, 1 where all ten neighbours of every neuron are of its seed: islands of one
+    seed, which clusters may be too coarse to tell.
+
+    Parameters
+    ----------
+    vectors : (point, region).
+    places : (point,) position of the seed of each neuron.
+    """
+    counts = np.bincount(places)
+    if len(counts) < 2 or len(vectors) < 3:
+        return np.full(1, np.nan)
+    from sklearn.neighbors import NearestNeighbors
+    from threadpoolctl import threadpool_limits
+
+    few = min(_NEIGHBOURS, len(vectors) - 1)
+    with threadpool_limits(1):
+        search = NearestNeighbors(n_neighbors=few, algorithm="brute").fit(vectors)
+        near = search.kneighbors(return_distance=False)
+    chance = float((counts * (counts - 1)).sum() / (len(places) * (len(places) - 1)))
+    generator = np.random.default_rng(seed)
+    labels = [places, *(generator.permutation(places) for _ in range(_RELABELLINGS))]
+    shares = np.array([(one[near] == one[:, None]).mean() for one in labels])
+    return (shares - chance) / (1 - chance)
+
+
+def separation(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    """Mean silhouette of vectors (point, region) by their clusters, (1 + n,): as they are, then without types.
+
+    k-means finds clusters in anything. Vectors without types are drawn from one normal distribution with the mean and
+    the covariance of the vectors (after Liu et al. 2008, "SigClust"), and clustered alike. Of 300 vectors at most.
+    """
+    generator = np.random.default_rng(seed)
+    if len(vectors) > _TYPE_POINTS:
+        vectors = vectors[np.sort(generator.choice(len(vectors), _TYPE_POINTS, replace=False))]
+    if len(np.unique(vectors, axis=0)) <= clusters:
+        return np.full(1, np.nan)
+    mean = vectors.mean(0)
+    # Of the centred vectors themselves: normal weights of them have their covariance.
+    centred = (vectors - mean) / np.sqrt(max(len(vectors) - 1, 1))
+    root = np.linalg.qr(centred, mode="r")
+    found = [_separated(vectors, clusters, seed)]
+    for _ in range(_TYPE_DRAWS):
+        drawn = mean + generator.standard_normal((len(vectors), len(root))) @ root
+        found.append(_separated(drawn, clusters, seed))
+    return np.array(found)
+
+
+def _separated(vectors: np.ndarray, clusters: int, seed: int) -> float:
+    return silhouette(vectors, cluster(vectors, clusters, seed, starts=1), seed)
+
+
+def _entropy(shares: np.ndarray) -> float:
+    return float(-(shares * np.log(np.where(shares > 0, shares, 1))).sum())

@@ -120,38 +120,60 @@ class Project:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper that states a comparison, as a number that is above ``threshold`` where it holds.
+    """A sentence of the paper that states a comparison, as a number that lies beyond ``threshold`` where it holds.
 
     Attributes
     ----------
-    name : short, unique.
+    name : short, unique, lower case with underscores.
     section : where the paper says so.
     sentence : what it says, in our words.
-    measure : what the number is, and why above the threshold means that the sentence holds.
-    statistic : from a result of the analysis to the number, with the dimension ``layer`` and perhaps ``frame``; NaN
-        where it cannot be measured.
-    threshold : see above.
+    measure : what the number is.
+    statistic : from a result of the analysis to the number, with the dimension ``layer`` and perhaps ``frame``, over
+        which it is averaged; NaN where it cannot be measured.
+    threshold, direction : the sentence holds where the number is above it (``>``), below it (``<``), or between it and
+        its inverse (``within``).
+    null : from a result to what chance does with the statistic: the dimensions ``layer`` and ``null``, which is
+        `xinc.analyses._chance.NULL`. Where it has the dimension ``frame``, p-values are combined over frames. None
+        where no null is possible.
+    chance : what chance is, in words; why there is none, where ``null`` is None.
+    absence : the sentence says that there is *no* correspondence. Then ``null`` measures the correspondence, the
+        sentence fails where the number is not beyond the threshold and chance does not explain it, and holds where it
+        is and there are ``enough`` cases to have seen the opposite.
+    enough : from a result to whether there are enough cases for a verdict, (layer,) bool; None: always.
+    applies : from a result to whether the sentence speaks of a layer, (layer,) bool; None: of every one.
     architectures, layers : of which the paper says so; None: of all.
-    p_value : from a result to the probability of a statistic at least as large if there were no correspondence, where
-        the analysis knows a null; same dimensions.
+    missing, unless : why the number may be NaN, and why the sentence may not speak of a layer.
     """
 
     name: str
     section: str
     sentence: str
     measure: str
-    statistic: Callable[[xr.Dataset], xr.DataArray]
+    statistic: Callable[[Any], xr.DataArray]
     threshold: float = 0.0
+    direction: Literal[">", "<", "within"] = ">"
+    null: Callable[[Any], xr.DataArray] | None = None
+    chance: str = "none"
+    absence: bool = False
+    enough: Callable[[Any], xr.DataArray] | None = None
+    applies: Callable[[Any], xr.DataArray] | None = None
     architectures: tuple[str, ...] | None = None
     layers: tuple[str, ...] | None = None
-    p_value: Callable[[xr.Dataset], xr.DataArray] | None = None
+    missing: str = ""
+    unless: str = ""
+
+    def beyond(self, value: float) -> bool:
+        """Whether a number is on the side of the threshold where the sentence holds."""
+        if self.direction == "within":
+            return 1 / self.threshold < value < self.threshold
+        return value > self.threshold if self.direction == ">" else value < self.threshold
 
 
 class Analysis:
     """One question, asked of one network, of a network trained with several seeds, or of all results together.
 
     Subclasses are registered with ``@analyses.register(name)`` in a module of that name. `compute` returns a labelled
-    dataset; `plot`, `animate`, `table` and the claims see nothing but that dataset.
+    dataset; `plot`, `animate`, `pages`, `table` and the claims see nothing but that dataset.
     """
 
     name: ClassVar[str] = ""
@@ -201,6 +223,10 @@ class Analysis:
 
     def animate(self, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
         """Animations by name: uint8 RGB images (h, w, 3)."""
+        return {}
+
+    def pages(self, result: xr.Dataset) -> dict[str, str]:
+        """Pages of HTML by name, beside the figures, where a table says more than a picture."""
         return {}
 
     def table(self, result: xr.Dataset) -> pd.DataFrame | None:

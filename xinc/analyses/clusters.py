@@ -10,7 +10,16 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._neuron_types import cluster, layout, seed_entropy, silhouette
+from xinc.analyses._chance import NULL, standing_of
+from xinc.analyses._neuron_types import (
+    cluster,
+    layout,
+    mixing,
+    neighbouring,
+    seed_entropy,
+    separation,
+    silhouette,
+)
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
@@ -24,8 +33,71 @@ if TYPE_CHECKING:
 NEIGHBOURS = 15
 #: Seeds are compared where each has so many neurons for each cluster.
 _LEAST_A_CLUSTER = 2
+#: Silhouette up to which there is no substantial structure (Kaufman and Rousseeuw 1990, "Finding groups in data").
+STRUCTURE = 0.25
 
 Neighbours = Annotated[int, Field(ge=2)]
+
+
+def _claims() -> tuple[Claim, ...]:
+    types = (
+        "mean silhouette of the neurons' vectors by cluster (k-means), of 300 at most: 0 where clusters touch, 1 "
+        "where they "
+        "lie far apart; threshold: no substantial structure up to here (Kaufman and Rousseeuw 1990)",
+        lambda result: result["separation"],
+    )
+    null: dict[str, Any] = {
+        "threshold": STRUCTURE,
+        "null": lambda result: result["separation_null"],
+        "chance": "99 sets of vectors drawn from one normal distribution with their covariance, clustered alike",
+        "missing": "fewer neurons than clusters",
+    }
+    seeds: dict[str, Any] = {
+        "direction": "<",
+        "absence": True,
+        "chance": "999 relabellings of the neurons by seed; p: of seeds as separate as here",
+        "missing": "one seed only on this video, or a seed with too few neurons",
+    }
+    return (
+        Claim(
+            "group_similar_neurons",
+            "1",
+            "Neurons can be grouped by their contributions: there are clusters of similar neurons.",
+            *types,
+            **null,
+        ),
+        Claim(
+            "many_neuron_types",
+            "4.6",
+            "There are different types of neurons when they are separated by their contributions to edges.",
+            *types,
+            **null,
+        ),
+        Claim(
+            "clusters_mix_seeds",
+            "7.1",
+            "Each cluster has neurons of different seeds.",
+            "adjusted mutual information of clusters and seeds: 0 where seeds are spread over the clusters as at "
+            "random, 1 "
+            "where each cluster is of one seed",
+            lambda result: result["mixing"],
+            threshold=0.05,
+            null=lambda result: result["mixing_null"],
+            **seeds,
+        ),
+        Claim(
+            "seeds_share_types",
+            "7.1",
+            "Models of different seeds learn the same types of neurons: neurons are not grouped by seed.",
+            "share of a neuron's ten nearest neighbours that are of its own seed, beyond that of seeds mixed at "
+            "random, 1: "
+            "all ten",
+            lambda result: result["neighbouring"],
+            threshold=0.1,
+            null=lambda result: result["neighbouring_null"],
+            **seeds,
+        ),
+    )
 
 
 @analyses.register("clusters")
@@ -39,7 +111,8 @@ class Clusters(Analysis):
     compared where each has at least two neurons for each cluster. Dead neurons, and neurons whose map is constant, have
     no such vector; they are counted and left out. What is near in a UMAP layout is alike; where and how far apart
     groups lie means little, and layouts are not comparable between machines. Clusters, mixtures and silhouettes are
-    those of the vectors, not of the layout.
+    those of the vectors, not of the layout. Where neurons of one seed lie in islands, the entropy of coarse clusters
+    may still be high: the share of nearest neighbours that are of a neuron's own seed, beyond chance, says so.
     """
 
     question = "Which types of neurons are there, and do seeds share them?"
@@ -47,25 +120,7 @@ class Clusters(Analysis):
     scope = "seeds"
     needs = frozenset({"canvas", "regions"})
     figure_settings = frozenset({"shown"})
-    claims = (
-        Claim(
-            "seeds share neuron types",
-            "4.6",
-            "Each cluster has neurons of different seeds: models of different seeds learn the same types of neurons.",
-            "entropy of the seeds within a cluster, each seed counted by its share of its own neurons, 1 where all are "
-            "equally frequent; mean over neurons, above 0.8",
-            lambda result: result["seed_entropy"],
-            threshold=0.8,
-        ),
-        Claim(
-            "seeds are not separated",
-            "4.6",
-            "Neurons are not grouped by the seed of their model.",
-            "0.1 − silhouette of the neurons' vectors by seed, which is about 0 where seeds overlap and 1 where they "
-            "lie apart; above 0",
-            lambda result: 0.1 - result["seed_silhouette"],
-        ),
-    )
+    claims = _claims()
 
     class Settings(StrictModel):
         seeds: tuple[int, ...] | None = Field(
@@ -106,6 +161,7 @@ class Clusters(Analysis):
             "seed": np.asarray(list(subjects), np.int64),
             "cluster": np.arange(self.settings.clusters),
             "axis": np.arange(2),
+            "null": np.array(NULL, dtype=object),
         }
         variables: dict[str, Any] = {}
         for name, dims in _OF_A_PART.items():
@@ -155,6 +211,14 @@ class Clusters(Analysis):
             "seed_silhouette": silhouette(vectors, places, self.settings.seed) if enough else float("nan"),
             "cluster_silhouette": silhouette(vectors, assigned, self.settings.seed),
         }
+        nothing = np.full(1, np.nan)
+        tests = {
+            "mixing": mixing(assigned, places, self.settings.seed) if enough else nothing,
+            "neighbouring": neighbouring(vectors, places, self.settings.seed) if enough else nothing,
+            "separation": separation(vectors, self.settings.clusters, self.settings.seed),
+        }
+        part |= {name: values[0] for name, values in tests.items()}
+        part |= {f"{name}_null": standing_of(values) for name, values in tests.items()}
         part |= {name: np.array([one[name] for one in found]) for name in ("dead", "constant")}
         return part | self._samples(subjects, layer, frame, places, neurons, assigned)
 
@@ -223,7 +287,9 @@ class Clusters(Analysis):
         table = result["members"].to_dataframe("neurons").reset_index()
         total = table.groupby(["layer", "frame", "seed"])["neurons"].transform("sum")
         table["share_of_seed"] = table["neurons"] / total.where(total > 0)
-        measures = result[["seed_entropy", "seed_silhouette", "cluster_silhouette"]].to_dataframe().reset_index()
+        measures = (
+            result[["seed_entropy", "seed_silhouette", "cluster_silhouette", *TESTS]].to_dataframe().reset_index()
+        )
         left_out = result[["dead", "constant"]].to_dataframe().reset_index()
         table = table.merge(left_out, on=["layer", "frame", "seed"]).merge(measures, on=["layer", "frame"])
         assert isinstance(table, pd.DataFrame)
@@ -260,11 +326,18 @@ def _spread(vectors: np.ndarray, own: np.ndarray, regions: np.ndarray) -> np.nda
     return wide
 
 
+TESTS = {
+    "mixing": "adjusted mutual information of clusters and seeds",
+    "neighbouring": "share of a neuron's nearest neighbours that are of its own seed, beyond chance",
+    "separation": "silhouette of at most 300 vectors by their clusters",
+}
 _OF_A_PART: dict[str, tuple[str, ...]] = {
     "members": ("cluster", "seed"),
     "seed_entropy": (),
     "seed_silhouette": (),
     "cluster_silhouette": (),
+    **dict.fromkeys(TESTS, ()),
+    **{f"{name}_null": ("null",) for name in TESTS},
     "dead": ("seed",),
     "constant": ("seed",),
     "map": ("cluster", "sample", "y", "x"),
@@ -282,6 +355,8 @@ _DESCRIPTIONS = {
     "seed_entropy": "entropy of the seeds within clusters, 1 where all are equally frequent, mean over neurons",
     "seed_silhouette": "silhouette of the vectors by seed",
     "cluster_silhouette": "silhouette of the vectors by cluster",
+    **TESTS,
+    **{f"{name}_null": f"how that stands in its null: {text}" for name, text in TESTS.items()},
     "dead": "neurons that contribute nothing, left out",
     "constant": "neurons that contribute to all pixels alike, left out",
     "map": "|C| of neurons drawn from a cluster, NaN where it has fewer",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Largest Gini coefficient of values within one bin of `magnitude_histogram`, whose bounds are at most 32 : 33 apart.
 _GINI_WITHIN = (np.sqrt(33 / 32) - 1) / (np.sqrt(33 / 32) + 1)
+#: Gini coefficient of |Z| of a normally distributed Z, and the share of |Z| below its mean √(2/π).
+NORMAL_GINI, NORMAL_BELOW_MEAN = 0.414, 0.575
 
 
 @analyses.register("distribution")
@@ -41,20 +43,26 @@ class Distribution(Analysis):
     figure_settings = frozenset({"marked", "floor"})
     claims = (
         Claim(
-            name="few contributions make up the total",
-            section="4.4",
-            sentence="A large portion of the contributions are small, and the larger ones are fewer.",
-            measure="Gini coefficient of |C| over all neurons and pixels of the layer, above one half",
-            statistic=lambda result: result["gini"],
-            threshold=0.5,
+            "few_contributions_make_up_the_total",
+            "4.4",
+            "A large portion of the contributions are small, and the larger ones are fewer.",
+            "Gini coefficient of |C| over all neurons and pixels of the layer; threshold: that of normally distributed "
+            "contributions, √2 − 1",
+            lambda result: result["gini"],
+            threshold=NORMAL_GINI,
+            chance="none: compared with normally distributed contributions of the same mean",
+            missing="the layer contributes nothing",
         ),
         Claim(
-            name="most contributions are small",
-            section="7.3",
-            sentence="A large portion of the raw contributions are relatively small in magnitude in each layer.",
-            measure="share of the contributions |C| below their mean, less its error, above one half",
-            statistic=lambda result: result["below_mean"] - result["below_mean_error"],
-            threshold=0.5,
+            "most_contributions_are_small",
+            "7.3",
+            "A large portion of the raw contributions are relatively small in magnitude in each layer.",
+            "share of the contributions |C| below their mean, less its error; threshold: that of normally distributed "
+            "contributions",
+            lambda result: result["below_mean"] - result["below_mean_error"],
+            threshold=NORMAL_BELOW_MEAN,
+            chance="none: compared with normally distributed contributions of the same mean",
+            missing="the layer contributes nothing",
         ),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
+from xinc.analyses._chance import NULL, combined
+from xinc.analyses._comparisons import COMPARISONS, SENTENCES, pairs_of
 from xinc.analyses.base import Analysis, Claim, Project, Record
 from xinc.settings import StrictModel
 
@@ -18,22 +19,33 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: What a cell of the table says.
-HOLDS, FAILS, UNCLEAR, UNMEASURED = "holds", "does not hold", "not significant", "not measured"
+#: What a row of the table says.
+HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "not significant"
+UNMEASURED, INAPPLICABLE = "not measured", "not applicable"
 
-_TEXTS = ("claim", "section", "sentence", "measure", "analysis", "video", "model", "seed", "layer", "verdict")
-_NUMBERS = ("value", "threshold", "p_value", "q_value")
+_TEXTS = ("claim", "section", "sentence", "measure", "analysis", "video", "model", "seed", "layer", "direction", "null")
+_NUMBERS = ("value", "threshold", "null_mean", "null_edge", "p_value", "q_value")
+_CONTEXT = ("bits_per_pixel", "psnr")
+#: Order of the table's columns.
+COLUMNS = (
+    *_TEXTS[:9],
+    *("value", "direction", "threshold", "null", "null_mean", "null_edge", "p_value", "q_value", "verdict", "note"),
+    *_CONTEXT,
+)
 
 
 @analyses.register("findings")
 class Findings(Analysis):
     """The paper's claims against the measurements made here.
 
-    Each sentence of the paper that states a comparison is a number that lies above a threshold where the sentence
-    holds; the analysis that measures it says how. Numbers are averaged over frames and given for every video, model and
-    layer. Where there is a null (the same label or motion map shifted), the claim also has to beat it: its probability
-    under the null, corrected for the number of tests made (Benjamini and Hochberg 1995), must be below the level. A
-    claim that does not hold is a finding, not a failure.
+    Each claim of section 1, and each sentence of the paper that states a comparison, is a number, with the direction
+    that the paper states and a threshold, for every video, model and layer, averaged over frames. Where chance could
+    give such a number, it has to be beyond chance too: the same label, motion or density map shifted around the frame,
+    or labels exchanged; the probability is corrected for the number of tests made (Benjamini and Hochberg 1995). A
+    number beyond the threshold that chance explains is not significant, and so is one of too few cases. A sentence that
+    says that there is no correspondence fails where a correspondence is seen. A claim that does not hold is a finding,
+    not a failure. Mind the size of the networks, which the table states in bits per pixel of 8-bit weights: the paper's
+    have about 8, raw colours have 24; what a network learns may depend on how much it has to compress.
     """
 
     question = "Which of the paper's claims hold here?"
@@ -48,172 +60,194 @@ class Findings(Analysis):
         wrap: int = Field(64, ge=20, description="Characters of a sentence in a line of the figure.")
 
     def compute(self, subject: Project) -> xr.Dataset:
-        rows = [row for record in subject.results for row in _rows(record)]
-        rows += _evenness(subject)
-        corrected = _benjamini_hochberg(np.array([row["p_value"] for row in rows]))
-        for row, q in zip(rows, corrected, strict=True):
-            row["q_value"] = float(q)
-            row["verdict"] = self._verdict(row)
+        wanted = {name for name in analyses if analyses[name].claims} | {"quality"}
+        opened = [(record, _small(record.open())) for record in subject.results if record.analysis in wanted]
+        rows = [row for record, result in opened for row in _rows(record, result)]
+        rows += _compared(opened)
+        rows += _undecided()
+        for row, q in zip(rows, _corrected(rows), strict=True):
+            row["q_value"] = q
+            row["verdict"], row["note"] = self._verdict(row)
+        context = _contexts(opened)
+        for row in rows:
+            row |= dict(zip(_CONTEXT, context.get((row["video"], row["model"]), (np.nan, np.nan)), strict=True))
+        rows.sort(key=_order)
         result = xr.Dataset(
-            {name: ("row", np.array([row[name] for row in rows], object)) for name in _TEXTS}
-            | {name: ("row", np.array([row[name] for row in rows], float)) for name in _NUMBERS}
+            {name: ("row", np.array([row[name] for row in rows], object)) for name in (*_TEXTS, "verdict", "note")}
+            | {name: ("row", np.array([row[name] for row in rows], float)) for name in (*_NUMBERS, *_CONTEXT)}
         )
         for name, variable in result.variables.items():
-            variable.attrs = {"long_name": _DESCRIPTIONS[str(name)], "units": "1"}
+            units = {"bits_per_pixel": "bit/pixel", "psnr": "dB"}.get(str(name), "1")
+            variable.attrs = {"long_name": _DESCRIPTIONS[str(name)], "units": units}
         return result
 
-    def _verdict(self, row: dict[str, Any]) -> str:
+    def _verdict(self, row: dict[str, Any]) -> tuple[str, str]:
+        """The verdict on a row and, where it needs one, a reason."""
+        claim: Claim | None = row["of"]
+        if claim is None or not row["applies"]:
+            return (UNMEASURED if row["applies"] else INAPPLICABLE), row["reason"]
         if not np.isfinite(row["value"]):
-            return UNMEASURED
-        if row["value"] <= row["threshold"]:
-            return FAILS
-        return UNCLEAR if row["q_value"] > self.settings.level else HOLDS
+            return UNMEASURED, claim.missing
+        beyond = claim.beyond(row["value"])
+        explained = row["q_value"] > self.settings.level
+        if claim.absence:
+            if not row["enough"]:
+                return UNCLEAR, "too few cases"
+            return (HOLDS, "") if beyond else (UNCLEAR, "chance explains it") if explained else (FAILS, "")
+        if not beyond:
+            return FAILS, ""
+        if claim.null is not None and not np.isfinite(row["p_value"]):
+            return UNCLEAR, "no probability under the null could be found"
+        return (UNCLEAR, "chance explains it") if explained else (HOLDS, "")
 
     def table(self, result: xr.Dataset) -> pd.DataFrame:
-        return result.to_dataframe()[[*_TEXTS[:-1], *_NUMBERS, "verdict"]]
+        return result.to_dataframe()[list(COLUMNS)]
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
-        """Rows: claims; columns: video and model; in a cell, in how many layers the claim holds."""
-        from matplotlib.patches import Rectangle
+        """A figure for each section, or several: rows: claims; columns: video and model."""
+        from xinc.analyses._findings_figure import section_figures
 
-        from xinc import figures
+        return section_figures(self.table(result), self.question, self.settings.wrap)
 
-        frame = result.to_dataframe()
-        claims = list(dict.fromkeys(zip(frame["section"], frame["claim"], frame["sentence"], strict=True)))
-        claims.sort(key=lambda claim: (claim[0], list(frame["claim"]).index(claim[1])))
-        columns = sorted(set(zip(frame["video"], frame["model"], strict=True)))
-        sentences = [textwrap.wrap(sentence, self.settings.wrap) for _, _, sentence in claims]
-        heights = [max(2, len(lines)) * 0.125 + 0.1 for lines in sentences]
-        top = sum(heights)
-        text_width, cell = 0.047 * self.settings.wrap + 0.5, 0.75
-        figure = figures.new_figure(text_width + cell * len(columns) + 0.1, top + 1.1, self.question)
-        axis = figure.add_subplot()
-        axis.axis("off")
-        axis.set(xlim=(-text_width, cell * len(columns)), ylim=(-0.35, top + 0.4))
-        for at, (video, model) in enumerate(columns):
-            axis.text(cell * (at + 0.5), top + 0.1, f"{video}\n{model}", ha="center", va="bottom", fontsize=7)
-        y = top
-        for (section, name, _), lines, height in zip(claims, sentences, heights, strict=True):
-            y -= height
-            axis.text(-text_width, y + height / 2, section, va="center", fontsize=6, color="0.4")
-            axis.text(0.4 - text_width, y + height / 2, "\n".join(lines), va="center", fontsize=6.5)
-            for at, (video, model) in enumerate(columns):
-                verdicts = frame["verdict"][
-                    (frame["claim"] == name) & (frame["video"] == video) & (frame["model"] == model)
-                ]
-                colour, label = _cell(list(verdicts))
-                axis.add_patch(Rectangle((cell * at, y), cell, height, facecolor=colour, edgecolor="white", lw=1.5))
-                axis.text(cell * (at + 0.5), y + height / 2, label, ha="center", va="center", fontsize=7)
-        for at, (colour, label) in enumerate(_LEGEND):
-            axis.add_patch(Rectangle((1.75 * at - text_width, -0.3), 0.2, 0.14, facecolor=colour))
-            axis.text(1.75 * at - text_width + 0.28, -0.23, label, va="center", fontsize=6.5)
-        return {"claims": figure}
+    def pages(self, result: xr.Dataset) -> dict[str, str]:
+        """The whole table."""
+        from xinc.analyses._findings_page import page
+
+        return {"table": page(self.table(result), self.question, self.settings.level)}
 
 
 _DESCRIPTIONS = {
     "claim": "short name of the claim",
     "section": "section of the paper",
     "sentence": "what the paper says, in our words",
-    "measure": "the number and why above the threshold means that the claim holds",
+    "measure": "what the number is",
     "analysis": "analysis that measures it",
     "video": "video",
     "model": "model",
     "seed": "seed, or 'all' for a result over seeds",
     "layer": "layer",
-    "verdict": f"'{HOLDS}', '{FAILS}', '{UNCLEAR}' (above the threshold, but so is the null) or '{UNMEASURED}'",
     "value": "the number, mean over frames",
-    "threshold": "value above which the claim holds",
-    "p_value": "probability of such a value under the null, median over frames; NaN without a null",
+    "direction": "the sentence holds where the number is above (>) or below (<) the threshold, or 'within' it and 1 / "
+    "it",
+    "threshold": "what the number is compared with",
+    "null": "what chance is, or why there is none",
+    "null_mean": "mean of the number under chance; NaN without, or where only the probability is known",
+    "null_edge": "what 95 % of the numbers under chance do not reach",
+    "p_value": "probability under chance of a number as far as this; NaN without",
     "q_value": "the same, corrected for the number of tests",
+    "verdict": f"'{HOLDS}', '{FAILS}', '{UNCLEAR}' (beyond the threshold, but so is chance; or too few cases), "
+    f"'{UNMEASURED}' (this experiment lacks what it takes), '{INAPPLICABLE}' (the sentence does not speak of it)",
+    "note": "why it is not measured, not applicable or not significant",
+    "bits_per_pixel": "size of the network at 8 bits a weight; NaN without the analysis 'quality'",
+    "psnr": "mean PSNR of the network; NaN without the analysis 'quality'",
 }
 
-# Blue and orange of the colour-blind-safe palette, light enough for text on them.
-_YES, _PARTLY, _NO, _NONE = "#9CC9E8", "#F2E6A7", "#F0B27A", "#EEEEEE"
-_LEGEND = (
-    (_YES, "holds in every layer"),
-    (_PARTLY, "in some layers"),
-    (_NO, "in none"),
-    (_NONE, "not stated or measured"),
-)
+
+def _small(result: xr.Dataset) -> xr.Dataset:
+    """The result with all but its images in memory; those are read if a claim uses them."""
+    for variable in result.variables.values():
+        if not {"y", "x"} <= set(variable.dims):
+            variable.load()
+    return result
 
 
-def _cell(verdicts: list[str]) -> tuple[str, str]:
-    """Colour and text of a cell: in how many of the layers measured the claim holds."""
-    measured = [verdict for verdict in verdicts if verdict != UNMEASURED]
-    if not measured:
-        return _NONE, "–"
-    holds = sum(verdict == HOLDS for verdict in measured)
-    colour = _YES if holds == len(measured) else _PARTLY if holds else _NO
-    return colour, f"{holds}/{len(measured)}"
-
-
-def _rows(record: Record) -> Iterator[dict[str, Any]]:
+def _rows(record: Record, result: xr.Dataset) -> Iterator[dict[str, Any]]:
     """One row for every claim that an analysis makes of a result, and every layer of it."""
-    claims: tuple[Claim, ...] = analyses[record.analysis].claims
-    if not claims:
-        return
-    result = record.open().load()
     architecture = result.attrs.get("architecture", "")
-    for claim in claims:
+    for claim in analyses[record.analysis].claims:
         if claim.architectures is not None and architecture not in claim.architectures:
-            continue
-        values = _over_frames(claim.statistic(result), np.nanmean)
-        chances = None if claim.p_value is None else _over_frames(claim.p_value(result), np.nanmedian)
-        for layer, value in values.items():
-            if claim.layers is not None and layer not in claim.layers:
-                continue
-            yield {
-                "claim": claim.name,
-                "section": claim.section,
-                "sentence": claim.sentence,
-                "measure": claim.measure,
-                "analysis": record.analysis,
-                "video": record.video,
-                "model": record.model,
-                "seed": "all" if record.seed is None else str(record.seed),
-                "layer": layer,
-                "value": value,
-                "threshold": claim.threshold,
-                "p_value": np.nan if chances is None else chances.get(layer, np.nan),
-            }
+            reason = f"the paper says so of {' and '.join(claim.architectures)}"
+            yield _row(claim, record, "all") | {"applies": False, "reason": reason}
+        else:
+            yield from _layers(claim, record, result)
 
 
-def _evenness(project: Project) -> Iterator[dict[str, Any]]:
-    """The one claim that compares two kinds of networks on the same video, a row for every FFN that has a NeRV."""
-    last: dict[tuple[str, str, str], float] = {}
-    for record in project.of("neurons_per_pixel"):
-        result = record.open()
-        top = result["variation"].isel(layer=-1).sel(percent=result["percent"].max())
-        last[record.video, record.model, str(result.attrs.get("architecture"))] = float(top.mean())
-    for (video, model, architecture), value in last.items():
-        others = [v for (where, _, kind), v in last.items() if where == video and kind == "nerv"]
-        if architecture == "ffn" and others:
-            yield {
-                "claim": "FFN more even than NeRV",
-                "section": "4.4",
-                "sentence": "How many neurons represent a pixel varies less over the image for FFN than for NeRV.",
-                "measure": "coefficient of variation over pixels of the density of neurons at the highest threshold, "
-                "last layer: NeRV's minus FFN's, above 0",
-                "analysis": "neurons_per_pixel",
-                "video": video,
-                "model": model,
-                "seed": "all",
-                "layer": "last",
-                "value": float(np.mean(others)) - value,
-                "threshold": 0.0,
-                "p_value": np.nan,
-            }
+def _compared(opened: list[tuple[Record, xr.Dataset]]) -> Iterator[dict[str, Any]]:
+    """One row for every claim about two kinds of networks on one video, and every layer of the first."""
+    for comparison in COMPARISONS:
+        for record, other, pair in pairs_of(comparison, opened):
+            for row in _layers(comparison.claim, record, pair):
+                yield row | {"measure": f"{row['measure']} (against model '{other.model}')"}
 
 
-def _over_frames(values: xr.DataArray, average: Any) -> dict[str, float]:
-    """One number per layer (``all`` for a number without layers)."""
+def _undecided() -> Iterator[dict[str, Any]]:
+    """One row for every sentence that no number here decides."""
+    for sentence in SENTENCES:
+        nothing = dict.fromkeys(_TEXTS, "") | dict.fromkeys(_NUMBERS, np.nan)
+        about = {"claim": sentence.name, "section": sentence.section, "sentence": sentence.text}
+        yield nothing | about | {"of": None, "applies": sentence.applicable, "reason": sentence.because, "enough": True}
+
+
+def _layers(claim: Claim, record: Record, about: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a claim about a result, or a pair of them."""
+    values = _over_frames(claim.statistic(about))
+    standings = {} if claim.null is None else _standings(claim.null(about), list(values))
+    enough, applies = (
+        {} if of is None else dict(zip(map(str, (found := of(about))["layer"].values), found.values, strict=True))
+        for of in (claim.enough, claim.applies)
+    )
+    for layer, value in values.items():
+        if claim.layers is None or layer in claim.layers:
+            row = _row(claim, record, layer) | {"value": value, "reason": claim.unless}
+            row |= dict(zip(("p_value", "null_mean", "null_edge"), standings.get(layer, (np.nan,) * 3), strict=True))
+            yield row | {"enough": bool(enough.get(layer, True)), "applies": bool(applies.get(layer, True))}
+
+
+def _row(claim: Claim, record: Record, layer: str) -> dict[str, Any]:
+    return dict.fromkeys(_NUMBERS, np.nan) | {
+        "of": claim,
+        "claim": claim.name,
+        "section": claim.section,
+        "sentence": claim.sentence,
+        "measure": claim.measure,
+        "analysis": record.analysis,
+        "video": record.video,
+        "model": record.model,
+        "seed": "all" if record.seed is None else str(record.seed),
+        "layer": layer,
+        "direction": claim.direction,
+        "threshold": claim.threshold,
+        "null": claim.chance,
+        "enough": True,
+        "applies": True,
+        "reason": "",
+    }
+
+
+def _over_frames(values: xr.DataArray) -> dict[str, float]:
+    """Mean over frames of one number per layer (``all`` for a number without layers)."""
     if "layer" not in values.dims:
         values = values.expand_dims(layer=["all"])
     found = {}
     for layer in values["layer"].values:
         numbers = np.asarray(values.sel(layer=layer).values, float).ravel()
-        found[str(layer)] = float(average(numbers)) if np.isfinite(numbers).any() else float("nan")
+        known = numbers[np.isfinite(numbers)]
+        found[str(layer)] = float(known.mean()) if known.size else float("nan")
     return found
+
+
+def _standings(null: xr.DataArray, layers: list[str]) -> dict[str, tuple[float, ...]]:
+    """`NULL` of each layer; of several frames, p-values that hold for them together, and the mean of their means."""
+    if "layer" not in null.dims:
+        null = null.expand_dims(layer=layers)
+    elif "layer" not in null.coords:
+        null = null.assign_coords(layer=layers)
+    found: dict[str, tuple[float, ...]] = {}
+    for layer in null["layer"].values:
+        one = null.sel(layer=layer).transpose(..., "null").values.reshape(-1, len(NULL))
+        edge = float(one[0, 2]) if len(one) == 1 else float("nan")
+        found[str(layer)] = (combined(one[:, 0]), float(one[:, 1].mean()), edge) if len(one) else (np.nan,) * 3
+    return found
+
+
+def _corrected(rows: list[dict[str, Any]]) -> list[float]:
+    """Corrected p-values (false discovery rate); a test that several sentences use counts once."""
+    keys = [tuple(row[k] for k in ("measure", "analysis", "video", "model", "seed", "layer")) for row in rows]
+    # What does not speak of a layer is no test.
+    own = [row["p_value"] if row["applies"] else np.nan for row in rows]
+    tests = {key: p for key, p in zip(keys, own, strict=True) if np.isfinite(p)}
+    corrected = dict(zip(tests, _benjamini_hochberg(np.array(list(tests.values()), float)), strict=True))
+    return [float(corrected[key]) if np.isfinite(p) else float("nan") for key, p in zip(keys, own, strict=True)]
 
 
 def _benjamini_hochberg(chances: np.ndarray) -> np.ndarray:
@@ -225,3 +259,19 @@ def _benjamini_hochberg(chances: np.ndarray) -> np.ndarray:
         scaled = chances[order] * at.size / np.arange(1, at.size + 1)
         corrected[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return corrected
+
+
+def _contexts(opened: list[tuple[Record, xr.Dataset]]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Bits per pixel at 8 bits a weight and mean PSNR of every video and model, mean over seeds."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for record, result in opened:
+        if record.analysis == "quality" and "bits_per_pixel" in result:
+            first = result["bits_per_pixel"].isel(bits=0)
+            size = 8 * float(first) / float(first["bits"])
+            found.setdefault((record.video, record.model), []).append((size, float(result["mean_psnr"])))
+    return {key: tuple(np.mean(values, axis=0).tolist()) for key, values in found.items()}
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Sections as numbers; within a section, the order of the claims is that of the analyses."""
+    return tuple(int(part) if part.isdigit() else 0 for part in row["section"].split("."))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,6 +11,8 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
+from xinc.analyses._chance import NULL, labelled, mean_over_frames, standing_of
+from xinc.analyses._grouping_numbers import GROUPINGS, TOP, quantiles_of_neurons
 from xinc.analyses._shifts import Shifts, significant, spacing_for, standing
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
@@ -21,121 +22,21 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: In the order of the figures; grid last, it is what the others are compared with.
-GROUPINGS = ("instances", "rgb", "gabor", "grid")
 #: Rate of false discoveries among the neurons called significant.
 RATE = 0.05
 #: Label maps are summed over together as long as their joint regions need no more bytes than this.
 _TOGETHER = 128e6
 #: Relative differences of less than this are rounding of maps in float32.
 ROUNDING = 1e-6
+#: Shifts kept, under which networks of one video are compared.
+COMPARED = 999
 _PER_NEURON = ("grouping", "frame", "neuron")
 
 
-def _median_ratio_to_grid(result: xr.Dataset, grouping: str) -> xr.DataArray:
-    """Median over neurons of log2(standard deviation / that of the grid cells); ``layer`` and ``frame``."""
-    std = result["std"]
-    return _log2(_of(std, grouping) / std.sel(grouping="grid", drop=True)).median("neuron")
-
-
-def _top_quarter_over_grid(result: xr.Dataset, grouping: str) -> xr.DataArray:
-    """Share of the neurons in the grouping's top quarter of variances that are above the highest of the grid cells."""
-    variance = _of(result["variance"], grouping)
-    highest = result["variance"].sel(grouping="grid", drop=True).max("neuron")
-    top = variance >= _quantiles(variance, [0.75]).isel(quantile=0, drop=True)
-    count = top.sum("neuron")
-    return (top & (variance > highest)).sum("neuron") / count.where((count > 0) & highest.notnull())
-
-
-def _quantiles(values: xr.DataArray, of: list[float]) -> xr.DataArray:
-    """Quantiles over neurons; NaN, and no warning, where all are dead."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="All-NaN slice")
-        return values.quantile(of, "neuron")
-
-
-def _like_instances(result: xr.Dataset, grouping: str) -> xr.DataArray:
-    """1 - |log2 of the ratio of the medians of the standard deviations, grouping to instances|."""
-    middle = result["std"].median("neuron")
-    return 1 - abs(_log2(_of(middle, grouping) / _of(middle, "instances")))
-
-
-def _log2(ratio: xr.DataArray) -> xr.DataArray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return ratio.copy(data=np.log2(ratio.values))
-
-
-def _of(values: xr.DataArray, grouping: str) -> xr.DataArray:
-    """Values of one grouping; NaN where the video does not have it."""
-    if grouping in values["grouping"].values.tolist():
-        return values.sel(grouping=grouping, drop=True)
-    return xr.full_like(values.isel(grouping=0, drop=True), np.nan, dtype=float)
-
-
-def _part(variable: str, grouping: str) -> Callable[[xr.Dataset], xr.DataArray]:
-    return lambda result: _of(result[variable], grouping)
-
-
-def _with(statistic: Callable[[xr.Dataset, str], xr.DataArray], grouping: str) -> Callable[[xr.Dataset], xr.DataArray]:
-    return lambda result: statistic(result, grouping)
-
-
-_NAMES = {"instances": "instances", "rgb": "colours", "gabor": "edges and texture (Gabor responses)"}
-
-
 def _claims() -> tuple[Claim, ...]:
-    more = [
-        Claim(
-            f"{grouping}_over_space",
-            "4.2",
-            f"Space explains less of the contributions than {words}.",
-            f"Median over live neurons of log2(standard deviation over {grouping} regions / over grid cells); above 0: "
-            "more than half of the neurons distinguish these regions better than places. p: the same median over the "
-            "sampled neurons against that of the shifted label maps.",
-            _with(_median_ratio_to_grid, grouping),
-            p_value=_part("over_grid_p_value", grouping),
-        )
-        for grouping, words in _NAMES.items()
-    ]
-    top = [
-        Claim(
-            f"top_{grouping}_over_highest_space",
-            "4.2",
-            f"Almost all of the top quarter of variances over {words} are above the highest over grid cells.",
-            "Share of the quarter of live neurons with the highest variance that exceeds the largest variance over "
-            "grid cells of any neuron of the layer; almost all: above 0.9.",
-            _with(_top_quarter_over_grid, grouping),
-            threshold=0.9,
-        )
-        for grouping, words in _NAMES.items()
-    ]
-    like = [
-        Claim(
-            f"{grouping}_like_instances",
-            "7.2",
-            f"{words[0].upper()}{words[1:]} explain contributions as well as instances do.",
-            f"1 - |log2(median standard deviation over {grouping} regions / over instances)|; above 0: the medians are "
-            "within a factor of two. Instances are fewer than the other regions.",
-            _with(_like_instances, grouping),
-        )
-        for grouping, words in _NAMES.items()
-        if grouping != "instances"
-    ]
-    null = [
-        Claim(
-            f"{grouping}_beyond_shifts",
-            "4.2",
-            f"Contributions correspond to {words}, not just to regions of such areas and shapes.",
-            "Share of sampled neurons whose variance is significantly above that over toroidally shifted label maps "
-            f"(Benjamini-Hochberg over the neurons, {RATE:.0%} false discoveries); above 0.5: most neurons. p: of the "
-            "median standardised effect over the sampled neurons, which all see the same shifts.",
-            _part("share_significant", grouping),
-            threshold=0.5,
-            p_value=_part("layer_p_value", grouping),
-        )
-        for grouping, words in _NAMES.items()
-    ]
-    return (*more, *top, *like, *null)
+    from xinc.analyses._grouping_claims import claims
+
+    return claims()
 
 
 @analyses.register("grouping")
@@ -184,8 +85,11 @@ class Grouping(Analysis):
         labels = {g: regions[g].transpose("frame", "y", "x").values for g in GROUPINGS if g in regions}
         spacing = self._spacing(labels["grid"][0].shape)
         shifts = {g: [Shifts(label, spacing) for label in stack] for g, stack in labels.items()}
-        parts = [self._layer(name, data, frames, labels, shifts) for name, data in layers.items()]
+        chosen = self._chosen(labels["grid"][0].size // spacing**2)
+        found = [self._layer(name, data, frames, labels, shifts, chosen) for name, data in layers.items()]
+        parts = [part for part, _ in found]
         joined = xr.concat(parts, xr.Variable("layer", list(layers)), join="outer", fill_value={"significant": False})
+        joined = joined.assign(_joint(joined, [null for _, null in found], list(labels)))
         areas = np.stack([[len(one.areas) for one in each] for each in shifts.values()])
         joined["regions"] = (("grouping", "frame"), areas)
         joined.attrs = {"shifts": self._shifts(labels["grid"][0].size), "false_discovery_rate": RATE}
@@ -207,6 +111,12 @@ class Grouping(Analysis):
         wanted = self.settings.shifts
         return pixels - 1 if wanted == "all" else min(wanted, pixels - 1)
 
+    def _chosen(self, pixels: int) -> np.ndarray:
+        """Positions of the shifts of the null, ascending: the same for all layers, and all networks of a video."""
+        generator = np.random.default_rng(self.settings.seed)
+        out: np.ndarray = 1 + np.sort(generator.choice(pixels - 1, self._shifts(pixels), replace=False))
+        return out
+
     def _layer(
         self,
         name: str,
@@ -214,18 +124,18 @@ class Grouping(Analysis):
         frames: list[int],
         labels: dict[str, np.ndarray],
         shifts: dict[str, list[Shifts]],
-    ) -> xr.Dataset:
-        """The result of one layer, without the dimension ``layer``."""
+        chosen: np.ndarray,
+    ) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
+        """The result of one layer, without ``layer``, and its statistics (grouping, 1 + shifts), means over frames."""
         variance, total = _variances(data, labels, frames)
         generator = np.random.default_rng([self.settings.seed, *name.encode()])
         constant = (total > 0) & (np.nan_to_num(variance) == 0).all(0)
         live = np.flatnonzero(((total > 0) & ~constant).any(0))
         drawn = np.sort(generator.choice(live, min(self.settings.neurons, len(live)), replace=False))
-        pixels = data.sizes["y"] * data.sizes["x"] // self._spacing((data.sizes["y"], data.sizes["x"])) ** 2
-        chosen = 1 + np.sort(generator.choice(pixels - 1, self._shifts(pixels), replace=False))
-        found = [
-            _null(data, frame, drawn, {g: shifts[g][at] for g in labels}, chosen) for at, frame in enumerate(frames)
-        ]
+        found, nulls = zip(
+            *(_null(data, frame, drawn, {g: shifts[g][at] for g in labels}, chosen) for at, frame in enumerate(frames)),
+            strict=True,
+        )
         size = self.settings.neurons - len(drawn)
         variables: dict[str, Any] = {
             "variance": (_PER_NEURON, variance),
@@ -242,11 +152,12 @@ class Grouping(Analysis):
                 values = np.pad(values, ((0, 0), (0, 0), (0, size)), constant_values=empty)
             variables[key] = (("grouping", "frame", "sample")[: values.ndim], values)
         coordinates = {"grouping": list(labels), "frame": frames, "neuron": data["neuron"].values}
-        return xr.Dataset(variables, coordinates)
+        joint = {key: mean_over_frames(each[key] for each in nulls) for key in nulls[0]}
+        return xr.Dataset(variables, coordinates), joint
 
     def table(self, result: xr.Dataset) -> pd.DataFrame:
         """A row for each grouping, layer and frame."""
-        quartiles = _quantiles(result["std"], [0.25, 0.5, 0.75])
+        quartiles = quantiles_of_neurons(result["std"], [0.25, 0.5, 0.75])
         names = ("std_lower_quartile", "std_median", "std_upper_quartile")
         tidy = xr.Dataset({name: quartiles.isel(quantile=at, drop=True) for at, name in enumerate(names)})
         tidy["variance_median"] = result["variance"].median("neuron")
@@ -316,8 +227,8 @@ def _batches(labels: Mapping[str, np.ndarray], neurons: int) -> list[list[str]]:
 
 def _null(
     data: xr.Dataset, frame: int, drawn: np.ndarray, shifts: Mapping[str, Shifts], chosen: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Standing of the drawn neurons among the chosen shifts, (grouping, sample), and of the layer, (grouping,)."""
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Of one frame: where it stands among the chosen shifts, (grouping, sample) and (grouping,), and the statistics."""
     maps = data["contribution"].sel(frame=frame).isel(neuron=drawn).transpose("neuron", "y", "x").values
     maps = np.abs(maps, out=maps)
     high = maps.max((1, 2))
@@ -329,23 +240,27 @@ def _null(
             variances[g][at] = one.variances(maps[neuron])[places]
     space = variances["grid"][:, 0]
     found = [_standings(values, space, live, len(drawn)) for values in variances.values()]
-    return {key: np.stack([one[key] for one in found]) for key in found[0]}
+    return tuple({key: np.stack([one[k][key] for one in found]) for key in found[0][k]} for k in (0, 1))  # type: ignore[return-value]
 
 
-def _standings(variances: np.ndarray, space: np.ndarray, live: np.ndarray, drawn: int) -> dict[str, np.ndarray]:
+def _standings(
+    variances: np.ndarray, space: np.ndarray, live: np.ndarray, drawn: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """What one grouping's variances (live neuron, observed and shifts) say; ``space``: those observed over the grid.
 
     Returns
     -------
-    Per sampled neuron, (drawn,), NaN where it is dead or constant: ``z``, ``percentile``, ``p_value``, ``significant``.
-    Of the layer, (): ``median_z``, ``share_significant``, ``layer_p_value``, ``over_grid_p_value``.
+    Per sampled neuron, (drawn,), NaN where it is dead or constant: ``z``, ``percentile``, ``p_value``, ``significant``;
+    of the layer, (): ``median_z``, ``share_significant``, ``layer_p_value``, ``over_grid_p_value``.
+    Statistics of the layer as observed and for each shift, (1 + shifts,): ``median_z``, ``over_grid`` and ``top``.
     """
     out: dict[str, np.ndarray] = {name: np.full(drawn, np.nan) for name in ("z", "percentile", "p_value")}
     out["significant"] = np.zeros(drawn, bool)
     layer = dict.fromkeys(("median_z", "share_significant", "layer_p_value", "over_grid_p_value"), np.array(np.nan))
+    statistics = {name: np.full(variances.shape[1], np.nan) for name in ("median_z", "over_grid", "top")}
     observed, null = variances[:, 0], variances[:, 1:]
     if not len(live) or not null.size or np.isnan(observed).any():
-        return out | layer
+        return out | layer, statistics
     spread = null.std(1, ddof=1) if null.shape[1] > 1 else np.zeros(len(null))
     # A null that is constant but for rounding has no scale.
     spread = np.where(spread > 1e-9 * abs(null).max(1) + 1e-14, spread, np.nan)[:, None]
@@ -356,12 +271,37 @@ def _standings(variances: np.ndarray, space: np.ndarray, live: np.ndarray, drawn
     layer["share_significant"] = np.array(out["significant"][live].mean())
     scaled = z[~np.isnan(z).any(1)]
     if len(scaled):
-        layer["median_z"], layer["layer_p_value"] = _layer_standing(np.median(scaled, axis=0))
+        statistics["median_z"] = np.median(scaled, axis=0)
+        layer["median_z"], layer["layer_p_value"] = _layer_standing(statistics["median_z"])
     above = (space > 0) & (variances > 0).all(1)
     if above.any():
-        ratio = np.log2(variances[above] / space[above, None])
-        layer["over_grid_p_value"] = _layer_standing(np.median(ratio, axis=0))[1]
-    return out | layer
+        statistics["over_grid"] = np.median(np.sqrt(variances[above] / space[above, None]), axis=0)
+        layer["over_grid_p_value"] = _layer_standing(statistics["over_grid"])[1]
+    top = variances >= np.quantile(variances, TOP, axis=0)
+    statistics["top"] = (top & (variances > space.max())).sum(0) / top.sum(0)
+    return out | layer, statistics
+
+
+def _joint(result: xr.Dataset, nulls: list[dict[str, np.ndarray]], groupings: list[str]) -> dict[str, xr.DataArray]:
+    """How statistics of layers, means over frames under the same shifts, stand; and the last layer less the first."""
+    coords: dict[str, Any] = {"layer": result["layer"].values, "grouping": groupings}
+    dims = ("layer", "grouping")
+    out = {
+        f"{key}_null": labelled([[standing_of(one) for one in null[key]] for null in nulls], dims).assign_coords(coords)
+        for key in nulls[0]
+    }
+    few = np.unique(np.linspace(0, nulls[0]["over_grid"].shape[1] - 1, 1 + COMPARED).astype(int))
+    kept = np.stack([null["over_grid"][:, few] for null in nulls])
+    out["over_grid_shifted"] = xr.DataArray(kept.astype(np.float32), coords, (*dims, "shift"))
+    progress, standings = np.full(len(nulls), np.nan), np.full((len(nulls), len(NULL)), np.nan)
+    if len(nulls) > 1:
+        of_colours = [null["median_z"][groupings.index("rgb")] for null in (nulls[0], nulls[-1])]
+        difference = of_colours[1] - of_colours[0]
+        progress[-1], standings[-1] = difference[0], standing_of(difference)
+    names = {"layer": coords["layer"]}
+    out["progress"] = xr.DataArray(progress, names, ("layer",))
+    out["progress_null"] = labelled(standings, ("layer",)).assign_coords(names)
+    return out
 
 
 def _layer_standing(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -387,7 +327,14 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "median_z": "median of z over the sampled neurons",
         "share_significant": "share of the sampled neurons, but those dead or constant, that are significant",
         "layer_p_value": f"p-value of the median of z {null}",
-        "over_grid_p_value": f"p-value {null} of the median over sampled neurons of log2(variance / over the grid)",
+        "over_grid_p_value": f"p-value {null} of the median over sampled neurons of deviation / that over the grid",
+        "median_z_null": f"how the mean over frames of median_z stands {null}",
+        "over_grid_null": f"how the median over sampled neurons of deviation / that over the grid stands {null}",
+        "over_grid_shifted": f"that median, first as it is, then {null}, the same shifts in all networks of a video",
+        "top_null": f"how the share of the top quarter above the highest of the grid, of sampled neurons, stands "
+        f"{null}",
+        "progress": "median_z of colours in the last layer minus that in the first, mean over frames",
+        "progress_null": f"how that difference stands {null}, the same for both layers",
     }
     for name, text in names.items():
         result[name].attrs = {"long_name": text, "units": "percent" if name == "percentile" else "1"}

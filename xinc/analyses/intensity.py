@@ -9,6 +9,9 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
+from xinc.analyses._annotated import annotated_of
+from xinc.analyses._attention import BELOW, NUMBERS, PEOPLE, numbers_of_shifts
+from xinc.analyses._chance import NULL, labelled, mean_over_frames, standing_of
 from xinc.analyses._images import EdgeFilter, correlation, edges_of, intensity_of
 from xinc.analyses.base import Analysis, Claim, Subject, minmax
 from xinc.frames import FrameChoice, select_frames
@@ -19,50 +22,142 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_SHIFTED = "all toroidal shifts of the frame against the heatmap"
+_R = {
+    "intensity": "Pearson correlation over pixels of the layer's Σ|C| with the intensity",
+    "partial_edges": "partial correlation over pixels of Σ|C| with the edges, intensity held constant",
+    "dark": "mean Σ|C| in the darkest tenth of the pixels / over the frame",
+    "dark_excess": "mean Σ|C| in the darkest tenth of the pixels / over the frame, less the same ratio of the "
+    "intensity: "
+    "0 where contribution is proportional to intensity",
+    "edge_spread": "standard deviation of Σ|C| over the tenth of the pixels with the strongest edges / over the frame, "
+    "0 where all of these edges are treated alike",
+    "people": "mean over the pixels of people of what a line through the intensity leaves of Σ|C|, in its standard "
+    "deviations",
+}
+
+
+def _claim(name: str, section: str, sentence: str, number: str, threshold: float = 0.0, **others: Any) -> Claim:
+    """A claim about one of the numbers, against the null of shifts."""
+    chosen: dict[str, Any] = {
+        "null": lambda result: result["attention_null"].sel(number=number, drop=True),
+        "chance": _SHIFTED,
+        "missing": "the layer contributes nothing, or the frame is of one colour",
+    }
+    statistic = lambda result: result["attention"].sel(number=number, drop=True)  # noqa: E731
+    return Claim(name, section, sentence, _R[number], statistic, threshold, **(chosen | others))
+
+
+def _claims() -> tuple[Claim, ...]:
+    people: dict[str, Any] = {"missing": "no frame looked at has masks of people"}
+    bound: dict[str, Any] = {"null": None}
+    return (
+        _claim("intensity_biased", "1", "Representations are intensity-biased.", "intensity"),
+        _claim(
+            "represent_to_omit",
+            "1",
+            "INRs must represent even what is missing, where the colours are near zero: no less than elsewhere.",
+            "dark",
+            1.0,
+        ),
+        _claim(
+            "more_than_magnitude",
+            "1",
+            "Representations are not dictated by pixel magnitude alone: dark pixels get more than their intensity.",
+            "dark_excess",
+            chance="none: compared with a heatmap that is the intensity, not with chance",
+            **bound,
+        ),
+        _claim(
+            "attend_to_edges",
+            "1",
+            "Neurons attend to low-level features: edges, beside colour and intensity.",
+            "partial_edges",
+        ),
+        _claim(
+            "contribution_follows_intensity",
+            "4.3",
+            "Areas of large contributions correspond to areas of high intensity.",
+            "intensity",
+        ),
+        Claim(
+            "not_intensity_alone",
+            "4.3",
+            "Intensity does not fully explain where a layer contributes.",
+            "share of the variance of Σ|C| over pixels that a line through the intensity explains",
+            lambda result: result["attention"].sel(number="intensity", drop=True) ** 2,
+            threshold=0.9,
+            direction="<",
+            chance="none: a bound on what intensity explains",
+            missing="the layer contributes nothing, or the frame is of one colour",
+        ),
+        _claim(
+            "edges_beside_intensity",
+            "4.3",
+            "In addition to intensity, layers attend to edges and textures.",
+            "partial_edges",
+        ),
+        _claim(
+            "nerv_over_represents_people",
+            "4.3",
+            "NeRV's layers over-represent people, relative to intensity.",
+            "people",
+            architectures=("nerv",),
+            **people,
+        ),
+        _claim(
+            "ffn_layer2_over_represents_people",
+            "4.3",
+            "Layer 2 of the FFN over-represents people, relative to intensity.",
+            "people",
+            architectures=("ffn",),
+            layers=("layer2",),
+            **people,
+        ),
+        _claim(
+            "ffn_layer3_is_intensity",
+            "4.3",
+            "The contributions of FFN layer 3 are largely consistent with intensity.",
+            "intensity",
+            0.8,
+            architectures=("ffn",),
+            layers=("layer3",),
+        ),
+        _claim(
+            "edges_not_alike",
+            "4.3",
+            "Not all edges are treated equally: NeRV has large contributions for some and small ones for others.",
+            "edge_spread",
+            0.5,
+            absence=True,
+            chance=f"{_SHIFTED}; p: of edges as alike as here",
+            architectures=("nerv",),
+        ),
+        _claim(
+            "ffn_magnitude_is_intensity",
+            "4.4",
+            "The magnitude of the FFN's contributions at head and penultimate layer correlates almost perfectly with "
+            "intensity.",
+            "intensity",
+            0.9,
+            architectures=("ffn",),
+            layers=("layer2", "layer3"),
+        ),
+    )
+
+
 @analyses.register("intensity")
 class Intensity(Analysis):
     """Layer heatmap Σ_n |C_n|, intensity Σ_channels, both min-max normalised; difference = heatmap − intensity.
 
     Pearson (r) and Spearman (ρ) correlation over pixels of the heatmap with the intensity and with the edges of the
-    grey frame say how much of the heatmap each explains.
+    grey frame say how much of the heatmap each explains. The findings compare them, and what the heatmap is in dark
+    pixels, on edges and on people, with all toroidal shifts of the frame against the heatmap.
     """
 
     question = "Does contribution follow intensity, or edges?"
     section = "4.3"
-    claims = (
-        Claim(
-            name="contribution follows intensity",
-            section="4.3",
-            sentence="Areas of large contributions correspond to areas of high intensity.",
-            measure="Pearson correlation over pixels of the layer's Σ|C| with the intensity, above 0",
-            statistic=lambda result: result["pearson"].sel({"with": "intensity"}),
-        ),
-        Claim(
-            name="not intensity alone",
-            section="4.3",
-            sentence="Intensity does not fully explain where a layer contributes.",
-            measure="share of the variance of Σ|C| that a line through the intensity leaves, above a tenth",
-            statistic=lambda result: 1 - result["pearson"].sel({"with": "intensity"}) ** 2,
-            threshold=0.1,
-        ),
-        Claim(
-            name="edges beside intensity",
-            section="4.3",
-            sentence="In addition to intensity, layers attend to edges and textures.",
-            measure="partial correlation over pixels of Σ|C| with the edges, intensity held constant, above 0",
-            statistic=lambda result: result["partial_edges"],
-        ),
-        Claim(
-            name="FFN layer 3 is intensity",
-            section="4.3",
-            sentence="The contributions of FFN layer 3 are largely consistent with intensity.",
-            measure="Pearson correlation over pixels of the layer's Σ|C| with the intensity, above 0.8",
-            statistic=lambda result: result["pearson"].sel({"with": "intensity"}),
-            threshold=0.8,
-            architectures=("ffn",),
-            layers=("layer3",),
-        ),
-    )
+    claims = _claims()
 
     class Settings(StrictModel):
         edges: EdgeFilter = Field("sobel", description="Edge filter on the grey frame.")
@@ -97,10 +192,10 @@ class Intensity(Analysis):
                 [correlation(transform(result["heatmap"]), transform(other)) for other in pairs.values()],
                 dim=xr.Variable("with", list(pairs)),
             )
-        between = correlation(result["intensity"], result["edges"])
-        r = result["pearson"].sel({"with": "intensity"}, drop=True), result["pearson"].sel({"with": "edges"}, drop=True)
-        result["partial_edges"] = (r[1] - r[0] * between) / np.sqrt((1 - r[0] ** 2) * (1 - between**2))
-        return _describe(result)
+        bright = intensity_of(source).values
+        return _describe(
+            result.assign(_attention(heat, bright, result["edges"].values, _people(subject.video, frames)))
+        )
 
     def table(self, result: xr.Dataset) -> pd.DataFrame:
         return result[["pearson", "spearman"]].to_dataframe().reset_index()
@@ -146,6 +241,39 @@ def _correlations(one: xr.Dataset, other: str) -> str:
     return f"{other}: r {r:.2f}, ρ {rho:.2f}"
 
 
+def _attention(
+    heat: xr.DataArray, intensity: np.ndarray, edges: np.ndarray, people: list[np.ndarray | None]
+) -> dict[str, xr.DataArray]:
+    """The numbers of `_attention` of every layer and frame, and how their means over frames stand among all shifts."""
+    values = heat.transpose("layer", "frame", "y", "x").values
+    numbers = np.full((len(NUMBERS), *values.shape[:2]), np.nan)
+    standings = np.full((len(NUMBERS), len(values), len(NULL)), np.nan)
+    for layer, maps in enumerate(values):
+        shifted = [
+            numbers_of_shifts(one.astype(np.float64), *of_frame)
+            for one, *of_frame in zip(maps, intensity, edges, people, strict=True)
+        ]
+        numbers[:, layer] = np.stack([one[:, 0] for one in shifted], axis=1)
+        mean = mean_over_frames(shifted)
+        standings[:, layer] = [standing_of(own, below=name in BELOW) for name, own in zip(NUMBERS, mean, strict=True)]
+    coords = {"number": list(NUMBERS), "layer": heat["layer"].values}
+    return {
+        "attention": xr.DataArray(numbers, coords | {"frame": heat["frame"].values}, ("number", "layer", "frame")),
+        "attention_null": labelled(standings, ("number", "layer")).assign_coords(coords),
+    }
+
+
+def _people(video: xr.Dataset, frames: list[int]) -> list[np.ndarray | None]:
+    """Where people are, (y, x) bool a frame; None where it has no masks, or the video nobody."""
+    if "instances" not in video:
+        return [None] * len(frames)
+    is_one = np.array([str(name).lower() in PEOPLE for name in video["category"].values], bool)
+    known = annotated_of(video, frames) if is_one.any() else []
+    ids = video["segment_id"].values[is_one]
+    masks = video["instances"].transpose("frame", "y", "x")
+    return [np.isin(masks.sel(frame=f).values, ids) if f in known else None for f in frames]
+
+
 def _ranks(values: xr.DataArray) -> xr.DataArray:
     """Ranks over the pixels of each image, ties averaged."""
     from scipy.stats import rankdata
@@ -164,7 +292,8 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "difference": "heatmap minus intensity",
         "pearson": "Pearson correlation of the heatmap over pixels",
         "spearman": "Spearman correlation of the heatmap over pixels",
-        "partial_edges": "partial correlation of the heatmap with the edges, intensity held constant",
+        "attention": "numbers of the heatmap: " + "; ".join(f"{name}: {text}" for name, text in _R.items()),
+        "attention_null": "how the means over frames of these numbers stand among all toroidal shifts of the frame",
     }
     for name, text in names.items():
         result[name].attrs = {"long_name": text, "units": "1"}

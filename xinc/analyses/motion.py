@@ -9,7 +9,8 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._motion_areas import areas_of, correlations, ratio_p_value
+from xinc.analyses._chance import NULL, correlations_of_shifts, labelled, mean_over_frames, standing_of
+from xinc.analyses._motion_areas import AREAS, KINDS, areas_of, ratio_of_shifts, spearman
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
@@ -18,22 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: Parts of a frame, see `areas_of`.
-AREAS = ("moving", "revealed", "still")
-#: What is correlated with the fluctuation: the length of the flow, and of the flow relative to the camera's.
-KINDS = ("flow", "relative")
 
+def _claims() -> tuple[Claim, ...]:
+    from xinc.analyses._motion_claims import claims
 
-def _log_ratio(over: str, under: str) -> Any:
-    """log2 of the ratio of the mean fluctuation in two areas, of a result."""
-
-    def statistic(result: xr.Dataset) -> xr.DataArray:
-        mean = result["area_fluctuation"]
-        over_mean, under_mean = mean.sel(area=over, drop=True), mean.sel(area=under, drop=True)
-        ratio = (over_mean / under_mean.where(under_mean > 0)).where(over_mean > 0)
-        return xr.DataArray(np.log2(ratio))
-
-    return statistic
+    return claims()
 
 
 @analyses.register("motion")
@@ -54,37 +44,7 @@ class Motion(Analysis):
     needs = frozenset({"canvas", "flow"})
     across_frames = True
     figure_settings = frozenset({"shown", "zoom"})
-    claims = (
-        Claim(
-            "fluctuation follows motion",
-            "4.5",
-            "Fluctuation of contributions is driven by motion.",
-            "Pearson correlation over pixels of the fluctuation with the length of the optical flow; above 0, and "
-            "above what shifted flow reaches",
-            lambda result: result["pearson"].sel(motion="flow", drop=True),
-            architectures=("nerv",),
-            p_value=lambda result: result["p_value"].sel(motion="flow", drop=True),
-        ),
-        Claim(
-            "moving areas fluctuate more",
-            "4.5",
-            "Changes in contribution are focused in the areas of motion.",
-            "log2 of the mean fluctuation of moving over that of still pixels; above 0, and above what shifted "
-            "areas reach",
-            _log_ratio("moving", "still"),
-            architectures=("nerv",),
-            p_value=lambda result: result["moving_p_value"],
-        ),
-        Claim(
-            "revealed areas matter equally",
-            "4.5",
-            "Areas revealed by motion matter equally to the objects that move.",
-            "1 − |log2 of the mean fluctuation of revealed over that of moving pixels|; above 0 where one is less than "
-            "twice the other",
-            lambda result: 1 - abs(_log_ratio("revealed", "moving")(result)),
-            architectures=("nerv",),
-        ),
-    )
+    claims = _claims()
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(
@@ -169,25 +129,36 @@ class Motion(Analysis):
         return xr.Dataset(variables, coords | {"frame": np.asarray(frames, np.int64)})
 
     def _statistics(self, result: xr.Dataset, values: np.ndarray) -> dict[str, Any]:
-        """Correlations and means over areas, with their nulls, for fluctuation ``values`` (layer, frame, y, x)."""
+        """Correlations and means over areas, with their nulls, for fluctuation ``values`` (layer, frame, y, x).
+
+        Of each frame as it is drawn, and of the mean over frames, all shifted alike, as the findings use it.
+        """
         layers, frames = values.shape[:2]
         per_kind = np.full((4, layers, frames, len(KINDS)), np.nan)
         means = np.full((layers, frames, len(AREAS)), np.nan)
-        chance = np.full((layers, frames), np.nan)
+        joint = np.full((len(KINDS) + 2, layers, len(NULL)), np.nan)
         speed, areas = result["speed"].values.astype(np.float64), result["areas"].values
         for layer in range(layers):
+            shifted = []
             for frame in range(frames):
                 one = values[layer, frame]
-                for kind in range(len(KINDS)):
-                    per_kind[:, layer, frame, kind] = correlations(one, speed[frame, kind])
+                correlated = correlations_of_shifts(one, *speed[frame])
+                rho = [spearman(one, kind) for kind in speed[frame]]
+                standings = np.array([standing_of(kind) for kind in correlated])
+                per_kind[:, layer, frame] = correlated[:, 0], rho, standings[:, 0], standings[:, 2]
                 means[layer, frame] = [one[area].mean() if area.any() else np.nan for area in areas[frame]]
-                chance[layer, frame] = ratio_p_value(one, areas[frame, 0], areas[frame, 2])
+                ratios = [ratio_of_shifts(one, areas[frame, k], areas[frame, 2]) for k in range(2)]
+                shifted.append(np.concatenate([correlated, ratios]))
+            if frames:
+                joint[:, layer] = [standing_of(own) for own in mean_over_frames(shifted)]
         kinds = ("layer", "frame", "motion")
         names = ("pearson", "spearman", "p_value", "null_95")
         return {name: (kinds, per_kind[k]) for k, name in enumerate(names)} | {
             "area_fluctuation": (("layer", "frame", "area"), means),
             "area_share": (("frame", "area"), areas.mean((2, 3)) if frames else np.zeros((0, len(AREAS)))),
-            "moving_p_value": (("layer", "frame"), chance),
+            "pearson_null": labelled(joint[: len(KINDS)], ("motion", "layer")),
+            "moving_null": labelled(joint[-2], ("layer",)),
+            "revealed_null": labelled(joint[-1], ("layer",)),
         }
 
     def _film(self, subject: Subject, after: list[int], kept: dict[str, xr.DataArray]) -> dict[str, Any]:
@@ -228,13 +199,13 @@ class Motion(Analysis):
                     }
                 row |= {f"fluctuation_{area}": float(one["area_fluctuation"].sel(area=area)) for area in AREAS}
                 row |= {f"share_{area}": float(one["area_share"].sel(area=area)) for area in AREAS}
-                rows.append(row | {"moving_p_value": float(one["moving_p_value"])})
+                rows.append(row)
         columns = [
             "layer",
             "frame",
             *(f"{n}_{k}" for k in KINDS for n in ("pearson", "spearman", "p_value", "null_95")),
         ]
-        columns += [f"{what}_{area}" for what in ("fluctuation", "share") for area in AREAS] + ["moving_p_value"]
+        columns += [f"{what}_{area}" for what in ("fluctuation", "share") for area in AREAS]
         return pd.DataFrame(rows, columns=columns)
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
@@ -394,7 +365,9 @@ _DESCRIPTIONS = {
     "null_95": ("Pearson correlation that 95 % of all toroidal shifts of the motion do not exceed", "1"),
     "area_fluctuation": ("mean fluctuation over the pixels of an area", "1"),
     "area_share": ("share of the frame's pixels in an area", "1"),
-    "moving_p_value": ("share of all toroidal shifts of the areas whose moving / still ratio is not smaller", "1"),
+    "pearson_null": ("how the mean over frames of Pearson's correlation stands among all shifts of the motion", "1"),
+    "moving_null": ("how the mean over frames of the ratio moving / still stands among all shifts of the areas", "1"),
+    "revealed_null": ("how the mean over frames of the ratio revealed / still stands among all shifts", "1"),
     "film_source": ("source frame", "1"),
     "film_flow": ("displacement from the frame before, on its grid", "pixel"),
     "film_fluctuation": ("sum over neurons of the change of |C| since the frame before", "1"),

@@ -6,13 +6,14 @@ frame and percentage is kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
+from xinc.analyses._chance import NULL, correlations_of_shifts, drawn_shifts, labelled, mean_over_frames, standing_of
 from xinc.analyses._images import correlation, edges_of, intensity_of
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
@@ -24,9 +25,99 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: Shifts of the frame, drawn once for all frames of a size, under which networks of one video are compared.
+SHIFTS = 999
+#: Share of the neurons whose |C| lies above τ₁₀ where contributions are normally distributed: P(|Z| > √(−2 ln 0.9)).
+NORMAL_OVER_TENTH = 0.646
+_CHANCE = "all toroidal shifts of the frame against the map of densities"
+
+
 def _with(other: str, result: xr.Dataset, percent: int = 0) -> xr.DataArray:
     """Correlation (layer, frame) of the density with intensity or edges, at the percent of this position."""
     return result["pearson"].sel({"with": other}, drop=True).isel(percent=percent, drop=True)
+
+
+def _null(other: str, result: xr.Dataset, percent: int = 0) -> xr.DataArray:
+    """How the mean over frames of that correlation stands among all shifts."""
+    return result["pearson_null"].sel({"with": other}, drop=True).isel(percent=percent, drop=True)
+
+
+def _sharper(result: xr.Dataset) -> xr.DataArray:
+    """Coefficient of variation at the highest threshold: the last layer's minus that of each earlier one."""
+    top = result["variation"].isel(percent=-1, drop=True)
+    last = result["layer"].values[-1]
+    return (top.sel(layer=last, drop=True) - top).where(result["layer"] != last)
+
+
+def _claims() -> tuple[Claim, ...]:
+    missing = "the layer contributes nothing, the frame is of one colour, or there is one threshold only"
+    several = "the result has one threshold only"
+    r = "Pearson correlation over pixels of the density of neurons with the"
+    shifts: dict[str, Any] = {"chance": _CHANCE, "missing": missing}
+    return (
+        Claim(
+            "many_neurons_per_pixel",
+            "1",
+            "Representation is distributed: many neurons are involved in the representation of a pixel.",
+            "share of the layer's neurons above the lowest threshold, mean over pixels; threshold: half of what it is "
+            "at "
+            "τ₁₀ where all contributions are normally distributed",
+            lambda result: result["mean_density"].isel(percent=0, drop=True),
+            threshold=NORMAL_OVER_TENTH / 2,
+            chance="none: compared with half of what normally distributed contributions give",
+        ),
+        Claim(
+            "more_neurons_where_bright",
+            "4.4",
+            "High-intensity areas have more neurons dedicated to them.",
+            f"{r} intensity, at the lowest threshold",
+            lambda result: _with("intensity", result),
+            null=lambda result: _null("intensity", result),
+            **shifts,
+        ),
+        Claim(
+            "more_neurons_where_textured",
+            "4.4",
+            "Highly textured areas have more neurons dedicated to them.",
+            f"{r} edges, at the lowest threshold",
+            lambda result: _with("edges", result),
+            null=lambda result: _null("edges", result),
+            **shifts,
+        ),
+        Claim(
+            "nerv_densest_pixels_are_edges",
+            "4.4",
+            "At the higher threshold NeRV shows an overwhelming bias for edges.",
+            f"{r} edges, at the highest threshold",
+            lambda result: _with("edges", result, -1),
+            null=lambda result: _null("edges", result, -1),
+            architectures=("nerv",),
+            **shifts,
+        ),
+        Claim(
+            "nerv_threshold_reveals_edges",
+            "4.4",
+            "Increasing the threshold reveals NeRV's bias for edges.",
+            f"{r} edges, at the highest threshold minus that at the lowest",
+            lambda result: (_with("edges", result, -1) - _with("edges", result)).where(result.sizes["percent"] > 1),
+            null=lambda result: result["edges_gain_null"],
+            architectures=("nerv",),
+            **shifts,
+        ),
+        Claim(
+            "last_layer_is_sharpest",
+            "7.3",
+            "How many neurons represent a pixel varies more sharply in the last layer than in earlier ones.",
+            "coefficient of variation over pixels of the density of neurons, at the highest threshold: the last "
+            "layer's "
+            "minus this layer's",
+            _sharper,
+            chance="none: a difference between layers, which have no pixels to exchange",
+            applies=lambda result: result["layer"] != result["layer"].values[-1],
+            unless="the last layer is what others are compared with",
+            missing=several,
+        ),
+    )
 
 
 @analyses.register("neurons_per_pixel")
@@ -41,35 +132,7 @@ class NeuronsPerPixel(Analysis):
 
     question = "How many neurons represent a pixel?"
     section = "4.4"
-    claims = (
-        Claim(
-            name="more neurons where it is bright",
-            section="4.4",
-            sentence="High-intensity areas have more neurons dedicated to them.",
-            measure="Pearson correlation over pixels of the density of neurons with the intensity, at the lowest "
-            "threshold, above 0",
-            statistic=lambda result: _with("intensity", result),
-        ),
-        Claim(
-            name="more neurons where it is textured",
-            section="4.4",
-            sentence="Highly textured areas have more neurons dedicated to them.",
-            measure="Pearson correlation over pixels of the density of neurons with the edges, at the lowest "
-            "threshold, above 0",
-            statistic=lambda result: _with("edges", result),
-        ),
-        Claim(
-            name="NeRV's densest pixels are edges",
-            section="4.4",
-            sentence="Increasing the threshold reveals NeRV's bias for edges.",
-            measure="correlation of the density of neurons with the edges at the highest threshold minus that at the "
-            "lowest, above 0",
-            statistic=lambda result: (_with("edges", result, -1) - _with("edges", result)).where(
-                result.sizes["percent"] > 1
-            ),
-            architectures=("nerv",),
-        ),
-    )
+    claims = _claims()
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")
@@ -105,6 +168,7 @@ class NeuronsPerPixel(Analysis):
         result["pearson"] = xr.concat(
             [correlation(result["density"], result[name]) for name in others], xr.Variable("with", others)
         )
+        result = result.assign(_standings(result))
         mean = result["density"].mean(("y", "x"))
         result["mean_density"] = mean
         result["variation"] = result["density"].std(("y", "x")) / mean.where(mean > 0)
@@ -134,6 +198,40 @@ class NeuronsPerPixel(Analysis):
             for column, layer in enumerate(layers, start=1):
                 _density(figure, axes[row, column], result.sel(layer=layer, percent=percent), str(layer))
         return figure
+
+
+def _standings(result: xr.Dataset) -> dict[str, xr.DataArray]:
+    """How the mean correlations over frames stand among all shifts of the frame, and what they are under some."""
+    density = result["density"].transpose("layer", "percent", "frame", "y", "x").values
+    others = [result[name].values for name in ("intensity", "edges")]
+    layers, percents, frames = density.shape[:3]
+    some = drawn_shifts(density[0, 0, 0].size, SHIFTS)
+    null = np.full((layers, 2, percents, len(NULL)), np.nan)
+    gain = np.full((layers, len(NULL)), np.nan)
+    kept = np.full((layers, 2, percents, len(some)), np.nan, np.float32)
+    for layer in range(layers):
+        means = np.stack(
+            [
+                mean_over_frames(
+                    correlations_of_shifts(density[layer, percent, at], *(other[at] for other in others))
+                    for at in range(frames)
+                )
+                for percent in range(percents)
+            ],
+            axis=1,
+        )
+        null[layer] = [[standing_of(one) for one in row] for row in means]
+        kept[layer] = means[..., some]
+        if percents > 1:
+            gain[layer] = standing_of(means[1, -1] - means[1, 0])
+    names = {"layer": result["layer"].values, "percent": result["percent"].values}
+    coords = names | {"with": ["intensity", "edges"]}
+    dims = ("layer", "with", "percent")
+    return {
+        "pearson_null": labelled(null, dims).assign_coords(coords),
+        "edges_gain_null": labelled(gain, ("layer",)).assign_coords(layer=names["layer"]),
+        "pearson_shifted": xr.DataArray(kept, coords, (*dims, "shift")),
+    }
 
 
 def _density(figure: Figure, axis: Axes, one: xr.Dataset, layer: str) -> None:
@@ -166,6 +264,11 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "edges": "edge magnitude of the grey frame (sobel)",
         "source": "source frame",
         "pearson": "Pearson correlation of the density over pixels",
+        "pearson_null": "how the mean over frames of the correlation stands among all toroidal shifts of the frame",
+        "edges_gain_null": "the same of the correlation with edges at the highest threshold minus that at the lowest",
+        "pearson_shifted": "mean over frames of the correlation: first as it is, then under shifts drawn at random, "
+        "the "
+        "same in every result of a frame of this size",
         "mean_density": "mean of the density over pixels",
         "variation": "coefficient of variation of the density over pixels (standard deviation / mean)",
     }

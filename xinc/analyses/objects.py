@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
+from xinc.analyses._chance import NULL, standing_of
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
@@ -22,29 +22,15 @@ if TYPE_CHECKING:
 
 #: Relabellings of the instances in a test of ranks or categories: all, where there are no more.
 RELABELLINGS = 5040
+#: Draws of the test of constancy, and neurons that it looks at, at most.
+DRAWS, SAMPLED = 99, 256
 _PER_PAIR = ("instance", "other")
 
 
-def _measured(name: str) -> Callable[[xr.Dataset], xr.DataArray]:
-    """A variable of the result; NaN for a video without masks."""
+def _claims() -> tuple[Claim, ...]:
+    from xinc.analyses._objects_claims import claims
 
-    def of(result: xr.Dataset) -> xr.DataArray:
-        if name in result:
-            return result[name]
-        return xr.full_like(result["neurons"], np.nan, dtype=float)
-
-    return of
-
-
-def _less_even(result: xr.Dataset) -> xr.DataArray:
-    """Evenness of a layer's shares minus the highest of the other layers."""
-    evenness = _measured("evenness")(result)
-    if evenness.sizes["layer"] < 2:
-        return xr.full_like(evenness, np.nan)
-    values = evenness.values
-    others = [np.delete(values, at) for at in range(len(values))]
-    highest = np.array([np.nan if np.isnan(rest).all() else np.nanmax(rest) for rest in others])
-    return evenness - highest
+    return claims()
 
 
 @analyses.register("objects")
@@ -62,59 +48,7 @@ class Objects(Analysis):
     question = "What do neurons contribute to objects?"
     section = "4.5"
     annotated_only = True
-    claims = (
-        Claim(
-            "categories_not_grouped",
-            "4.5",
-            "Contributions to instances of the same category are not grouped together.",
-            "Mean distance of a neuron's shares of two instances of the same category / of different categories; 0 "
-            "where categories are grouped, 1 where they say nothing; above 0.5: nearer to the latter. NaN where no "
-            "two instances share a category.",
-            _measured("category_ratio"),
-            threshold=0.5,
-        ),
-        Claim(
-            "constant_over_time",
-            "4.5",
-            "A neuron's contribution to an instance stays relatively constant over time.",
-            "Median over live neurons of the standard deviation of shares between instances (of their means over time) "
-            "/ that over time (root mean square over instances); above 1: it changes less over time than between "
-            "instances.",
-            _measured("constancy"),
-            threshold=1.0,
-            architectures=("nerv",),
-        ),
-        Claim(
-            "moving_instances_fluctuate",
-            "4.5",
-            "Contributions fluctuate more for instances that move.",
-            "Spearman correlation over instances of the mean displacement of the centroid between frames with the mean "
-            "change of the shares, relative to the shares; above 0: those that move faster fluctuate more. p: over "
-            "permutations of the instances.",
-            _measured("motion_correlation"),
-            architectures=("nerv",),
-            p_value=_measured("motion_p_value"),
-        ),
-        Claim(
-            "bright_instances_get_more",
-            "4.5",
-            "Contributions to bright instances are higher.",
-            "Spearman correlation over instances of the mean intensity with the mean share; above 0: brighter ones get "
-            "more. p: over permutations of the instances.",
-            _measured("intensity_correlation"),
-            p_value=_measured("intensity_p_value"),
-        ),
-        Claim(
-            "first_block_even_over_objects",
-            "7.4",
-            "The first block spreads its contributions more evenly over the objects than the other layers.",
-            "Median over live neurons of the entropy of the shares of a frame's instances / its highest possible "
-            "value, minus the highest such median of the other layers; above 0: the most even layer.",
-            _less_even,
-            architectures=("nerv",),
-            layers=("block1",),
-        ),
-    )
+    claims = _claims()
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(
@@ -165,6 +99,7 @@ class Objects(Analysis):
         distance = _distances(shares)
         categories = instances["category"].values.tolist()
         ratio, grouped = _category_ratio(distance, categories)
+        steady, reordered = _constancy_standing(shares, generator) if shared else (np.nan, np.full(len(NULL), np.nan))
         fluctuation = _fluctuation(shares) if shared else np.full(shares.shape[2], np.nan)
         motion = _mean(seen["displacement"], 0)
         mean_share = _mean(_mean(shares, 1), 0)
@@ -178,22 +113,25 @@ class Objects(Analysis):
             "mean_share": (("instance",), mean_share),
             "distance": (_PER_PAIR, distance),
             "category_ratio": ((), ratio),
-            "category_p_value": ((), grouped),
+            "category_null": (("null",), grouped),
             "fluctuation": (("instance",), fluctuation),
-            "constancy": ((), _constancy(shares) if shared else np.nan),
+            "constancy": ((), steady),
+            "constancy_null": (("null",), reordered),
             "evenness": ((), _evenness(shares)),
         }  # fmt: skip
         for key, a, b in (("motion", motion, fluctuation), ("intensity", _mean(seen["intensity"], 0), mean_share)):
-            correlation, p_value = _rank_correlation(a, b)
-            variables |= {f"{key}_correlation": ((), correlation), f"{key}_p_value": ((), p_value)}
+            correlation, standing = _rank_correlation(a, b)
+            variables |= {f"{key}_correlation": ((), correlation), f"{key}_null": (("null",), standing)}
         names = instances["name"].values
-        return xr.Dataset(variables, {"frame": frames, "instance": names, "other": names})
+        return xr.Dataset(variables, {"frame": frames, "instance": names, "other": names, "null": list(NULL)})
 
     def table(self, result: xr.Dataset) -> pd.DataFrame:
         """A row for each layer; none of them measured where the video has no masks."""
-        names = ["neurons"]
-        names += [name for name in _NUMBERS if name in result]
-        return result[names].to_dataframe().reset_index()
+        chosen = result[["neurons", *(name for name in _NUMBERS if name in result)]]
+        for name in _NULLS:
+            if name in result:
+                chosen[name.replace("_null", "_p_value")] = result[name].sel(null="p_value", drop=True)
+        return chosen.drop_vars("null", errors="ignore").to_dataframe().reset_index()
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
         from xinc.analyses._objects_figure import no_objects, numbers_figure, shares_figure
@@ -208,13 +146,16 @@ class Objects(Analysis):
 
 _NUMBERS = {
     "category_ratio": "distance of shares within a category / between categories",
-    "category_p_value": "share of relabellings of the instances with a ratio at most that of the categories",
     "constancy": "standard deviation of shares between instances / that over time, median over neurons",
     "evenness": "entropy of the shares of a frame's instances / its highest possible value, median over neurons",
     "motion_correlation": "rank correlation over instances of displacement with relative change of shares",
-    "motion_p_value": "share of permutations of the instances with a correlation at least as large",
     "intensity_correlation": "rank correlation over instances of intensity with mean share",
-    "intensity_p_value": "share of permutations of the instances with a correlation at least as large",
+}
+_NULLS = {
+    "category_null": "how the ratio stands among relabellings of the instances, p for one as small",
+    "constancy_null": "how the constancy stands among orders of the instances drawn for every frame",
+    "motion_null": "how the correlation with displacement stands among permutations of the instances",
+    "intensity_null": "how the correlation with intensity stands among permutations of the instances",
 }
 
 
@@ -312,8 +253,8 @@ def _distances(shares: np.ndarray) -> np.ndarray:
     return out
 
 
-def _category_ratio(distance: np.ndarray, categories: list[str]) -> tuple[float, float]:
-    """Mean distance within a category / between categories, and the share of relabellings with one as small."""
+def _category_ratio(distance: np.ndarray, categories: list[str]) -> tuple[float, np.ndarray]:
+    """Mean distance within a category / between categories, and how it stands among relabellings, below."""
     numbers = np.unique(np.array(categories, dtype=str), return_inverse=True)[1]
     pairs = np.triu(~np.isnan(distance), 1)
 
@@ -326,9 +267,8 @@ def _category_ratio(distance: np.ndarray, categories: list[str]) -> tuple[float,
 
     observed = ratio(numbers)
     if np.isnan(observed):
-        return observed, observed
-    others = np.array([ratio(numbers[order]) for order in _orders(len(numbers))])
-    return observed, float((others <= observed * (1 + 1e-12)).mean())
+        return observed, np.full(len(NULL), np.nan)
+    return observed, standing_of(np.array([ratio(numbers[order]) for order in _orders(len(numbers))]), below=True)
 
 
 def _orders(count: int) -> np.ndarray:
@@ -340,17 +280,17 @@ def _orders(count: int) -> np.ndarray:
     return np.array([np.arange(count), *drawn])
 
 
-def _rank_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Spearman correlation of what both know and its one-sided p-value over permutations; NaN of fewer than three."""
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray]:
+    """Spearman correlation of what both know and how it stands among permutations; NaN of fewer than three."""
     from scipy.stats import rankdata
 
     both = ~(np.isnan(a) | np.isnan(b))
     ranks = [rankdata(values[both]) - (both.sum() + 1) / 2 for values in (a, b)]
     scale = np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum())
     if both.sum() < 3 or scale == 0:
-        return float("nan"), float("nan")
+        return float("nan"), np.full(len(NULL), np.nan)
     found = ranks[0][_orders(int(both.sum()))] @ ranks[1] / scale
-    return float(found[0]), float((found >= found[0] - 1e-12).mean())
+    return float(found[0]), standing_of(found)
 
 
 def _fluctuation(shares: np.ndarray) -> np.ndarray:
@@ -367,6 +307,18 @@ def _constancy(shares: np.ndarray) -> float:
     over_time = np.sqrt(_mean(_spread(shares, 0), 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         return _median(between / over_time)
+
+
+def _constancy_standing(shares: np.ndarray, generator: np.random.Generator) -> tuple[float, np.ndarray]:
+    """Constancy of all neurons, and how that of some stands where every frame has an order of instances of its own."""
+    live = np.flatnonzero(~np.isnan(shares).all((0, 2)))
+    some = shares[:, np.sort(generator.choice(live, min(SAMPLED, len(live)), replace=False))]
+    found = [_constancy(some)]
+    if len(shares) > 1 and np.isfinite(found[0]):
+        for _ in range(DRAWS):
+            order = generator.permuted(np.tile(np.arange(shares.shape[2]), (len(shares), 1)), axis=1)
+            found.append(_constancy(np.take_along_axis(some, order[:, None], axis=2)))
+    return _constancy(shares), standing_of(np.array(found))
 
 
 def _evenness(shares: np.ndarray) -> float:
@@ -409,7 +361,7 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "displacement": "displacement of the instance's centroid since the annotated frame before",
         "intensity": "mean intensity of the instance",
     }
-    for name, text in (names | _NUMBERS).items():
+    for name, text in (names | _NUMBERS | _NULLS).items():
         result[name].attrs = {"long_name": text, "units": {"area": "pixel", "displacement": "pixel"}.get(name, "1")}
     result["share"].attrs["description"] = "NaN where the instance is absent, and past the last sampled neuron"
     return result

@@ -13,6 +13,7 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
+from xinc.analyses._chance import NULL, labelled
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 ALMOST_NOTHING = 1.0
 
 
+#: Share of the pixels that the median neuron represents where contributions are normally distributed, in percent:
+#: P(|Z| > E|Z|).
+NORMAL_MEDIAN = 42.5
+_EXCHANGED = "neurons exchanged between the two layers (Mann-Whitney test of their pixels, each a mean over frames)"
+
+
 def _over_earlier_layers(result: xr.Dataset) -> xr.DataArray:
     """Median of the last layer minus that of each earlier one (layer, frame); NaN for the last."""
     median, last = result["median"], result["layer"].values[-1]
@@ -35,6 +42,89 @@ def _over_earlier_layers(result: xr.Dataset) -> xr.DataArray:
 def _over_layer_before(result: xr.Dataset) -> xr.DataArray:
     """Median of each layer minus that of the layer before it (layer, frame); NaN for the first."""
     return result["median"] - result["median"].shift(layer=1)
+
+
+def _exchanged(result: xr.Dataset, more: list[int], fewer: list[int]) -> xr.DataArray:
+    """Standing (layer, null) of each layer's comparison: neurons of layer ``more`` represent more than of ``fewer``."""
+    from scipy.stats import mannwhitneyu
+
+    pixels = result["pixels"].mean("frame").transpose("layer", "neuron").values
+    out = np.full((len(pixels), len(NULL)), np.nan)
+    for at, (a, b) in enumerate(zip(more, fewer, strict=True)):
+        if a != b:
+            known = [pixels[k][np.isfinite(pixels[k])] for k in (a, b)]
+            out[at, 0] = mannwhitneyu(*known, alternative="greater", method="asymptotic").pvalue
+    return labelled(out, ("layer",)).assign_coords(layer=result["layer"].values)
+
+
+def _last_to_each(result: xr.Dataset) -> xr.DataArray:
+    count = result.sizes["layer"]
+    return _exchanged(result, [count - 1] * count, list(range(count)))
+
+
+def _each_to_before(result: xr.Dataset) -> xr.DataArray:
+    count = result.sizes["layer"]
+    return _exchanged(result, list(range(count)), [0, *range(count - 1)])
+
+
+def _claims() -> tuple[Claim, ...]:
+    median = "percentage of the pixels that the median neuron represents"
+    little = f"share of the neurons that represent less than {ALMOST_NOTHING:g} % of the pixels, dead ones among them"
+    return (
+        Claim(
+            "many_pixels_per_neuron",
+            "1",
+            "Representation is distributed: each neuron represents many pixels.",
+            f"{median}; threshold: half of what it is where all contributions are normally distributed",
+            lambda result: result["median"],
+            threshold=NORMAL_MEDIAN / 2,
+            chance="none: compared with half of what normally distributed contributions give",
+        ),
+        Claim(
+            "outermost_layer_represents_most",
+            "4.4",
+            "The outermost layer's neurons represent the most pixels.",
+            f"{median}: the outermost layer's minus this layer's",
+            _over_earlier_layers,
+            null=_last_to_each,
+            chance=_EXCHANGED,
+            applies=lambda result: result["layer"] != result["layer"].values[-1],
+            unless="the outermost layer is what others are compared with",
+        ),
+        Claim(
+            "fewer_pixels_in_earlier_layers",
+            "4.4",
+            "The number of pixels per neuron decreases towards the earlier layers.",
+            f"{median}: this layer's minus that of the layer before it",
+            _over_layer_before,
+            null=_each_to_before,
+            chance=_EXCHANGED,
+            applies=lambda result: result["layer"] != result["layer"].values[0],
+            unless="there is no layer before the first",
+        ),
+        Claim(
+            "ffn_layer2_half_dead",
+            "4.4",
+            "Nearly half of the neurons of FFN layer 2 contribute almost nothing.",
+            f"{little}; threshold: nearly half",
+            lambda result: result["almost_none"],
+            threshold=0.4,
+            chance="none: a share that the paper states",
+            architectures=("ffn",),
+            layers=("layer2",),
+        ),
+        Claim(
+            "dead_neurons_elsewhere",
+            "4.4",
+            "There are dead neurons in the other layers, too.",
+            f"{little}; threshold: one in a hundred",
+            lambda result: result["almost_none"],
+            threshold=0.01,
+            chance="none: a share, which is there or not",
+            applies=lambda result: (result["layer"] != "layer2") | (result.attrs.get("architecture") != "ffn"),
+            unless="FFN layer 2 has a row of its own",
+        ),
+    )
 
 
 @analyses.register("pixels_per_neuron")
@@ -48,35 +138,7 @@ class PixelsPerNeuron(Analysis):
 
     question = "How many pixels does a neuron represent?"
     section = "4.4"
-    claims = (
-        Claim(
-            name="outermost layer represents most",
-            section="4.4",
-            sentence="The outermost layer's neurons represent the most pixels.",
-            measure="percentage of pixels that the median neuron represents: the outermost layer's minus this layer's, "
-            "above 0; not measured for the outermost",
-            statistic=_over_earlier_layers,
-        ),
-        Claim(
-            name="fewer pixels in earlier layers",
-            section="4.4",
-            sentence="The number of pixels per neuron decreases towards the earlier layers.",
-            measure="percentage of pixels that the median neuron represents: this layer's minus that of the layer "
-            "before it, above 0; not measured for the first",
-            statistic=_over_layer_before,
-        ),
-        Claim(
-            name="dead neurons in FFN layer 2",
-            section="4.4",
-            sentence="Nearly half of the neurons of FFN layer 2 contribute almost nothing.",
-            measure=f"share of the neurons that represent less than {ALMOST_NOTHING:g} % of the pixels, dead ones "
-            "among them, above a quarter",
-            statistic=lambda result: result["almost_none"],
-            threshold=0.25,
-            architectures=("ffn",),
-            layers=("layer2",),
-        ),
-    )
+    claims = _claims()
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")

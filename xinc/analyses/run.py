@@ -166,7 +166,7 @@ def open_result(path: str | Path) -> xr.Dataset:
 
 
 def draw_figures(name: str, settings: Any, result: str | Path, output: str | Path) -> None:
-    """Draw an analysis's figures and animations from its result into the directory ``output``.
+    """Draw an analysis's figures, animations and pages (html) from its result into the directory ``output``.
 
     Figures are written as svg and png. Animations are written twice, as ``<name>.gif`` and, for browsers, which show it
     like any picture, as an animated ``<name>-animation.png``.
@@ -181,3 +181,5 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
         for part, images in analysis.animate(data).items():
             figures.save_animation(images, partial / f"{part}.gif")
             figures.save_animation(images, partial / f"{part}-animation.png")
+        for part, page in analysis.pages(data).items():
+            (partial / f"{part}.html").write_text(page, encoding="utf-8")

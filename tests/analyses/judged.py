@@ -1,0 +1,29 @@
+"""The verdict of the findings on a claim about one result, or a pair of them, as if it were the only test made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from xinc.analyses import analyses, findings
+from xinc.analyses._comparisons import COMPARISONS
+from xinc.analyses.base import Claim, Record
+from xinc.analyses.findings import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED, Findings
+
+__all__ = ["CLAIMS", "FAILS", "HOLDS", "INAPPLICABLE", "UNCLEAR", "UNMEASURED", "judged", "row_of"]
+
+CLAIMS: dict[str, Claim] = {claim.name: claim for name in analyses for claim in analyses[name].claims}
+CLAIMS |= {comparison.claim.name: comparison.claim for comparison in COMPARISONS}
+
+
+def row_of(name: str, about: Any, layer: str) -> dict[str, Any]:
+    """The row of a layer."""
+    record = Record("made", "clip", "model", 0, Path("nowhere"))
+    [row] = [row for row in findings._layers(CLAIMS[name], record, about) if row["layer"] == layer]
+    return row
+
+
+def judged(name: str, about: Any, layer: str) -> str:
+    """The verdict on a layer."""
+    row = row_of(name, about, layer)
+    return Findings()._verdict(row | {"q_value": row["p_value"]})[0]

@@ -1,0 +1,129 @@
+"""Drawing the claims by section: what each says, and in how many layers it holds."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Verdicts with a colour, those that a number decides first. Light enough for text on them, safe for colour-blind
+#: readers; what no number decides is white.
+COLOURS = {
+    "holds": "#9CC9E8",
+    "does not hold": "#F0B27A",
+    "not significant": "#D9D2E9",
+    "not measured": "#EEEEEE",
+    "not applicable": "#FFFFFF",
+}
+DECIDED = ("holds", "does not hold", "not significant")
+#: Inches of the highest figure: 200 of its pixels each, it has to fit into a browser's window.
+HIGHEST = 4.4
+_CELL, _LINE, _HEAD, _FOOT = 0.75, 0.125, 0.4, 0.35
+
+
+def section_figures(table: pd.DataFrame, question: str, wrap: int) -> dict[str, Figure]:
+    """Figures by name: ``section4.2``, and ``section4.2-2`` where one does not hold all claims of a section."""
+    rows = table[table["video"] != ""]
+    columns = sorted(set(zip(rows["video"], rows["model"], strict=True)))
+    found = {}
+    for section, members in table.groupby("section", sort=False):
+        claims = list(dict.fromkeys(zip(members["claim"], members["sentence"], strict=True)))
+        parts = _parts([textwrap.wrap(sentence, wrap) for _, sentence in claims])
+        for at, (start, stop, lines) in enumerate(parts):
+            title = f"{question} Section {section}" + (f", {at + 1} of {len(parts)}" if len(parts) > 1 else "")
+            names = [name for name, _ in claims[start:stop]]
+            figure = _figure(members, names, lines, columns, title, wrap)
+            found[f"section{section}" + (f"-{at + 1}" if at else "")] = figure
+    return found
+
+
+def _parts(sentences: list[list[str]]) -> list[tuple[int, int, list[list[str]]]]:
+    """Sentences (wrapped) cut into figures that are not too high: first, end, and the sentences of each."""
+    room = HIGHEST - _HEAD - _FOOT - 0.5
+    cuts, used = [0], 0.0
+    for at, lines in enumerate(sentences):
+        if used + _height(lines) > room and at > cuts[-1]:
+            cuts.append(at)
+            used = 0.0
+        used += _height(lines)
+    return [(a, b, sentences[a:b]) for a, b in zip(cuts, [*cuts[1:], len(sentences)], strict=True)]
+
+
+def _height(lines: list[str]) -> float:
+    return max(2, len(lines)) * _LINE + 0.1
+
+
+def _figure(
+    rows: pd.DataFrame, names: list[str], lines: list[list[str]], columns: list[tuple[str, str]], title: str, wrap: int
+) -> Figure:
+    from xinc import figures
+
+    top = sum(_height(one) for one in lines)
+    text_width = 0.047 * wrap + 0.2
+    # A single column leaves room for the legend.
+    width = max(text_width + _CELL * len(columns), 6.6)
+    figure = figures.new_figure(width + 0.1, top + _HEAD + _FOOT + 0.35, title)
+    axis = figure.add_subplot()
+    axis.axis("off")
+    axis.set(xlim=(-text_width, width - text_width), ylim=(-_FOOT, top + _HEAD))
+    for at, (video, model) in enumerate(columns):
+        axis.text(_CELL * (at + 0.5), top + 0.08, f"{video}\n{model}", ha="center", va="bottom", fontsize=7)
+    y = top
+    for name, own in zip(names, lines, strict=True):
+        height = _height(own)
+        y -= height
+        axis.text(-text_width, y + height / 2, "\n".join(own), va="center", fontsize=6.5)
+        claim = rows[rows["claim"] == name]
+        if (claim["video"] == "").all():
+            _reason(axis, y, height, _CELL * len(columns), claim)
+            continue
+        for at, (video, model) in enumerate(columns):
+            verdicts = claim["verdict"][(claim["video"] == video) & (claim["model"] == model)]
+            _cell(axis, _CELL * at, y, height, list(verdicts))
+    _legend(axis, -text_width)
+    return figure
+
+
+def _cell(axis: Axes, x: float, y: float, height: float, verdicts: list[str]) -> None:
+    """A cell divided in proportion to the verdicts on its layers; in how many of those decided the claim holds."""
+    from matplotlib.patches import Rectangle
+
+    decided = [verdict for verdict in verdicts if verdict in DECIDED]
+    if not decided:
+        verdict = "not measured" if "not measured" in verdicts else "not applicable"
+        label = "–" if verdict == "not measured" else ""
+        parts = {verdict: 1.0}
+    else:
+        parts = {verdict: decided.count(verdict) / len(decided) for verdict in DECIDED}
+        label = f"{decided.count('holds')}/{len(decided)}"
+    left = x + 0.01
+    for verdict, share in parts.items():
+        if share:
+            part = (_CELL - 0.02) * share
+            axis.add_patch(Rectangle((left, y + 0.015), part, height - 0.03, facecolor=COLOURS[verdict], lw=0))
+            left += part
+    axis.text(x + _CELL / 2, y + height / 2, label, ha="center", va="center", fontsize=7)
+
+
+def _reason(axis: Axes, y: float, height: float, width: float, claim: pd.DataFrame) -> None:
+    from matplotlib.patches import Rectangle
+
+    verdict, note = claim["verdict"].iloc[0], claim["note"].iloc[0]
+    axis.add_patch(Rectangle((0.01, y + 0.015), width - 0.02, height - 0.03, facecolor=COLOURS[verdict], lw=0))
+    text = "\n".join(textwrap.wrap(f"{verdict}: {note}", max(20, int(width / 0.047)))[:3])
+    axis.text(width / 2, y + height / 2, text, ha="center", va="center", fontsize=6, color="0.3")
+
+
+def _legend(axis: Axes, left: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    for at, (verdict, colour) in enumerate(COLOURS.items()):
+        x = left + 1.05 * at
+        axis.add_patch(Rectangle((x, -0.31), 0.2, 0.14, facecolor=colour, edgecolor="0.7", lw=0.4))
+        axis.text(x + 0.25, -0.24, verdict, va="center", fontsize=6.5)
+    axis.text(left + 1.05 * len(COLOURS), -0.24, "2/4: holds in 2 of 4 layers", va="center", fontsize=6.5)
