@@ -8,9 +8,9 @@ rule train:
     params:
         spec=lambda wildcards: plan.train_spec(wildcards.video, wildcards.model, wildcards.seed),
     log:
-        "logs/train/{video}/{model}/seed{seed}/log",
+        "logs/train/{video}/{model}/seed{seed}.log",
     benchmark:
-        "logs/benchmarks/train/{video}/{model}/seed{seed}/tsv"
+        "logs/benchmarks/train/{video}/{model}/seed{seed}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: lambda wildcards: plan.threads(wildcards.model)
