@@ -59,7 +59,7 @@ help: ## show this list
 	@touch '$@'
 
 .venv/.ready-test-$(KEY):
-	$(call install,workflow$(,)test)
+	$(call install,workflow$(,)s3$(,)test)
 	@touch '$@' '.venv/.ready-workflow-$(KEY)'
 
 , := ,
@@ -117,10 +117,10 @@ lock: ## renew requirements.lock and environment.yml after a change of pyproject
 	"$(PYTHON)" -m venv "$$work/venv"; \
 	pip=("$$work/venv/bin/python" -m pip --disable-pip-version-check --no-input); \
 	"$${pip[@]}" install -qq -c "$$work/kept.txt" setuptools wheel; \
-	"$${pip[@]}" install -qq -c "$$work/kept.txt" --no-build-isolation -e ".[workflow,test]"; \
+	"$${pip[@]}" install -qq -c "$$work/kept.txt" --no-build-isolation -e ".[workflow,s3,test]"; \
 	"$${pip[@]}" check; \
 	{ \
-		echo "# Exact versions of everything that xinc[workflow,test] installs, for Python 3.11 and newer on Linux."; \
+		echo "# Exact versions of everything that xinc[workflow,s3,test] installs, for Python 3.11 and newer on Linux."; \
 		echo "# Written by \`make lock\`; used as constraints: pip install -c requirements.lock -e \".[workflow]\""; \
 		"$${pip[@]}" freeze --all --exclude pip --exclude-editable \
 			| grep -viE '^(nvidia-|cuda-|triton)' | sed -E 's/\+[a-z0-9.]+$$//' | LC_ALL=C sort -f; \

@@ -13,6 +13,7 @@ from tests.small import changed, config, write_clip, write_table
 from tests.workflow.edits import EDITS
 from tests.workflow.runs import jobs, of_video
 from xinc.config import Config
+from xinc.errors import InputError
 from xinc.plan import Plan
 from xinc.provenance import digest
 
@@ -171,3 +172,38 @@ def test_people_see_the_digest_of_a_spec() -> None:
     assert repr(spec) == repr(dict(spec))
     assert type(pickle.loads(pickle.dumps(spec))) is dict
     assert pickle.loads(pickle.dumps(spec)) == spec
+
+
+def test_parts_make_the_whole() -> None:
+    """Every job of single videos is in one part, as in the whole; analyses of the project are in none."""
+    for name in ("b", "c", "d", "e"):
+        write_clip(Path(), name)
+    write_table(Path(), *(f"{name} {name} {name}_masks" for name in ("clip", "b", "c", "d", "e")))
+    values = config(analyses={"quality": {}, "dataset": {}})
+    whole = Plan(Config(values))
+    parts = [Plan(Config(values | {"part": f"{number}/3"})) for number in (1, 2, 3)]
+    assert [sorted(part.videos) for part in parts] == [["clip", "d"], ["b", "e"], ["c"]]
+    assert sorted(run for part in parts for run in part.runs()) == sorted(whole.runs())
+    assert {part.video_spec(video) == whole.video_spec(video) for part in parts for video in part.videos} == {True}
+    assert [part.analyses_of("project") for part in parts] == [[], [], []]
+    project = Plan(Config(values | {"part": "project"}))
+    assert (project.analyses_of("project"), project.only_project) == (["dataset"], True)
+    assert project.project_spec("dataset") == whole.project_spec("dataset")
+
+
+@pytest.mark.parametrize("part", ["0/3", "4/3", "1/0", "3", "a/b", "1/2/3", ""])
+def test_a_part_that_is_none(part: str) -> None:
+    with pytest.raises(InputError, match=r"expected a part such as 3/50"):
+        Config(config(part=part))
+
+
+def test_more_parts_than_videos() -> None:
+    with pytest.raises(InputError, match=r"'part' is '1/2' but videos.tsv lists 1 videos"):
+        Config(config(part="1/2"))
+
+
+def test_a_spec_is_made_once() -> None:
+    """The same object for everyone who asks, also for the text that a wildcard is."""
+    plan = Plan(Config(config()))
+    assert plan.canvas_spec("clip", "nerv", 0, "head") is plan.canvas_spec("clip", "nerv", "0", "head")  # type: ignore
+    assert plan.canvas_spec("clip", "nerv", 0, "head") is not plan.canvas_spec("clip", "nerv", 1, "head")

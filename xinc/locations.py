@@ -144,9 +144,11 @@ def whole_group(path: str | os.PathLike[str] | Remote) -> Iterator[Store]:
         yield store
         with _reached(place):
             store.finish()
+    except OSError as error:
+        _remove_quietly(place)
+        raise InputError(f"{place} could not be written: {str(error).rstrip('. ')}.") from error
     except BaseException:
-        with contextlib.suppress(InputError):
-            remove(place)
+        _remove_quietly(place)
         raise
 
 
@@ -158,6 +160,11 @@ def remove(place: Remote) -> None:
             files.rm_file(f"{path}/{METADATA}")
         if files.exists(path):
             files.rm(path, recursive=True)
+
+
+def _remove_quietly(place: Remote) -> None:
+    with contextlib.suppress(InputError, OSError):
+        remove(place)
 
 
 def put(store: Store, contents: dict[str, Buffer]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Iterator
 
@@ -11,50 +10,22 @@ import pytest
 import xarray as xr
 
 import xinc
+from tests import object_storage
 from xinc.canvas.reader import open_layer
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
 
-pytest.importorskip("s3fs", reason="s3fs is not installed: the extra s3")
-moto = pytest.importorskip("moto.server", reason="moto is not installed: the extra test")
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a server on this machine, and the environment of a user of it."""
-    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    values = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "nobody",
-        "AWS_SECRET_ACCESS_KEY": "nothing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in values.items():
-            patch.setenv(name, value)
-        yield values["AWS_ENDPOINT_URL"]
-        _forget()
-    running.stop()
+    with object_storage.server() as address:
+        yield address
 
 
 @pytest.fixture
 def bucket(server: str) -> str:
-    """A new bucket."""
-    import boto3
-
-    client = boto3.client("s3")
-    name = f"canvas-{os.urandom(6).hex()}"
-    client.create_bucket(Bucket=name)
-    return f"s3://{name}"
-
-
-def _forget() -> None:
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()
+    return object_storage.new_bucket()
 
 
 def keys(bucket: str) -> dict[str, int]:
@@ -90,15 +61,15 @@ def write_all(model, root: str, **settings) -> str:
 
 @pytest.mark.parametrize("layout", ["auto", "dense", "factored"])
 def test_a_canvas_is_the_same_there(nerv, ffn, bucket, write, layout):
-    for at, model in enumerate((nerv, ffn)):
+    for at, model in enumerate((nerv, ffn) if layout == "auto" else (nerv,)):
         here = xinc.open_canvas(write(model, layout, name=f"{at}.zarr"))
         root = write_all(model, f"{bucket}/some/where/{at}.zarr", layout=layout)
-        for there in (xinc.open_canvas(root), xr.open_datatree(root, engine="xinc"), xinc.open_canvas(root + "/")):
-            assert list(there.children) == list(here.children) == model.layer_names()
-            for name in here.children:
-                xr.testing.assert_identical(there[name].to_dataset().load(), here[name].to_dataset().load())
-        layer = xr.open_dataset(f"{root}/{name}", engine="xinc", chunks={})
-        xr.testing.assert_identical(layer.load(), here[name].to_dataset().load())
+        there = xinc.open_canvas(root) if at else xr.open_datatree(root + "/", engine="xinc")
+        assert list(there.children) == list(here.children) == model.layer_names()
+        for name in here.children:
+            xr.testing.assert_identical(there[name].to_dataset().load(), here[name].to_dataset().load())
+    layer = xr.open_dataset(f"{root}/{name}", engine="xinc", chunks={})
+    xr.testing.assert_identical(layer.load(), here[name].to_dataset().load())
 
 
 def test_only_what_is_asked_for_is_fetched(nerv, bucket, fetched):
@@ -209,7 +180,7 @@ def test_what_is_not_there(server, bucket, nerv, monkeypatch):
         xinc.open_canvas(f"{bucket}/none.zarr")
     with pytest.raises(InputError, match=r"There is no canvas s3://no-such-bucket-at-all/a\.zarr"):
         xinc.open_canvas("s3://no-such-bucket-at-all/a.zarr")
-    with pytest.raises(InputError, match=r"s3://no-such-bucket-at-all/a.zarr/head .*NoSuchBucket|does not exist"):
+    with pytest.raises(InputError, match=r"no-such-bucket-at-all/a.zarr/head could not be written: .*bucket"):
         write_layer(nerv, "s3://no-such-bucket-at-all/a.zarr/head", "head")
     with pytest.raises(InputError, match=r"nope://a/b.zarr cannot be reached .*nope"):
         xinc.open_canvas("nope://a/b.zarr")

@@ -97,3 +97,19 @@ def test_an_analysis_is_one_file_and_one_line(workspace: Workspace) -> None:
     workspace.make("results/figures/brightest/clip/siren/seed0")
     assert (workspace.run / "results/figures/brightest/clip/siren/seed0/all.svg").exists()
     assert workspace.pending() == {job for job in new if "model=siren" not in job}
+
+
+def test_the_project_alone(workspace: Workspace) -> None:
+    """Of results that are there; what made them is not asked for, and nothing of it is made again."""
+    values = config()
+    values["analyses"]["dataset"] = {}
+    config_file = workspace.configure(values)
+    wanted = jobs("analysis_of_project", analysis="dataset") | jobs("figure_of_project", analysis="dataset")
+    assert workspace.pending() == wanted
+    values["models"]["nerv"]["training"]["epochs"] = 4
+    workspace.configure(values)
+    assert workspace.pending(None, config_file, "--config", "part=project") == wanted
+    workspace.make("--config", "part=project")
+    assert (workspace.run / "results/figures/dataset/project").is_dir()
+    assert workspace.pending(None, config_file, "--config", "part=project") == set()
+    assert workspace.pending() == branch("nerv")

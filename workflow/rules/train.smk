@@ -10,9 +10,9 @@ rule train:
     wildcard_constraints:
         model=models(imported=False),
     log:
-        "logs/train/{video}/{model}/seed{seed}/log",
+        "logs/train/{video}/{model}/seed{seed}.log",
     benchmark:
-        "logs/benchmarks/train/{video}/{model}/seed{seed}/tsv"
+        "logs/benchmarks/train/{video}/{model}/seed{seed}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: lambda wildcards: plan.threads(wildcards.model)
