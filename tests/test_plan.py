@@ -11,7 +11,9 @@ import pytest
 
 from tests.small import changed, config, write_clip, write_table
 from tests.workflow.edits import EDITS
+from tests.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
 from tests.workflow.runs import jobs, of_video
+from xinc.analyses import analyses
 from xinc.config import Config
 from xinc.errors import InputError
 from xinc.plan import Plan
@@ -37,14 +39,27 @@ def specs(values: dict[str, Any]) -> dict[str, Any]:
     for video in plan.videos:
         add(plan.video_spec(video), "video", video=video)
         add(plan.video_figure_spec(video), "video_figure", video=video)
+        if plan.uses_regions:
+            add(plan.regions_spec(video), "regions", video=video)
+            add(plan.regions_figure_spec(video), "regions_figure", video=video)
+        if any("flow" in plan.needs(name) for name in plan.analyses):
+            add(plan.flow_spec(video), "flow", video=video)
     for video, model, seed in plan.triples:
         run = {"video": video, "model": model, "seed": seed}
         add(plan.train_spec(video, model, seed), "train", **run)
         for layer in plan.layers(model):
             add(plan.canvas_spec(video, model, seed, layer), "canvas", layer=layer, **run)
-        for analysis in plan.analyses:
-            add(plan.analysis_spec(video, model, seed, analysis), "analysis", analysis=analysis, **run)
-            add(plan.figure_spec(analysis, video, model, seed), "figure", analysis=analysis, **run)
+    for analysis, video, model, seed in plan.runs():
+        of = {"analysis": analysis, "video": video, "model": model}
+        if seed is None:
+            add(plan.seeds_spec(video, model, analysis), "analysis_of_seeds", **of)
+            add(plan.figure_spec(analysis, video, model), "figure_of_seeds", **of)
+        else:
+            add(plan.analysis_spec(video, model, seed, analysis), "analysis", seed=seed, **of)
+            add(plan.figure_spec(analysis, video, model, seed), "figure", seed=seed, **of)
+    for analysis in plan.analyses_of("project"):
+        add(plan.project_spec(analysis), "analysis_of_project", analysis=analysis)
+        add(plan.figure_spec(analysis), "figure_of_project", analysis=analysis)
     return found
 
 
@@ -56,6 +71,20 @@ def test_every_job_is_planned() -> None:
 def test_an_edit_changes_the_specs_of_exactly_these_jobs(values: dict[str, Any], expected: set[str]) -> None:
     before, after = specs(config()), specs(values)
     assert {name for name in after if after[name] != before.get(name)} == expected
+
+
+@pytest.mark.parametrize(("values", "expected"), EDITS_OF_EVERYTHING.values(), ids=EDITS_OF_EVERYTHING)
+def test_a_setting_of_an_analysis(values: dict[str, Any], expected: set[str]) -> None:
+    before, after = specs(EVERYTHING), specs(values)
+    assert {name for name in after if after[name] != before.get(name)} == expected
+
+
+def test_every_analysis_has_an_edit_of_what_it_computes_and_of_what_it_draws() -> None:
+    assert set(SETTINGS) == set(analyses)
+    for name, edits in SETTINGS.items():
+        assert edits[0][0] not in analyses[name].figure_settings
+        assert bool(analyses[name].figure_settings) == (len(edits) > 1)
+        assert all(drawn in analyses[name].figure_settings for drawn, _ in edits[1:])
 
 
 def test_specs_are_plain_and_lasting() -> None:

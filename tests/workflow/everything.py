@@ -1,0 +1,92 @@
+"""The smallest experiment with every analysis, and what a change of each of its settings brings about."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from tests.small import CONFIG
+from tests.workflow.runs import jobs
+from xinc.analyses import analyses
+
+MODELS = {"ffn": ["layer1", "layer2"], "nerv": ["block2", "head"]}
+
+#: All analyses, with the settings that a clip of four frames of 16 × 32 pixels and networks of few neurons bear.
+EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
+    "models": {name: copy.deepcopy(CONFIG["models"][name]) for name in MODELS},
+    "analyses": {name: {} for name in sorted(analyses)},
+}
+
+#: By analysis, a setting and another value for it: first of what it computes, then of what it draws, where it has one.
+SETTINGS: dict[str, list[tuple[str, Any]]] = {
+    "clusters": [("clusters", 3), ("shown", 2)],
+    "dataset": [("datasets", {"mine": ["clip"]}), ("listed", 1)],
+    "distribution": [("points", 11), ("floor", 1e-3)],
+    "findings": [("level", 0.01), ("wrap", 40)],
+    "grouping": [("neurons", 3)],
+    "intensity": [("edges", "scharr")],
+    "maps": [("neurons", 2), ("zoom", 3)],
+    "motion": [("threshold", 0.25), ("zoom", 3)],
+    "neurons_per_pixel": [("percents", [20, 40])],
+    "objects": [("neurons", 2)],
+    "pixels_per_neuron": [("points", 11)],
+    "quality": [("bits", [6])],
+}
+
+#: Analyses that look at one network from frame to frame, and not at networks of one frame.
+ACROSS_FRAMES = ("motion",)
+
+
+def result_of(analysis: str) -> set[str]:
+    """The jobs that compute an analysis, for every model."""
+    scope = analyses[analysis].scope
+    if scope == "project":
+        return jobs("analysis_of_project", analysis=analysis)
+    if scope == "seeds":
+        return jobs("analysis_of_seeds", analysis=analysis, video="clip", model=list(MODELS))
+    models = ["nerv"] if analysis in ACROSS_FRAMES else list(MODELS)
+    return jobs("analysis", analysis=analysis, video="clip", model=models, seed=0)
+
+
+def figures_of(analysis: str) -> set[str]:
+    """The jobs that draw it."""
+    return {"figure" + name.removeprefix("analysis") for name in result_of(analysis)}
+
+
+def brought_about(analysis: str, drawn: bool) -> set[str]:
+    """What a change of a setting makes again: the figures; of one that counts, the result, and the findings from it."""
+    if drawn:
+        return figures_of(analysis)
+    own = result_of(analysis) | figures_of(analysis)
+    counts = analyses[analysis].scope != "project"
+    return own | (result_of("findings") | figures_of("findings") if counts else set())
+
+
+def of_regions() -> set[str]:
+    """What is made again when pixels are grouped otherwise."""
+    users = [name for name in EVERYTHING["analyses"] if "regions" in analyses[name].needs]
+    assert set(users) == {"clusters", "grouping"}
+    own = jobs("regions", video="clip") | jobs("regions_figure", video="clip")
+    return own.union(*(brought_about(name, drawn=False) for name in users))
+
+
+def of_flow() -> set[str]:
+    """What is made again when optical flow is found otherwise."""
+    return jobs("flow", video="clip") | brought_about("motion", drawn=False)
+
+
+def with_setting(analysis: str, name: str, value: Any) -> dict[str, Any]:
+    values = copy.deepcopy(EVERYTHING)
+    values["analyses"][analysis][name] = value
+    return values
+
+
+#: Every edit, by a name, and the jobs that it brings about.
+EDITS_OF_EVERYTHING: dict[str, tuple[dict[str, Any], set[str]]] = {
+    f"{analysis}.{name}": (with_setting(analysis, name, value), brought_about(analysis, drawn=at > 0))
+    for analysis, edits in SETTINGS.items()
+    for at, (name, value) in enumerate(edits)
+} | {
+    "regions": (copy.deepcopy(EVERYTHING) | {"regions": {"rgb": 5}}, of_regions()),
+    "flow": (copy.deepcopy(EVERYTHING) | {"flow": {"method": "dis"}}, of_flow()),
+}
