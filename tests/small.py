@@ -46,9 +46,9 @@ def config(**changes: Any) -> dict[str, Any]:
     return copy.deepcopy(CONFIG) | changes
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The configuration with one setting changed, ``models.nerv.training.epochs``."""
-    values = config()
+def changed(path: str, value: Any, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The configuration (default: as it is here) with one setting changed, ``models.nerv.training.epochs``."""
+    values = config() if values is None else copy.deepcopy(values)
     *sections, last = path.split(".")
     inner = values
     for section in sections:

@@ -66,6 +66,18 @@ class Workspace:
             text=True,
         )
 
+    def apart(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start Snakemake in a session of its own, which can be killed with its jobs; it prints to ``started.log``."""
+        with open(self.run / "started.log", "ab") as log:
+            return subprocess.Popen(
+                self.words(*arguments),
+                cwd=self.run,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
     def words(self, *arguments: str, config: Path | None = None) -> list[str]:
         """The command line of such a run."""
         return [
@@ -102,17 +114,6 @@ class Workspace:
         stamps = {path.parent for path in root.rglob(".snakemake_timestamp")}
         inside = [p for p in root.rglob("*") if p.is_file() and not stamps & set(p.parents)]
         return {str(p.relative_to(root)) for p in stamps} | {str(p.relative_to(root)) for p in inside}
-
-
-def start(space: Workspace, *arguments: str) -> subprocess.Popen[bytes]:
-    """Snakemake at work, in a session of its own, so that its jobs can be killed with it; it prints to a log."""
-    words = [
-        *(sys.executable, "-m", "snakemake", "--snakefile", str(space.code / "workflow" / "Snakefile")),
-        *("--configfile", str(space.run / "config.yaml"), "--directory", str(space.run), *arguments),
-    ]
-    environment = os.environ | {"PYTHONPATH": str(space.code), "OMP_NUM_THREADS": "1"}
-    with open(space.run / "started.log", "ab") as log:
-        return subprocess.Popen(words, cwd=space.run, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
 def announced(output: str) -> set[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.small import config, write_clip, write_table
-from tests.workflow.runs import Workspace, start
+from tests.workflow.runs import Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_two_runs_in_one_folder(finished: Workspace, tmp_path: Path) -> None:
     space = finished.copy(tmp_path / "space")
     shutil.rmtree(space.run / NERV)
-    first = start(space, "--cores", "1")
+    first = space.apart("--cores", "1")
     try:
         while not (space.run / NERV).exists():
             assert first.poll() is None

@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 
 from tests.small import changed
-from tests.workflow.runs import ANALYSES, Workspace, start
+from tests.workflow.runs import ANALYSES, Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -91,7 +91,7 @@ def test_killed_again_and_again(finished: Workspace, tmp_path: Path) -> None:
         assert wanted, phase
         kills = 0
         while kills < KILLS:
-            running = start(space, "--cores", "2", "--rerun-incomplete", *wanted)
+            running = space.apart("--cores", "2", "--rerun-incomplete", *wanted)
             try:
                 running.wait(rng.uniform(1.5, 7))
                 # Done before the blow fell: it is to be made again.

@@ -1,24 +1,23 @@
-"""What Snakemake makes again after an edit: exactly what depends on it."""
+"""What Snakemake makes again after an edit: exactly what depends on it, and nothing else changes."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from tests.small import frame, write_clip, write_table
+from tests.small import changed
 from tests.workflow.edits import EDITS, EVERY_MODEL
-from tests.workflow.runs import Workspace, branch, jobs, of_video
+from tests.workflow.files import FILES
+from tests.workflow.runs import Workspace, jobs, studied
+from tests.workflow.sources import SOURCES
+from tests.workflow.tables import PAGE, render, tests_exist
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 #: Every edit is judged in test_plan.py, without Snakemake; these also by it.
 ASKED = [
-    "an analysis", "a figure", "a model", "two values swapped", "a canvas's layout", "a seed more",
+    "an analysis", "a figure", "a model", "two values swapped", "a canvas's layout", "a layer less", "a seed more",
     "the order of everything",
 ]  # fmt: skip
 
@@ -29,55 +28,46 @@ def test_an_edit_of_the_configuration(finished: Workspace, tmp_path: Path, name:
     assert finished.pending(values, tmp_path / "config.yaml") == expected
 
 
-def test_a_video_more_and_another_order_of_rows_and_columns(workspace: Workspace) -> None:
-    write_clip(workspace.run, "disc", 5)
-    write_table(workspace.run, "disc_masks disc disc", "clip_masks clip clip", columns="masks source video")
-    assert workspace.pending() == of_video("disc")
+@pytest.mark.parametrize("name", FILES)
+def test_a_change_of_files(workspace: Workspace, name: str) -> None:
+    space = FILES[name].apply(workspace) or workspace
+    assert space.pending() == FILES[name].jobs
 
 
-def _touched(*roots: Path) -> None:
-    later = time.time() + 10
-    for root in roots:
-        for path in [root, *root.rglob("*")]:
-            os.utime(path, (later, later))
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_edit_of_the_library(workspace: Workspace, name: str) -> None:
+    SOURCES[name].apply(workspace)
+    assert workspace.pending() == SOURCES[name].jobs
 
 
-def test_touching_everything_and_writing_a_comment(workspace: Workspace) -> None:
-    run = workspace.run
-    _edit("training/loop.py", "_END = object()", "_END = object()  # a comment")(workspace)
-    _touched(workspace.code, run / "config.yaml", run / "videos.tsv")
-    assert workspace.pending() == set()
+def _times(run: Path) -> dict[str, int]:
+    """When each file of the results was written."""
+    root = run / "results"
+    return {str(p.relative_to(root)): p.stat().st_mtime_ns for p in root.rglob("*") if p.is_file()}
 
 
-def test_a_changed_frame(workspace: Workspace) -> None:
-    _touched(workspace.run / "clip")
-    assert workspace.pending() == set(), "the content of small files counts, not their times"
-    Image.fromarray(frame(3)).save(workspace.run / "clip" / "1.png")
-    _touched(workspace.run / "clip")
-    assert workspace.pending() == of_video("clip")
+def test_nothing_else_is_written(workspace: Workspace) -> None:
+    """A figure, an analysis, and a layer less, one after the other, for real."""
+    edits = [
+        ("analyses.maps.zoom", 3, jobs("figure", video="clip", model=EVERY_MODEL, seed=0, analysis="maps"), {"maps"}),
+        ("analyses.quality.bits", [6], set().union(*(studied(m, ["quality"]) for m in EVERY_MODEL)), {"quality"}),
+        ("models.nerv.canvas", {"layers": ["head"]}, studied("nerv", ["maps", "intensity"]), {"maps", "intensity"}),
+    ]
+    values = None
+    for path, value, expected, names in edits:
+        values = changed(path, value, values)
+        before = _times(workspace.run)
+        assert workspace.pending(values) == expected
+        workspace.make()
+        after = _times(workspace.run)
+        written = {name for name in after if after[name] != before.get(name)}
+        parts = {part for name in written for part in name.split("/")}
+        assert names <= parts
+        assert all(names & set(name.split("/")) for name in written)
+        assert workspace.pending() == set()
 
 
-def _edit(file: str, old: str, new: str) -> Callable[[Workspace], None]:
-    def edit(space: Workspace) -> None:
-        path = space.code / "xinc" / file
-        text = path.read_text(encoding="utf-8")
-        assert old in text, f"{file} no longer holds {old!r}: update this test"
-        path.write_text(text.replace(old, new), encoding="utf-8")
-
-    return edit
-
-
-#: Edits of the library, and what they bring about.
-SOURCE: dict[str, tuple[Callable[[Workspace], None], set[str]]] = {
-    "a figure's code": (
-        _edit("analyses/intensity.py", '"source")', '"the source")'),
-        jobs("figure", video="clip", model=EVERY_MODEL, seed=0, analysis="intensity"),
-    ),
-    "one architecture": (_edit("models/siren.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)"), branch("siren")),
-}
-
-
-@pytest.mark.parametrize(("edit", "expected"), SOURCE.values(), ids=SOURCE)
-def test_an_edit_of_the_library(workspace: Workspace, edit: Callable[[Workspace], None], expected: set[str]) -> None:
-    edit(workspace)
-    assert workspace.pending() == expected
+def test_the_page_says_what_the_tests_prove() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == render(page), "run: python -m tests.workflow.tables > page, and put it in the place of the page"
+    tests_exist()

@@ -6,10 +6,8 @@ import csv
 import io
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -53,14 +51,7 @@ def kept(run: Path) -> list[dict[str, float]]:
 
 def test_a_killed_run(tmp_path: Path) -> None:
     killed, undisturbed = space(tmp_path / "killed"), space(tmp_path / "undisturbed")
-    process: Any = subprocess.Popen(
-        killed.words("--cores", "1", MODEL),
-        cwd=killed.run,
-        env=killed.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Snakemake and its job die together, as on a machine that goes down
-    )
+    process = killed.apart("--cores", "1", MODEL)
     checkpoint = (killed.run / MODEL).with_name(".training") / "checkpoint.pt"
     while not checkpoint.exists():
         assert process.poll() is None

@@ -1,0 +1,73 @@
+"""What goes wrong outside the workflow, what comes of it, and the test that shows it."""
+
+from __future__ import annotations
+
+#: Fault, outcome, test.
+FAULTS: list[tuple[str, str, str]] = [
+    (
+        "`kill -9` of the run and its jobs at random moments, eleven times each in training, canvases, analyses",
+        "after `--unlock` and `--rerun-incomplete` all results are bit-identical to an undisturbed run; in between "
+        "every store and network that can be found reads to its last byte",
+        "tests/workflow/test_kill.py::test_killed_again_and_again",
+    ),
+    (
+        "`kill -9` of a long training",
+        "it goes on from its last checkpoint, to the same bits",
+        "tests/workflow/test_resume.py::test_a_killed_run",
+    ),
+    (
+        "a disk that fills up",
+        "the job fails and says so; what fitted stays, nothing half-written does; with room again the rest is made",
+        "tests/workflow/test_faults.py::test_a_full_disk",
+    ),
+    (
+        "a folder that cannot be written",
+        "one sentence, nothing is made",
+        "tests/workflow/test_faults.py::test_a_folder_that_cannot_be_written",
+    ),
+    (
+        "a flipped bit in a stored video, canvas or network",
+        "what needs it fails and names the store; removed, it is made again",
+        "tests/workflow/test_faults.py::test_a_flipped_bit_of_an_input",
+    ),
+    (
+        "any flipped byte or cut of a chunk of a store",
+        "found when it is read",
+        "tests/test_damaged_stores.py::test_every_flipped_byte_of_every_chunk_is_found",
+    ),
+    (
+        "a chunk of a canvas damaged or missing",
+        "one sentence that names the canvas",
+        "tests/canvas/test_damage.py::test_damaged_chunks_are_an_error_when_read",
+    ),
+    (
+        "a frame of a video that cannot be read",
+        "one sentence that names the file, before any training",
+        "tests/workflow/test_failures.py::test_a_frame_that_cannot_be_read_stops_before_training",
+    ),
+    (
+        "a training below `min_psnr`",
+        "it fails and says what to change; old results are not taken for new ones",
+        "tests/workflow/test_failures.py::test_a_network_that_stays_below_min_psnr",
+    ),
+    (
+        "a GPU without enough memory",
+        "smaller blocks, with a warning",
+        "tests/canvas/test_reductions.py::test_memory_of_the_gpu_runs_out",
+    ),
+    (
+        "two runs in one folder",
+        "the second stops at once and says why, the first ends well",
+        "tests/workflow/test_faults.py::test_two_runs_in_one_folder",
+    ),
+    (
+        "blanks, letters of any alphabet and symbolic links in paths",
+        "work",
+        "tests/workflow/test_places.py::test_blanks_and_letters_of_any_alphabet_and_links_in_paths",
+    ),
+    (
+        "a job killed for memory on a cluster",
+        "tried again with twice the memory",
+        "tests/workflow/test_slurm.py::test_a_job_killed_for_memory_gets_more",
+    ),
+]

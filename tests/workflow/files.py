@@ -1,0 +1,77 @@
+"""Changes of files beside the configuration, and the jobs that each brings about in the smallest experiment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from tests.small import FRAMES, disc_mask, frame, write_clip, write_table
+from tests.workflow.runs import Workspace, of_video, studied
+
+
+@dataclass(frozen=True)
+class FileEdit:
+    """What is done to a finished run, which then lies in the workspace given back, or still in the same."""
+
+    apply: Callable[[Workspace], Workspace | None]
+    jobs: set[str]
+
+
+def touch(*roots: Path) -> None:
+    """As a fresh checkout or a copy does."""
+    later = time.time() + 10
+    for root in roots:
+        for path in [root, *root.rglob("*")]:
+            os.utime(path, (later, later))
+
+
+def _everything_touched(space: Workspace) -> None:
+    touch(space.code, space.run / "clip", space.run / "config.yaml", space.run / "videos.tsv")
+
+
+def _another_frame(space: Workspace) -> None:
+    Image.fromarray(frame(3)).save(space.run / "clip" / "1.png")
+    touch(space.run / "clip")
+
+
+def _a_frame_more(space: Workspace) -> None:
+    Image.fromarray(frame(FRAMES)).save(space.run / "clip" / f"{FRAMES}.png")
+    mask = Image.fromarray(disc_mask(FRAMES)).convert("P")
+    mask.putdata(disc_mask(FRAMES).ravel().tolist())
+    mask.save(space.run / "clip_masks" / f"{FRAMES}.png")
+
+
+def _a_video_more(space: Workspace) -> None:
+    """With another order of rows and columns."""
+    write_clip(space.run, "disc", 5)
+    write_table(space.run, "disc_masks disc disc", "clip_masks clip clip", columns="masks source video")
+
+
+def _a_video_less(space: Workspace) -> None:
+    _a_video_more(space)
+    write_table(space.run)
+
+
+def _a_result_deleted(space: Workspace) -> None:
+    shutil.rmtree(space.run / "results/clip/nerv/seed0/intensity")
+
+
+def _moved(space: Workspace) -> Workspace:
+    return Workspace(space.root.rename(space.root.with_name("elsewhere")))
+
+
+FILES: dict[str, FileEdit] = {
+    "every file touched, as a fresh checkout does": FileEdit(_everything_touched, set()),
+    "a frame replaced by another of the same name": FileEdit(_another_frame, of_video("clip")),
+    "a frame added to a video": FileEdit(_a_frame_more, of_video("clip")),
+    "a video added to the table, its rows and columns reordered": FileEdit(_a_video_more, of_video("disc")),
+    "a video taken out of the table": FileEdit(_a_video_less, set()),
+    "a result deleted": FileEdit(_a_result_deleted, studied("nerv", ["intensity"])),
+    "the project folder moved": FileEdit(_moved, set()),
+}

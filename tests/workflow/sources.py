@@ -1,0 +1,51 @@
+"""Edits of the library, and the jobs that each brings about in the smallest experiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.workflow.edits import EVERY_MODEL
+from tests.workflow.runs import Workspace, branch, canvases, jobs, studied
+
+
+@dataclass(frozen=True)
+class SourceEdit:
+    """Text of a module of the library in place of another."""
+
+    file: str
+    old: str
+    new: str
+    jobs: frozenset[str] | set[str]
+
+    def apply(self, space: Workspace) -> None:
+        path = space.code / "xinc" / self.file
+        text = path.read_text(encoding="utf-8")
+        assert self.old in text, f"{self.file} no longer holds {self.old!r}: update this edit"
+        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+
+
+SOURCES: dict[str, SourceEdit] = {
+    "how one analysis computes": SourceEdit(
+        "analyses/intensity.py",
+        "sum_abs(data, frames) for data",
+        "2 * sum_abs(data, frames) for data",
+        set().union(*(studied(m, ["intensity"]) for m in EVERY_MODEL)),
+    ),
+    "how one figure is drawn": SourceEdit(
+        "analyses/intensity.py",
+        '"source")',
+        '"the source")',
+        jobs("figure", video="clip", model=EVERY_MODEL, seed=0, analysis="intensity"),
+    ),
+    "one architecture": SourceEdit("models/siren.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", branch("siren")),
+    "the equations of contributions": SourceEdit(
+        "contributions/sources.py",
+        "share = layer.bias[j] / layer.channels[0]",
+        "share = 2 * layer.bias[j] / layer.channels[0]",
+        set().union(*(canvases(m) | studied(m, ["maps", "intensity"]) for m in EVERY_MODEL)),
+    ),
+    "a docstring": SourceEdit(
+        "contributions/sources.py", '"""Edge responses e_ij of', '"""The edge responses e_ij of', set()
+    ),
+    "a comment": SourceEdit("training/loop.py", "_END = object()", "_END = object()  # a comment", set()),
+}

@@ -1,0 +1,72 @@
+"""The tables of docs/re-running.md, from the tests that prove them: ``python -m tests.workflow.tables``."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.workflow.edits import EDITS
+from tests.workflow.everything import EDITS_OF_EVERYTHING, SETTINGS
+from tests.workflow.faults import FAULTS
+from tests.workflow.files import FILES
+from tests.workflow.sources import SOURCES
+
+PAGE = Path(__file__).parents[2] / "docs" / "re-running.md"
+_MARK = re.compile(r"<!-- table: (\w+) -->\n(?:\|.*\n)*")
+
+
+def _again(jobs: Iterable[str]) -> str:
+    """``2 canvas, 1 figure``, in the order of the work."""
+    order = ("video", "regions", "flow", "train", "canvas", "analysis", "figure")
+    counts = Counter(re.sub(r"_of_\w+", "", name.split(" ")[0]).removesuffix("_figure") for name in jobs)
+    figures = sum("_figure" in name.split(" ")[0] for name in jobs)
+    counts["figure"] += figures
+    for name in jobs:
+        rule = name.split(" ")[0]
+        if rule.endswith("_figure"):
+            counts[rule.removesuffix("_figure")] -= 1
+    return ", ".join(f"{counts[rule]} {rule}" for rule in order if counts[rule]) or "nothing"
+
+
+def _rows(lines: Iterable[Iterable[str]], *names: str) -> str:
+    table = [names, ["---"] * len(names), *lines]
+    return "".join("| " + " | ".join(line) + " |\n" for line in table)
+
+
+def tables() -> dict[str, str]:
+    """Every table by its name."""
+    settings = [
+        (f"`{name}.{setting}`", "what is drawn" if at else "what is computed", _again(EDITS_OF_EVERYTHING[key][1]))
+        for name, edits in SETTINGS.items()
+        for at, (setting, _) in enumerate(edits)
+        for key in [f"{name}.{setting}"]
+    ]
+    shared = [(f"`{key}`", "", _again(EDITS_OF_EVERYTHING[key][1])) for key in ("regions", "flow")]
+    return {
+        "configuration": _rows(((name, _again(jobs)) for name, (_, jobs) in EDITS.items()), "edit", "made again"),
+        "files": _rows(((name, _again(edit.jobs)) for name, edit in FILES.items()), "edit", "made again"),
+        "code": _rows(((name, _again(edit.jobs)) for name, edit in SOURCES.items()), "edit", "made again"),
+        "settings": _rows([*settings, *shared], "setting", "decides", "made again"),
+        "faults": _rows(((what, outcome, f"`{test}`") for what, outcome, test in FAULTS), "fault", "outcome", "test"),
+    }
+
+
+def render(page: str) -> str:
+    """The page with its tables as they are now."""
+    found = tables()
+    return _MARK.sub(lambda mark: f"<!-- table: {mark[1]} -->\n{found[mark[1]]}", page)
+
+
+def tests_exist() -> None:
+    """Raise where a test that the table of faults names is not there."""
+    for _, _, test in FAULTS:
+        file, name = test.split("::")
+        getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render(PAGE.read_text(encoding="utf-8")))
