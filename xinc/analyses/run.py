@@ -147,6 +147,8 @@ COORDINATES = {
     "axis": ("axis of the layout", "1"),
     "region": ("region of the grouping", "1"),
     "video": ("video", "1"),
+    "null": ("what chance gives: probability of the observed number, mean and edge", "1"),
+    "number": ("number that is compared with shifted frames", "1"),
 }
 
 
