@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Fault, outcome, test.
 FAULTS: list[tuple[str, str, str]] = [
     (
-        "`kill -9` of the run and its jobs at random moments, eleven times each in training, canvases, analyses",
+        "`kill -9` of the run and its jobs at random moments, ten times each in training, canvases, analyses",
         "after `--unlock` and `--rerun-incomplete` all results are bit-identical to an undisturbed run; in between "
         "every store and network that can be found reads to its last byte",
         "tests/workflow/test_kill.py::test_killed_again_and_again",

@@ -106,6 +106,7 @@ def contents(root: Path) -> dict[str, Any]:
         if path.name == "model.pt":
             content = torch.load(path, weights_only=True)
             assert content["training"]["outcome"].pop("seconds") > 0
+            del content["checksum"]  # which depends on the seconds
             weights = content.pop("state_dict")
             found[name] = (content, {key: tensor.numpy().tobytes() for key, tensor in weights.items()})
         elif path.name == "history.csv":

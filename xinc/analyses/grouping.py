@@ -229,7 +229,11 @@ def _null(
     data: xr.Dataset, frame: int, drawn: np.ndarray, shifts: Mapping[str, Shifts], chosen: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Of one frame: where it stands among the chosen shifts, (grouping, sample) and (grouping,), and the statistics."""
-    maps = data["contribution"].sel(frame=frame).isel(neuron=drawn).transpose("neuron", "y", "x").values
+    one_frame = data["contribution"].sel(frame=frame).transpose("neuron", "y", "x")
+    maps = np.empty((len(drawn), *one_frame.shape[1:]), np.float32)
+    for at, neuron in enumerate(drawn.tolist()):
+        # One by one: of a list, Zarr makes an index for each pixel, gigabytes for a large frame.
+        maps[at] = one_frame.isel(neuron=neuron).values
     maps = np.abs(maps, out=maps)
     high = maps.max((1, 2))
     live = np.flatnonzero(high - maps.min((1, 2)) > ROUNDING * high)
