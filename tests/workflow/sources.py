@@ -42,7 +42,7 @@ SOURCES: dict[str, SourceEdit] = {
         "contributions/sources.py",
         "share = layer.bias[j] / layer.channels[0]",
         "share = 2 * layer.bias[j] / layer.channels[0]",
-        set().union(*(canvases(m) | studied(m, ["maps", "intensity"]) for m in EVERY_MODEL)),
+        set().union(*(canvases(m) | studied(m) for m in EVERY_MODEL)),
     ),
     "a docstring": SourceEdit(
         "contributions/sources.py", '"""Edge responses e_ij of', '"""The edge responses e_ij of', set()

@@ -71,7 +71,7 @@ def test_a_full_disk(finished: Workspace, tmp_path: Path) -> None:
     write_clip(space.run)
     write_table(space.run)
     space.configure(config())
-    with mounted(space.run / "results", "400k"):
+    with mounted(space.run / "results", "900k"):
         failed = space.snakemake("--cores", "1", *(f"{NERV}/canvas.zarr/{layer}" for layer in ("block2", "head")))
         assert failed.returncode == 0, "a small target still fits"
         before = space.results()

@@ -55,7 +55,7 @@ def every_result():
     found += [f"results/figures/regions/{video}" for video in plan.videos if plan.uses_regions]
     found += [canvas for run in plan.triples for canvas in canvas_layers(*run)]
     found += [maps for run in plan.triples for maps in dense_layers(*run)]
-    return found + [figures_of(*run) for run in plan.runs()]
+    return found + [path for run in plan.runs() for path in (result_of(*run), figures_of(*run))]
 
 
 def names(scope):
