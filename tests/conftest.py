@@ -21,6 +21,11 @@ settings.load_profile("xinc")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first, whole runs of Snakemake before others, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: (not item.get_closest_marker("slow"), not item.get_closest_marker("workflow")))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     if not SHARED.is_dir():

@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xinc.errors import InputError
 
@@ -112,11 +112,18 @@ def find_damage(path: str | Path) -> str | None:
             if not isinstance(array, zarr.Array):
                 continue
             try:
-                for start in range(0, array.shape[0] if array.shape else 1, max(array.chunks[:1], default=1)):
-                    array[start : start + array.chunks[0]] if array.shape else array[...]
+                for part in _parts(array):
+                    _ = array[part]
             except Exception as error:  # nor what damaged bytes lead to
                 return _reason(f"the array '{name}'", error)
     return None
+
+
+def _parts(array: Any) -> list[Any]:
+    """Selections that cover an array, a row of chunks each."""
+    if not array.shape:
+        return [...]
+    return [slice(start, start + array.chunks[0]) for start in range(0, array.shape[0], array.chunks[0])]
 
 
 def _reason(what: str, error: Exception) -> str:

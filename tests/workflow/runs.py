@@ -30,7 +30,9 @@ class Workspace:
     @classmethod
     def create(cls, root: Path) -> Workspace:
         space = cls(root)
-        ignore = shutil.ignore_patterns("__pycache__", "*.partial*")
+        # With what Python and Numba keep of compiled code, which is not done again for every copy; what they are
+        # writing at the moment has such a suffix.
+        ignore = shutil.ignore_patterns("*.partial*", "*.pyc.*", "*.tmp.*")
         for part in ("xinc", "workflow"):
             shutil.copytree(REPOSITORY / part, space.code / part, ignore=ignore)
         space.run.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -70,12 +71,12 @@ def test_a_full_disk(finished: Workspace, tmp_path: Path) -> None:
     space = Workspace.create(tmp_path / "space")
     write_clip(space.run)
     write_table(space.run)
-    space.configure(config())
+    space.configure(config(models={"nerv": config()["models"]["nerv"]}))
     with mounted(space.run / "results", "900k"):
         failed = space.snakemake("--cores", "1", *(f"{NERV}/canvas.zarr/{layer}" for layer in ("block2", "head")))
         assert failed.returncode == 0, "a small target still fits"
         before = space.results()
-        (space.run / "results" / "filler").write_bytes(bytes(shutil.disk_usage(space.run / "results").free - 60_000))
+        (space.run / "results" / "filler").write_bytes(bytes(shutil.disk_usage(space.run / "results").free - 200_000))
         failed = space.snakemake("--cores", "1")
         assert failed.returncode == 1
         assert any("No space left on device" in sentence for sentence in sentences(failed.stdout)), failed.stdout
@@ -88,7 +89,7 @@ def test_a_full_disk(finished: Workspace, tmp_path: Path) -> None:
         left = space.pending()
         space.make()
         assert space.pending() == set()
-        assert space.results() == finished.results()
+        assert space.results() == {name for name in finished.results() if not re.search("ffn|siren", name)}
         assert left
 
 

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,23 @@ def remove(space: Workspace, names: list[str]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
+def struck(space: Workspace, wanted: list[str], delay: float) -> bool:
+    """Whether a run that makes these was killed so many seconds after its first job began, before it was done."""
+    log = space.run / "started.log"
+    read = log.stat().st_size if log.exists() else 0
+    running = space.apart("--cores", "2", "--rerun-incomplete", *wanted)
+    while running.poll() is None and b"Select jobs" not in log.read_bytes()[read:]:
+        time.sleep(0.02)
+    try:
+        running.wait(delay)
+    except subprocess.TimeoutExpired:
+        kill(running)
+        shutil.rmtree(space.run / ".snakemake" / "locks")  # what snakemake --unlock does
+        return True
+    assert running.returncode == 0, log.read_text()[-3000:]
+    return False
+
+
 def test_killed_again_and_again(finished: Workspace, tmp_path: Path) -> None:
     calm = finished.copy(tmp_path / "calm")
     calm.configure(changed("models.nerv.training.epochs", 300))
@@ -91,16 +109,10 @@ def test_killed_again_and_again(finished: Workspace, tmp_path: Path) -> None:
         assert wanted, phase
         kills = 0
         while kills < KILLS:
-            running = space.apart("--cores", "2", "--rerun-incomplete", *wanted)
-            try:
-                running.wait(rng.uniform(1.2, 4.5))
-                # Done before the blow fell: it is to be made again.
-                assert running.returncode == 0, (space.run / "started.log").read_text()[-3000:]
-                remove(space, wanted)
-            except subprocess.TimeoutExpired:
-                kill(running)
+            if struck(space, wanted, rng.uniform(0, 3.5)):
                 kills += 1
-                space.snakemake("--unlock")
+            else:  # done before the blow fell: it is to be made again
+                remove(space, wanted)
             whole(space.run / "results")
     space.make("--rerun-incomplete")
     assert space.pending() == set()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xinc import figures
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most: int) -> Figure:
     """Left: the layout by cluster and by seed; right: a row of maps for each of the ``most`` largest clusters."""
-    from xinc import figures
-
     one = result.sel(layer=layer, frame=frame)
     sizes = one["members"].sum("seed").values
     shown = [k for k in range(result.sizes["cluster"]) if sizes[k]][:most]
@@ -49,10 +49,8 @@ def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most
 
 
 def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray) -> None:
-    from xinc import figures
-
     axes = part.subplots(len(shown), one.sizes["sample"], squeeze=False)
-    colours = _palette(one.sizes["cluster"])
+    colours = figures.palette(one.sizes["cluster"])
     for axis in axes.flat:
         axis.axis("off")
     for row, k in enumerate(shown):
@@ -80,8 +78,6 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
 
 def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     """A column for each layer: its layout by cluster and by seed."""
-    from xinc import figures
-
     layers = [str(layer) for layer in result["layer"].values]
     several = result.sizes["seed"] > 1
     rows, columns = 2 if several else 1, max(len(layers), 3)
@@ -129,7 +125,7 @@ def _indicate(axis: Axes, points: xr.Dataset, one: xr.Dataset, shown: list[int])
     places = points["umap"].values
     if not len(places) or not np.isfinite(places).all():
         return
-    colours = _palette(one.sizes["cluster"])
+    colours = figures.palette(one.sizes["cluster"])
     low, extent = places.min(0), np.ptp(places, axis=0)
     scaled = (places - low) / np.where(extent > 0, extent, 1)
     taken = list(scaled[:0])
@@ -161,7 +157,7 @@ def _indicate(axis: Axes, points: xr.Dataset, one: xr.Dataset, shown: list[int])
 
 
 def _by_cluster(axis: Axes, points: xr.Dataset, clusters: int, numbered: bool = True) -> None:
-    colours = _palette(clusters)
+    colours = figures.palette(clusters)
     _scatter(axis, points["umap"].values, [colours[k] for k in points["point_cluster"].values])
     places = points["umap"].values
     # Numbers would hide a handful of points.
@@ -218,18 +214,11 @@ def _seed_handles(seeds: np.ndarray) -> list[Any]:
     ]
 
 
-def _palette(count: int) -> list[Any]:
-    """Colours of clusters, safe for colour-blind readers as far as ten."""
-    import seaborn as sns
-
-    return list(sns.color_palette("colorblind", count) if count <= 10 else sns.husl_palette(count))
-
-
 def _seed_palette(count: int) -> list[Any]:
     """Colours of seeds, unlike those of clusters, apart in lightness too."""
-    import seaborn as sns
+    import matplotlib
 
-    return list(sns.color_palette("viridis", count))
+    return list(matplotlib.colormaps["viridis"](np.linspace(0, 1, count + 2)[1:-1]))
 
 
 def _number(value: xr.DataArray) -> str:

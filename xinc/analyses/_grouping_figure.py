@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xinc import figures
 from xinc.analyses._grouping_numbers import GROUPINGS
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ _DECADES = 1e4
 
 def frame_figure(result: xr.Dataset, question: str) -> Figure:
     """A frame: for each layer the curves of the groupings, and below them the null."""
-    from xinc import figures
-
     layers = [str(name) for name in result["layer"].values]
     columns = min(len(layers), 4)
     bands = -(-len(layers) // columns)
@@ -129,9 +128,7 @@ def _note(axis: Axes, text: str) -> None:
 
 def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:
     """Colour and line of each grouping, the same whatever groupings there are."""
-    import seaborn as sns
-
-    colours = dict(zip(GROUPINGS, sns.color_palette("colorblind", 4), strict=True))
+    colours = dict(zip(GROUPINGS, figures.palette(len(GROUPINGS)), strict=True))
     lines = dict(zip(GROUPINGS, ("-", "--", "-.", ":"), strict=True))
     return {str(g): (colours[str(g)], lines[str(g)]) for g in result["grouping"].values}
 

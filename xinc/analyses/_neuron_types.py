@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import warnings
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 
@@ -46,8 +50,7 @@ def layout(vectors: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
     with threadpool_limits(1), warnings.catch_warnings():
         # Of no transform of new data without an index, of one thread with a seed, of numba's own deprecations.
         warnings.simplefilter("ignore")
-        import umap
-
+        umap = _umap()
         distances, indices = NearestNeighbors(n_neighbors=few, algorithm="brute").fit(vectors).kneighbors(vectors)
         varied = int((vectors.std(0) > 0).sum())
         made = umap.UMAP(
@@ -58,6 +61,23 @@ def layout(vectors: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
             precomputed_knn=(indices.astype(np.int32), distances.astype(np.float32), None),
         )
         return np.asarray(made.fit_transform(vectors.astype(np.float32)), np.float32)
+
+
+@functools.cache
+def _umap() -> ModuleType:
+    """umap-learn, its compiled functions kept between processes: compiling them takes as long as a layout."""
+    import umap
+    from umap import layouts, umap_
+
+    for module, name in (
+        (umap_, "smooth_knn_dist"),
+        (umap_, "compute_membership_strengths"),
+        (layouts, "_nb_optimize_layout_euclidean_single_epoch"),
+    ):
+        # Another version of umap-learn may have no such function, and Numba no folder to keep it in.
+        with contextlib.suppress(AttributeError, RuntimeError):
+            getattr(module, name).enable_caching()
+    return cast(ModuleType, umap)
 
 
 def seed_entropy(members: np.ndarray) -> float:

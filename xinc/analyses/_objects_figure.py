@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xinc import figures
 from xinc.analyses._annotated import annotated_note
 
 if TYPE_CHECKING:
@@ -21,16 +22,12 @@ _Look = tuple[Any, str, Any]
 
 def no_objects(result: xr.Dataset, question: str) -> Figure:
     """In place of the figures where there are no masks."""
-    from xinc import figures
-
     text = "The frames of the canvas have no masks: there are no objects to look at."
     return figures.note_figure(question, text, figures.about(result.attrs))
 
 
 def shares_figure(result: xr.Dataset, question: str) -> Figure:
     """Shares of the sampled neurons over the frames: a row for each layer, a panel for each neuron."""
-    from xinc import figures
-
     layers = [str(name) for name in result["layer"].values]
     shared = bool(result["shared_weights"].any())
     columns = result.sizes["sample"]
@@ -62,8 +59,6 @@ def shares_figure(result: xr.Dataset, question: str) -> Figure:
 
 def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question: str) -> Figure:
     """Numbers of all neurons; ``pairs``: mean distances (layer,) of pairs of instances, by kind of pair."""
-    from xinc import figures
-
     shared = bool(result["shared_weights"].any())
     note = annotated_note(result.attrs)
     of = figures.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
@@ -71,7 +66,7 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
     axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
     layers = [str(name) for name in result["layer"].values]
     places = np.arange(len(layers))
-    colours = _palette(2)
+    colours = figures.palette(2)
     for at, (label, values) in enumerate(pairs.items()):
         axes[0].bar(places + 0.4 * (at - 0.5), 100 * values, 0.38, color=colours[at], label=label)
     axes[0].set(xticks=places, ylabel="distance of shares (points)", title="pairs of instances")
@@ -86,17 +81,11 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
     return figure
 
 
-def _palette(count: int) -> list[Any]:
-    import seaborn as sns
-
-    return list(sns.color_palette("colorblind", max(count, 1)))
-
-
 def _looks(result: xr.Dataset) -> dict[str, _Look]:
     """Colour, of the category, marker, one for each instance of it, and line, of things or stuff, by name."""
     categories = [str(c) for c in result["category"].values]
     known = list(dict.fromkeys(categories))
-    colours = _palette(min(len(known), 10))
+    colours = figures.palette(min(len(known), 10))
     seen: dict[str, int] = {}
     looks: dict[str, _Look] = {}
     things = result["isthing"].values.astype(bool)
@@ -150,7 +139,7 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
 def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, number: str) -> None:
     """An instance's value against ``x``, a colour for each layer, with the rank correlations."""
     layers = [str(layer) for layer in result["layer"].values]
-    for layer, colour, marker in zip(layers, _palette(len(layers)), _MARKERS, strict=False):
+    for layer, colour, marker in zip(layers, figures.palette(len(layers)), _MARKERS, strict=False):
         one = result.sel(layer=layer)
         rank = float(one[f"{number}_correlation"])
         label = layer if np.isnan(rank) else f"{layer}: ρ = {rank:.2f}"

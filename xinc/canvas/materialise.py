@@ -136,10 +136,13 @@ def _reader(layer: xr.Dataset, position: int) -> Expander:
 
     def read(select: np.ndarray, window: Window, out: np.ndarray | None = None) -> np.ndarray:
         y0, y1, x0, x1 = window
-        maps = variable.isel(frame=position, neuron=select, y=slice(y0, y1), x=slice(x0, x1)).values
-        if out is None:
-            return np.asarray(maps)
-        out[...] = maps
-        return out
+        maps = np.empty((len(select), y1 - y0, x1 - x0), variable.dtype) if out is None else out
+        # Runs of neurons as slices: a list of them takes an index for every pixel.
+        for run in np.split(np.arange(len(select)), np.flatnonzero(np.diff(select) != 1) + 1):
+            neurons = slice(int(select[run[0]]), int(select[run[-1]]) + 1)
+            maps[run[0] : run[-1] + 1] = variable.isel(
+                frame=position, neuron=neurons, y=slice(y0, y1), x=slice(x0, x1)
+            ).values
+        return maps
 
     return read

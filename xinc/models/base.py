@@ -106,6 +106,17 @@ class INR(nn.Module):
         """
         raise NotImplementedError
 
+    def description(self) -> dict[str, Any]:
+        """What it takes to build it anew, but its weights, as plain builtins."""
+        return {
+            "architecture": self.name,
+            "settings": self.settings.model_dump(mode="json"),
+            "resolution": list(self.resolution),
+            "frames": list(self.frames),
+            "num_frames": self.num_frames,
+            "seed": self.seed,
+        }
+
     def layer_names(self) -> list[str]:
         """Names of the layers that can be dissected, first to last."""
         return self.layers_of(self.settings)

@@ -68,12 +68,7 @@ def save_model(model: INR, path: str | Path, training: dict[str, Any] | None = N
     content = {
         "format": FORMAT,
         "version": VERSION,
-        "architecture": model.name,
-        "settings": model.settings.model_dump(mode="json"),
-        "resolution": list(model.resolution),
-        "frames": list(model.frames),
-        "num_frames": model.num_frames,
-        "seed": model.seed,
+        **model.description(),
         "training": training or {},
         "state_dict": {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()},
     }

@@ -53,12 +53,7 @@ class Checkpoint:
         modules = ["xinc.training.loop", type(model).__module__]
         return digest(
             {
-                "architecture": model.name,
-                "settings": model.settings.model_dump(mode="json"),
-                "resolution": list(model.resolution),
-                "frames": list(model.frames),
-                "num_frames": model.num_frames,
-                "seed": model.seed,
+                **model.description(),
                 "weights": self._initial,
                 "targets": _digest_of([self.targets]),
                 "training": self.settings.model_dump(mode="json", exclude=UNSEEN),

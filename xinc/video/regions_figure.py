@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xinc import figures
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
@@ -30,7 +32,6 @@ def contact_sheet_of_regions(regions: xr.Dataset, video: xr.Dataset, name: str) 
     video : the dataset from `xinc.video.store.open_video` that it was made from.
     name : name of the video, for the title.
     """
-    from xinc import figures
     from xinc.video.figure import number_instances, overlay, shown_frames
 
     shown = shown_frames(video, _MOST_FRAMES)
@@ -79,10 +80,8 @@ def _painted(regions: xr.Dataset, kind: str, at: int, frame: np.ndarray) -> np.n
 
 def _orientations(regions: xr.Dataset) -> dict[float, np.ndarray]:
     """A hue (r, g, b) for each orientation of the Gabor filters, in degrees."""
-    import seaborn as sns
-
     angles = sorted(set(regions["orientation"].values.tolist()))
-    hues = sns.color_palette("colorblind", len(angles)) if len(angles) <= 10 else sns.husl_palette(len(angles))
+    hues = figures.palette(len(angles))
     return {angle: np.array(hue) for angle, hue in zip(angles, hues, strict=True)}
 
 
@@ -119,7 +118,6 @@ def _outline_cells(axis: Axes, labels: np.ndarray) -> None:
 
 def draw_regions(regions: str | Path, video: str | Path, output: str | Path, name: str) -> None:
     """Write `contact_sheet_of_regions` of two stores (svg, png) into the directory ``output``."""
-    from xinc import figures
     from xinc.stores import whole_directory
     from xinc.video.regions import open_regions
     from xinc.video.store import open_video
