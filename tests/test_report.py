@@ -11,11 +11,14 @@ from docutils.core import publish_parts
 
 from xinc.report import summary_of_findings, title_of, view_of
 
-COLUMNS = ("claim", "section", "sentence", "analysis", "verdict")
+COLUMNS = ("claim", "section", "sentence", "null", "verdict")
 ROWS = [
-    *[("a", "4.3", "So it is.", "intensity", verdict) for verdict in ("holds", "holds", "not measured")],
-    *[("b", "4.2", "Or, *rather*, so.", "intensity", verdict) for verdict in ("holds", "does not hold")],
-    *[("c_", "4.4", "It | is_ `not`.", "pixels_per_neuron", verdict) for verdict in ("not significant",)],
+    *[("a", "1", "So it is.", "shifts", verdict) for verdict in ("holds", "holds", "not measured")],
+    *[("b", "1", 'Or, *rather*, "so".', "none: no", verdict) for verdict in ("holds", "does not hold")],
+    *[("c_", "1", "It | is_ `not`.", "shifts", verdict) for verdict in ("not significant", "does not hold")],
+    *[("d", "4.4", "Who knows.", "shifts", verdict) for verdict in ("not significant", "not applicable")],
+    ("e", "4.5", "Nobody does.", "", "not measured"),
+    ("f", "4.5", "It is large.", "none: a threshold", "holds"),
 ]
 
 
@@ -25,22 +28,24 @@ def write(path: Path, rows: list[tuple[str, ...]]) -> Path:
     return path
 
 
-def test_findings_are_counted_by_analysis(tmp_path: Path) -> None:
+def test_findings_are_counted(tmp_path: Path) -> None:
     text = summary_of_findings(write(tmp_path / "table.csv", ROWS))
-    assert "of 3 claims of the paper, 1 hold everywhere here, 1 in part, 1 nowhere" in text
-    table = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if len(row) == 5]
+    counts = "2 hold everywhere, 1 in part, 1 nowhere, 1 undecided, 1 not measured"
+    assert f"of 6 sentences of the paper that state a comparison, {counts}." in text
+    assert "1 of these 2 were tested against chance" in text
+    table = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if len(row) == 4]
     assert table == [
-        ["", "section", "everywhere", "in part", "nowhere"],
-        ["Intensity", "4.2, 4.3", "1", "1", ""],
-        ["Pixels per neuron", "4.4", "", "", "1"],
-        ["**All**", "", "**1**", "**1**", "**1**"],
+        ["the paper's section 1", "holds", "not significant", "does not hold"],
+        ["So it is.", "2", "", ""],
+        [r'Or, \*rather\*, "so".', "1", "", "1"],
+        [r"It \| is\_ \`not\`.", "", "1", "1"],
     ]
 
 
-def test_what_was_not_measured_is_neither(tmp_path: Path) -> None:
-    text = summary_of_findings(write(tmp_path / "table.csv", [("d", "4.5", "?", "motion", "not measured")]))
-    assert '"Motion", "4.5", "1"' in text
-    assert '"section", "not measured"' in text
+def test_there_may_be_no_main_claims(tmp_path: Path) -> None:
+    text = summary_of_findings(write(tmp_path / "table.csv", ROWS[-1:]))
+    assert "of 1 sentences" in text
+    assert "csv-table" not in text
 
 
 def test_it_is_proper_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +62,8 @@ def test_nothing_is_said_without_findings(tmp_path: Path) -> None:
 
 def test_names() -> None:
     assert title_of("neurons_per_pixel") == "Neurons per pixel"
-    names = ["all", "all-frame8", "head", "head-animation", "block1-frame12", "overall"]
+    names = ["all", "all-frame8", "head", "head-animation", "block1-frame12", "overall", "section4.2", "section4.2-2"]
     assert [view_of(name) for name in names] == [
         *("overview", "overview, frame 8", "head", "head, animation", "block1, frame 12", "overall"),
+        *("section 4.2", "section 4.2, page 2"),
     ]

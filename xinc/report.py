@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-#: Verdicts of the table of findings.
-_HOLDS, _UNMEASURED = "holds", ("not measured", "not applicable")
-_GROUPS = ("everywhere", "in part", "nowhere", "not measured")
+#: Verdicts of the table of findings that count, in the order of the columns.
+_VERDICTS = ("holds", "not significant", "does not hold")
+#: What becomes of a claim over all videos, networks and layers.
+_GROUPS = {
+    "everywhere": "hold everywhere",
+    "in part": "in part",
+    "nowhere": "nowhere",
+    "undecided": "undecided",
+    "not measured": "not measured",
+}
+#: The section that states the paper's main claims.
+_MAIN = "1"
 
 
 def title_of(analysis: str) -> str:
@@ -25,21 +35,22 @@ def title_of(analysis: str) -> str:
 def view_of(part: str) -> str:
     """What a figure or an animation of this file name is called.
 
-    >>> view_of("all"), view_of("frame8"), view_of("block1-animation")
-    ('overview', 'frame 8', 'block1, animation')
+    >>> view_of("all"), view_of("frame8"), view_of("block1-animation"), view_of("section1-2")
+    ('overview', 'frame 8', 'block1, animation', 'section 1, page 2')
     """
-    return re.sub(r"\bframe(\d+)", r"frame \1", re.sub(r"^all\b", "overview", part).replace("-", ", "))
+    named = re.sub(r"^all\b", "overview", re.sub(r"^(section[\d.]+)-(\d+)$", r"\1, page \2", part))
+    return re.sub(r"\b(frame|section)(\d)", r"\1 \2", named.replace("-", ", "))
 
 
 def summary_of_findings(table: str | Path) -> str:
-    """How many of the paper's claims hold here, a row for each analysis.
+    """How many of the paper's claims hold here, and what becomes of the main ones.
 
     It is short: the page that it stands on cannot be scrolled to its top.
 
     Parameters
     ----------
-    table : ``table.csv`` of the analysis ``findings``, with the columns analysis, section, claim and verdict, and a row
-        for each video, model and layer.
+    table : ``table.csv`` of the analysis ``findings``, with the columns section, claim, sentence, null and verdict, and
+        a row for each video, model and layer.
 
     Returns
     -------
@@ -47,35 +58,48 @@ def summary_of_findings(table: str | Path) -> str:
     """
     if not Path(table).is_file():
         return ""
-    held: dict[str, dict[str, list[bool]]] = {}
-    sections: dict[str, set[str]] = {}
+    verdicts: dict[str, Counter[str]] = {}
+    main: dict[str, str] = {}
+    tested: set[str] = set()
     with open(table, encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
-            own = held.setdefault(row["analysis"], {}).setdefault(row["claim"], [])
-            sections.setdefault(row["analysis"], set()).add(row["section"])
-            if row["verdict"] not in _UNMEASURED:
-                own.append(row["verdict"] == _HOLDS)
-    if not held:
+            verdicts.setdefault(row["claim"], Counter())[row["verdict"]] += 1
+            if row["section"] == _MAIN:
+                main[row["claim"]] = row["sentence"]
+            if row["null"] and not row["null"].startswith("none"):
+                tested.add(row["claim"])
+    if not verdicts:
         return ""
-    counts = {analysis: Counter(_group(verdicts) for verdicts in claims.values()) for analysis, claims in held.items()}
-    total = sum(counts.values(), Counter[str]())
-    shown = [group for group in _GROUPS if total[group]]
-    rows = [["", "section", *shown]]
-    for analysis in sorted(counts, key=lambda name: (sorted(sections[name]), name)):
-        numbers = [str(counts[analysis][group] or "") for group in shown]
-        rows.append([title_of(analysis), ", ".join(sorted(sections[analysis])), *numbers])
-    rows.append(["**All**", "", *(f"**{total[group]}**" for group in shown)])
+    groups = {claim: _group(counts) for claim, counts in verdicts.items()}
+    numbers = Counter(groups.values())
+    everywhere = [claim for claim, group in groups.items() if group == "everywhere"]
+    short = ", ".join(f"{numbers[group]} {words}" for group, words in _GROUPS.items() if numbers[group])
+    beaten = len(tested.intersection(everywhere))
     text = (
-        f"**The findings in short: of {total.total()} claims of the paper, {total['everywhere']} hold everywhere here, "
-        f"{total['in part']} in part, {total['nowhere']} nowhere.** Everywhere means in each video, network and layer "
-        "in which a claim was measured; where there is a null, it has to be beaten too. Which claims these are, and "
-        "where they hold, shows *0. Findings*."
+        f"**The findings in short: of {len(verdicts)} sentences of the paper that state a comparison, {short}.** "
+        f"Everywhere means in each video, network and layer in which it was measured; {beaten} of these "
+        f"{len(everywhere)} were tested against chance, for the others there is a threshold only. A number that chance "
+        "explains holds for nothing, unless the sentence says that there is no correspondence. The main claims, and "
+        "for how many videos, networks and layers each holds; all the others, with their numbers: *0. Findings*."
     )
-    body = "\n".join("   " + ", ".join(f'"{cell}"' for cell in row) for row in rows)
-    return f"{text}\n\n.. csv-table::\n   :header-rows: 1\n\n{body}\n"
+    if not main:
+        return f"{text}\n"
+    cells = io.StringIO()
+    writer = csv.writer(cells, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow([f"the paper's section {_MAIN}", *_VERDICTS])
+    for claim, sentence in main.items():
+        writer.writerow([_plain(sentence), *(verdicts[claim][verdict] or "" for verdict in _VERDICTS)])
+    body = "".join(f"   {line}\n" for line in cells.getvalue().splitlines())
+    return f"{text}\n\n.. csv-table::\n   :header-rows: 1\n\n{body}"
 
 
-def _group(held: Sequence[bool]) -> str:
-    if not held:
-        return "not measured"
-    return "everywhere" if all(held) else "in part" if any(held) else "nowhere"
+def _group(verdicts: Mapping[str, int]) -> str:
+    holds, unclear, fails = (verdicts.get(verdict, 0) for verdict in _VERDICTS)
+    if holds:
+        return "in part" if unclear or fails else "everywhere"
+    return "nowhere" if fails else "undecided" if unclear else "not measured"
+
+
+def _plain(text: str) -> str:
+    """Text that has no meaning to reStructuredText."""
+    return re.sub(r"([\\*_|`])", r"\\\1", text)

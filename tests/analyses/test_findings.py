@@ -28,6 +28,7 @@ from xinc.analyses.findings import (
     UNMEASURED,
     Findings,
     _benjamini_hochberg,
+    _corrected,
 )
 
 LAYERS = ["l1", "l2", "l3"]
@@ -131,6 +132,13 @@ def test_a_test_that_two_sentences_use_counts_once(project: Project) -> None:
     p = [0.002, 1.0, 0.02, 0.9, 0.04]
     expected = _benjamini_hochberg(np.array(p * 3))
     assert said["tested", "ffn", "l1"]["q_value"] == pytest.approx(expected[2])
+
+
+def test_tests_that_are_not_the_same_are_not_taken_for_one() -> None:
+    """Of one measure's name, but another number."""
+    about = dict.fromkeys(("measure", "analysis", "video", "model", "seed", "layer"), "a") | {"applies": True}
+    found = _corrected([about | {"value": 1.0, "p_value": 0.04}, about | {"value": 2.0, "p_value": 0.001}] * 2)
+    assert found == pytest.approx([0.04, 0.002] * 2)
 
 
 def test_a_sentence_of_absence_fails_where_a_correspondence_is_seen(project: Project) -> None:

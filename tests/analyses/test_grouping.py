@@ -111,6 +111,25 @@ def test_standing_of_sampled_neurons_against_rolled_labels() -> None:
     assert float(one["median_z"].sel(grouping="rgb")) == pytest.approx(np.median(zs), rel=1e-5)
 
 
+def test_what_is_tested_and_stated_is_of_the_sampled_neurons() -> None:
+    labels = {"rgb": RNG.integers(0, 5, (8, 16)), "grid": cells()}
+    result = make_analysis("grouping", {"neurons": 4, "shifts": 9}).compute(
+        made(labels, a=RNG.random((12, 8, 16)) ** 4)
+    )
+    drawn = result["sampled_neuron"].values[0]
+    assert len(drawn) == 4
+    std = result["std"].sel(layer="a", neuron=drawn).isel(frame=0)
+    ratio = std.sel(grouping="rgb") / std.sel(grouping="grid")
+    assert float(result["over_grid"].sel(grouping="rgb", layer="a")) == pytest.approx(float(ratio.median()), rel=1e-4)
+    high = std.sel(grouping="rgb").values >= np.quantile(std.sel(grouping="rgb").values ** 2, 0.75) ** 0.5
+    above = std.sel(grouping="rgb").values > float(std.sel(grouping="grid").max())
+    assert float(result["top"].sel(grouping="rgb", layer="a")) == pytest.approx((high & above).sum() / high.sum())
+    claims = {claim.name: claim for claim in Grouping.claims}
+    assert float(claims["rgb_over_space"].statistic(result).squeeze()) == float(
+        result["over_grid"].sel(grouping="rgb", layer="a")
+    )
+
+
 def test_a_number_of_shifts_is_drawn() -> None:
     labels = {"rgb": RNG.integers(0, 5, (8, 16)), "grid": cells()}
     result = make_analysis("grouping", {"shifts": 9}).compute(made(labels, a=RNG.random((3, 8, 16))))

@@ -7,26 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from xinc.analyses._grouping_numbers import GROUPINGS, TOP, quantiles_of_neurons
+from xinc.analyses._grouping_numbers import GROUPINGS
 from xinc.analyses.base import Claim
 
 #: Standard deviations of a normal null that 95 % of it do not reach.
 BEYOND = 1.645
-
-
-def _ratio_to_grid(result: xr.Dataset, grouping: str) -> xr.DataArray:
-    """Median over neurons of standard deviation / that of the grid cells; ``layer`` and ``frame``."""
-    space = result["std"].sel(grouping="grid", drop=True)
-    return (_of(result["std"], grouping) / space.where(space > 0)).median("neuron")
-
-
-def _top_quarter_over_grid(result: xr.Dataset, grouping: str) -> xr.DataArray:
-    """Share of the neurons in the grouping's top quarter of variances that are above the highest of the grid cells."""
-    variance = _of(result["variance"], grouping)
-    highest = result["variance"].sel(grouping="grid", drop=True).max("neuron")
-    top = variance >= quantiles_of_neurons(variance, [TOP]).isel(quantile=0, drop=True)
-    count = top.sum("neuron")
-    return (top & (variance > highest)).sum("neuron") / count.where((count > 0) & highest.notnull())
 
 
 def _to_instances(result: xr.Dataset, grouping: str) -> xr.DataArray:
@@ -38,7 +23,7 @@ def _to_instances(result: xr.Dataset, grouping: str) -> xr.DataArray:
 
 def _least_over_space(result: xr.Dataset) -> xr.DataArray:
     """The smallest of the ratios to the grid, over the groupings that the video has."""
-    return xr.concat([_ratio_to_grid(result, g) for g in GROUPINGS[:-1]], "grouping").min("grouping")
+    return xr.concat([_of(result["over_grid"], g) for g in GROUPINGS[:-1]], "grouping").min("grouping")
 
 
 def _least_over_space_null(result: xr.Dataset) -> xr.DataArray:
@@ -76,8 +61,7 @@ _NAMES = {"instances": "instances", "rgb": "colours", "gabor": "edges and textur
 _SHIFTS = "toroidal shifts of the label map; over the sampled neurons"
 _BEYOND = (
     "variance over {} regions beyond its mean over shifted label maps, in standard deviations of these; median over "
-    "the "
-    "sampled neurons; threshold: what 95 % of a normal distribution do not reach"
+    "the sampled neurons; threshold: what 95 % of a normal distribution do not reach"
 )
 
 
@@ -90,8 +74,8 @@ def claims() -> tuple[Claim, ...]:
                 f"{grouping}_over_space",
                 "4.2",
                 f"Space explains less of the contributions than {words}.",
-                f"standard deviation over {grouping} regions / over grid cells, median over live neurons",
-                _with(_ratio_to_grid, grouping),
+                f"standard deviation over {grouping} regions / over grid cells, median over the sampled neurons",
+                _part("over_grid", grouping),
                 threshold=1.0,
                 null=_part("over_grid_null", grouping),
                 chance=_SHIFTS,
@@ -101,9 +85,9 @@ def claims() -> tuple[Claim, ...]:
                 f"{grouping}_top_over_highest_space",
                 "4.2",
                 f"Almost all of the top quarter of variances over {words} are above the highest over grid cells.",
-                "share of the quarter of live neurons with the highest variance that exceeds the largest variance over "
-                "grid cells of any neuron of the layer",
-                _with(_top_quarter_over_grid, grouping),
+                f"share of the quarter of the sampled neurons with the highest variance over {grouping} regions that "
+                "exceeds the largest variance over grid cells of any of them",
+                _part("top", grouping),
                 threshold=0.9,
                 null=_part("top_null", grouping),
                 chance=_SHIFTS,
@@ -168,9 +152,8 @@ def _overall() -> tuple[Claim, ...]:
             "space_agnostic",
             "1",
             "Contributions lack correlations that come from coordinate proximity: space explains least.",
-            "standard deviation over the regions of a grouping / over grid cells, median over live neurons; the "
-            "smallest "
-            "over the groupings",
+            "standard deviation over the regions of a grouping / over grid cells, median over the sampled neurons; "
+            "the smallest over the groupings",
             _least_over_space,
             threshold=1.0,
             null=_least_over_space_null,
@@ -182,8 +165,7 @@ def _overall() -> tuple[Claim, ...]:
             "4.2",
             "The FFN progresses from Fourier features in early layers to more of the image in the last.",
             f"{_BEYOND.format('rgb').partition(';')[0]}; the median over the sampled neurons: the last layer's minus "
-            "the "
-            "first's",
+            "the first's",
             lambda result: result["progress"],
             null=lambda result: result["progress_null"],
             chance=f"{_SHIFTS}, both layers alike",

@@ -99,8 +99,7 @@ def claims() -> tuple[Claim, ...]:
             "4.5",
             "Areas revealed by motion matter equally to the objects that move.",
             "mean fluctuation of revealed pixels beyond that of still ones / that of moving pixels beyond that of "
-            "still "
-            f"ones ({_FASTER}): 0 where revealed pixels are like still ones, 1 where they are like moving ones",
+            f"still ones ({_FASTER}): 0 where revealed pixels are like still ones, 1 where they are like moving ones",
             _of_moving,
             threshold=EQUALLY,
             direction="within",

@@ -78,8 +78,7 @@ def _claims() -> tuple[Claim, ...]:
             "7.1",
             "Each cluster has neurons of different seeds.",
             "adjusted mutual information of clusters and seeds: 0 where seeds are spread over the clusters as at "
-            "random, 1 "
-            "where each cluster is of one seed",
+            "random, 1 where each cluster is of one seed",
             lambda result: result["mixing"],
             threshold=0.05,
             null=lambda result: result["mixing_null"],
@@ -90,8 +89,7 @@ def _claims() -> tuple[Claim, ...]:
             "7.1",
             "Models of different seeds learn the same types of neurons: neurons are not grouped by seed.",
             "share of a neuron's ten nearest neighbours that are of its own seed, beyond that of seeds mixed at "
-            "random, 1: "
-            "all ten",
+            "random, 1: all ten",
             lambda result: result["neighbouring"],
             threshold=0.1,
             null=lambda result: result["neighbouring_null"],

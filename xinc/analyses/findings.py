@@ -242,7 +242,8 @@ def _standings(null: xr.DataArray, layers: list[str]) -> dict[str, tuple[float, 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[float]:
     """Corrected p-values (false discovery rate); a test that several sentences use counts once."""
-    keys = [tuple(row[k] for k in ("measure", "analysis", "video", "model", "seed", "layer")) for row in rows]
+    about = ("measure", "analysis", "video", "model", "seed", "layer", "value", "p_value")
+    keys = [tuple(row[name] for name in about) for row in rows]
     # What does not speak of a layer is no test.
     own = [row["p_value"] if row["applies"] else np.nan for row in rows]
     tests = {key: p for key, p in zip(keys, own, strict=True) if np.isfinite(p)}

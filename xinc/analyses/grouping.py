@@ -294,6 +294,7 @@ def _joint(result: xr.Dataset, nulls: list[dict[str, np.ndarray]], groupings: li
         f"{key}_null": labelled([[standing_of(one) for one in null[key]] for null in nulls], dims).assign_coords(coords)
         for key in nulls[0]
     }
+    out |= {key: xr.DataArray([null[key][:, 0] for null in nulls], coords, dims) for key in ("over_grid", "top")}
     few = np.unique(np.linspace(0, nulls[0]["over_grid"].shape[1] - 1, 1 + COMPARED).astype(int))
     kept = np.stack([null["over_grid"][:, few] for null in nulls])
     out["over_grid_shifted"] = xr.DataArray(kept.astype(np.float32), coords, (*dims, "shift"))
@@ -333,10 +334,11 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "layer_p_value": f"p-value of the median of z {null}",
         "over_grid_p_value": f"p-value {null} of the median over sampled neurons of deviation / that over the grid",
         "median_z_null": f"how the mean over frames of median_z stands {null}",
-        "over_grid_null": f"how the median over sampled neurons of deviation / that over the grid stands {null}",
+        "over_grid": "median over the sampled neurons of deviation / that over the grid, mean over frames",
+        "over_grid_null": f"how over_grid stands {null}",
         "over_grid_shifted": f"that median, first as it is, then {null}, the same shifts in all networks of a video",
-        "top_null": f"how the share of the top quarter above the highest of the grid, of sampled neurons, stands "
-        f"{null}",
+        "top": "share of the sampled neurons' top quarter above the highest of the grid, mean over frames",
+        "top_null": f"how top stands {null}",
         "progress": "median_z of colours in the last layer minus that in the first, mean over frames",
         "progress_null": f"how that difference stands {null}, the same for both layers",
     }

@@ -267,8 +267,7 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "pearson_null": "how the mean over frames of the correlation stands among all toroidal shifts of the frame",
         "edges_gain_null": "the same of the correlation with edges at the highest threshold minus that at the lowest",
         "pearson_shifted": "mean over frames of the correlation: first as it is, then under shifts drawn at random, "
-        "the "
-        "same in every result of a frame of this size",
+        "the same in every result of a frame of this size",
         "mean_density": "mean of the density over pixels",
         "variation": "coefficient of variation of the density over pixels (standard deviation / mean)",
     }
