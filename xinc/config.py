@@ -14,7 +14,7 @@ from xinc.analyses import analyses
 from xinc.analyses.run import make_analysis
 from xinc.canvas.settings import CanvasSettings, MaterialiseSettings
 from xinc.errors import InputError, nearest
-from xinc.frames import FrameChoice, select_frames
+from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
 from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
@@ -342,7 +342,7 @@ class Config:
                     where = f"Analysis '{analysis}' of model '{name}' on video '{video.name}'"
                     if "canvas" in analyses[analysis].needs and "frames" in settings:
                         select_frames(kept, settings["frames"], of="the canvas")
-                    if analyses[analysis].annotated_only and isinstance(settings["frames"], (list, tuple)):
+                    if analyses[analysis].annotated_only:
                         _check_annotated(video, kept, settings["frames"])
                 if name in self.file.materialise:
                     where = f"Section 'materialise.{name}' on video '{video.name}'"
@@ -351,11 +351,19 @@ class Config:
                 raise InputError(f"{where}: {error}") from None
 
 
-def _check_annotated(video: VideoSettings, kept: list[int], wanted: Sequence[int]) -> None:
-    """`InputError` for frames of an analysis of masks that the video is known to have no masks of."""
+def _check_annotated(video: VideoSettings, kept: list[int], wanted: FrameChoice) -> None:
+    """`InputError` where an analysis of masks asks for frames that the video is known to have no masks of."""
     annotated = annotated_positions(video)
-    if annotated is not None:
-        select_frames([f for f in kept if f in annotated], tuple(wanted), of="the annotated part of the canvas")
+    if not annotated:
+        return  # any frame may have masks; or none has, and there is nothing to ask
+    both = [frame for frame in kept if frame in annotated]
+    if not both:
+        raise InputError(
+            f"the canvas has the frames {ranges(kept)}, of which none is annotated; annotated are {ranges(annotated)}: "
+            "give the model one of these (`frames`), or leave the analysis out."
+        )
+    if isinstance(wanted, (list, tuple)):
+        select_frames(both, tuple(wanted), of="the annotated part of the canvas")
 
 
 def read_config(path: str | Path) -> Config:

@@ -239,6 +239,15 @@ def _absent_frame(root: Path) -> None:
     (root / "city/val/img_all/frankfurt_000000_001741_newImg8bit.png").unlink()
 
 
+def _missing_frame(root: Path) -> None:
+    """One that is not annotated, which nothing names."""
+    (root / "city/val/img_all/frankfurt_000000_001743_leftImg8bit.png").unlink()
+
+
+def _missing_annotation(root: Path) -> None:
+    edit(city_list(root / "city"), lambda content: content["annotations"].pop(1))
+
+
 def _other_colour(root: Path) -> None:
     paint(sorted((root / "city/val/panoptic_video").iterdir())[2], (1, 2, 3), BOX)
 
@@ -293,6 +302,10 @@ COCO_JSON = "coco/annotations/panoptic_val2017.json"
 FIRST: dict[str, tuple[Spoil, str, dict[str, Any], list[str]]] = {
     "missing mask": (_no_mask, "city", {}, ["0005_0001_frankfurt_000000_001736_final_mask.png", "is missing"]),
     "absent frame": (_absent_frame, "city", {}, ["names the frame 0005_0002_frankfurt_000000_001741", "no image"]),
+    "missing frame": (_missing_frame, "city", {}, ["frankfurt_000000_001742 and frankfurt_000000_001744", "0005"]),
+    "missing annotation": (
+        _missing_annotation, "city", {}, ["lists the image 0005_0002_frankfurt_000000_001741", "no annotation"],
+    ),
     "vipseg: missing mask": (_vipseg_file("panomasks"), "vipseg", {}, ["frame 00000003 of video 12_cat-1a", "no mask"]),
     "vipseg: absent frame": (_vipseg_file("images"), "vipseg", {}, ["frame 00000003", "no frame (00000003.jpg"]),
     "vipseg: absent video": (

@@ -9,6 +9,7 @@ carry no video's number: a frame belongs to the video of the next annotated fram
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -72,6 +73,7 @@ class CityscapesVPS:
                     f"(…{frame[0]}_{frame[1]:06d}_newImg8bit.png or …_leftImg8bit.png): complete the images, or leave "
                     f"out video {name}."
                 )
+        self._check_complete(name, frames)
         coloured = (self.root / self.split / "panoptic_video").is_dir()
         folder = self.root / self.split / ("panoptic_video" if coloured else "panoptic_inst")
         masks = [folder / Path(str(annotations[f]["file_name"])).name if f in annotations else None for f in frames]
@@ -89,6 +91,23 @@ class CityscapesVPS:
         paths = [self._image(name, frame, annotations.get(frame)) for frame in frames]
         title = f"Cityscapes-VPS {self.split} {name}"
         return Recording(title, paths, masks, decoders, coloured, lists=(self.list,))
+
+    def _check_complete(self, name: str, frames: list[_Frame]) -> None:
+        """`InputError` where an annotation is missing, or a frame between others: all later ones would move up."""
+        annotated = {one["image_id"] for one in self._annotations[name].values()}
+        for image in self._listed.get(name, ()):
+            if image not in annotated:
+                raise InputError(
+                    f"'{self.list}' lists the image {image}, but has no annotation of it: take the annotations of "
+                    f"Cityscapes-VPS, or leave out video {name}."
+                )
+        for (place, number), after in itertools.pairwise(frames):
+            if after[0] == place and after[1] != number + 1:
+                raise InputError(
+                    f"'{self.images}' has the frames {place}_{number:06d} and {place}_{after[1]:06d} of video {name}, "
+                    f"but none between: complete the images (…{place}_{number + 1:06d}_leftImg8bit.png or "
+                    f"…_newImg8bit.png), or leave out video {name}."
+                )
 
     def _image(self, name: str, frame: _Frame, annotation: Mapping[str, Any] | None) -> Path:
         """The image of a frame; of several, the one that its mask's name goes with."""
@@ -115,6 +134,15 @@ class CityscapesVPS:
     @cached_property
     def _categories(self) -> dict[int, Category]:
         return read_categories(self._content, self.list)
+
+    @cached_property
+    def _listed(self) -> dict[str, list[str]]:
+        """Images that the list names, by video; they are annotated."""
+        found: dict[str, list[str]] = {}
+        for one in self._content.get("images", ()):
+            if match := _ID.fullmatch(str(one.get("id"))):
+                found.setdefault(match["video"], []).append(match[0])
+        return found
 
     @cached_property
     def _annotations(self) -> dict[str, dict[_Frame, dict[str, Any]]]:
