@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from xinc import figures
@@ -69,6 +70,45 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert "panel 5" in text
     assert "dc:date" not in text
     assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(figures.DPI * figures.PAGE, abs=2)
+
+
+def test_a_picture_has_the_colours_that_were_drawn(tmp_path: Path) -> None:
+    """All of them, however small: a palette for the whole picture would merge the swatches with what fills it."""
+    shades = (np.arange(64 * 64).reshape(64, 64, 1) * [4099, 257, 17] % 256).astype(np.uint8)
+    with figures.style():
+        figure = figures.new_figure(4, 3, "?")
+        figures.show(figure.add_subplot(), shades)
+        for at, colour in enumerate(figures.palette(10)):
+            figure.add_artist(Rectangle((0.01, 0.05 * at), 0.03, 0.04, facecolor=colour, edgecolor="none"))
+        figures.save(figure, tmp_path / "a")
+    picture = Image.open(tmp_path / "a.png")
+    assert picture.mode == "RGB"
+    found = {tuple(colour) for colour in np.asarray(picture).reshape(-1, 3).tolist()}
+    assert {tuple(round(255 * part) for part in colour) for colour in figures.palette(10)} <= found
+    assert {tuple(colour) for colour in shades.reshape(-1, 3).tolist()} <= found
+
+
+def test_colours_of_instances() -> None:
+    few = figures.instance_colours(["cup"] * 3 + ["cat"] * 7)
+    assert few == figures.palette(10)
+    alike = figures.instance_colours(["cup"] * 12)
+    assert alike == [*few, *few[:2]]
+    many = figures.instance_colours(["cup", "cat"] * 6)
+    assert len(set(many)) == 12
+    assert many[:2] == few[:2]
+    # A shade is a mixture with white: what is missing from white points the same way.
+    np.testing.assert_allclose(np.cross(1 - np.array(many[0]), 1 - np.array(many[10])), 0, atol=1e-9)
+
+
+def test_a_bar_below_leaves_images_in_line() -> None:
+    with figures.style():
+        figure, axes = figures.image_grid(2, 3, 0.5, "?", extra=0.4)
+        for axis in axes.flat:
+            image = figures.show(axis, np.linspace(0, 0.123456, 32).reshape(4, 8), "?", figures.MAGNITUDE)
+        figures.bar_below(figure, axes[1, 2], image, "?")
+        figure.draw_without_rendering()
+    left, right = np.array([[axis.get_position().x0, axis.get_position().x1] for axis in axes[0]]).T
+    np.testing.assert_allclose(*(left[1:] - right[:-1]), atol=1e-3)
 
 
 def test_places_are_rounded(tmp_path: Path) -> None:

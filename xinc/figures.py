@@ -92,6 +92,23 @@ def palette(count: int) -> list[Any]:
     return list(sns.husl_palette(count))
 
 
+def instance_colours(categories: Sequence[str]) -> list[Any]:
+    """A colour (r, g, b) for each instance of a video, given the categories of all: the same in every figure.
+
+    Things come first, then stuff by class, as in `xinc.video.regions.instance_regions`. As far as ten each has a hue of
+    its own, by its place. Of more each category has a hue, each instance of it a lightness; where there is a single
+    category, hues come again.
+    """
+    hues, names = palette(len(PALETTE)), list(dict.fromkeys(categories))
+    if len(categories) <= len(hues) or len(names) == 1:
+        return [hues[place % len(hues)] for place in range(len(categories))]
+    colours = []
+    for place, category in enumerate(categories):
+        shade = 0.55 * list(categories[:place]).count(category) / max(list(categories).count(category) - 1, 1)
+        colours.append(tuple(part + shade * (1 - part) for part in hues[names.index(category) % len(hues)]))
+    return colours
+
+
 def new_figure(width: float, height: float, title: str, about: str = "") -> Figure:
     """A figure of this size in inches, laid out without overlaps, titled with the question it answers.
 
@@ -150,8 +167,11 @@ def show(axis: Axes, image: np.ndarray, title: str = "", cmap: str | None = None
 
 
 def bar_below(figure: Any, axis: Axes, image: Any, label: str) -> Any:
-    """A thin colour bar below an image; in the image's own axes, so that all images of a row keep one size."""
-    bar = figure.colorbar(image, cax=axis.inset_axes((0.0, -0.12, 1.0, 0.06)), orientation="horizontal")
+    """A thin colour bar below an image; in the image's own axes, so that all images of a row keep one size.
+
+    Narrower than the image, or the numbers at its ends would push the images apart.
+    """
+    bar = figure.colorbar(image, cax=axis.inset_axes((0.1, -0.12, 0.8, 0.06)), orientation="horizontal")
     bar.ax.tick_params(labelsize=6, length=2, pad=1)
     bar.ax.locator_params(nbins=4)
     bar.set_label(label, fontsize=6, labelpad=1)
@@ -164,7 +184,7 @@ def side_label(axis: Axes, text: str) -> None:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write ``path`` with suffixes .svg and .png (256 colours), the same bytes for the same figure."""
+    """Write ``path`` with suffixes .svg and .png, the same bytes for the same figure."""
     from PIL import Image
 
     base = Path(path)
@@ -173,10 +193,10 @@ def save(figure: Figure, path: str | Path) -> None:
     figure.savefig(base.with_name(base.name + ".svg"), metadata={"Date": None})
     dpi = max(LEAST_DPI, min(DPI, MOST_PIXELS / figure.get_figheight()))
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi)
-    # A third of the bytes, for colours that are off by one of 255 in the mean; the SVG keeps them.
-    picture = Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT)
-    picture.save(base.with_name(base.name + ".png"), optimize=True, dpi=(dpi, dpi))
+    figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 0})
+    # Every colour as drawn: with a palette for the whole figure small marks take on each other's colours.
+    picture = Image.open(drawn).convert("RGB")
+    picture.save(base.with_name(base.name + ".png"), compress_level=6, dpi=(dpi, dpi))
 
 
 def _settle(figure: Figure) -> None:

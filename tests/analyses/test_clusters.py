@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.text import Text
 from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made_of
 from xinc import figures
 from xinc.analyses import analyses
+from xinc.analyses._clusters_figure import name_offsets
 from xinc.analyses._neuron_types import cluster, layout, mixing, neighbouring, seed_entropy, separation, silhouette
 from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
 from xinc.errors import InputError
@@ -330,6 +332,34 @@ def test_the_neurons_whose_maps_are_shown_are_marked_in_the_layout(written: Mapp
             at = (points["point_seed"].values == seed) & (points["point_neuron"].values == neuron)
             np.testing.assert_allclose(points["umap"].values[at][0], place)
             assert int(points["point_cluster"].values[at][0]) == cluster
+
+
+def test_names_in_the_layout_do_not_overlap(written: Mapping[str, Path]) -> None:
+    """Nor do they leave the panel, and the lines to them are dark."""
+    result = open_result(written["two"]).load()
+    for layer in result["layer"].values:
+        with figures.style():
+            figure = make_analysis("clusters").plot(result)[str(layer)]
+            figure.draw_without_rendering()
+        layout = next(axis for axis in figure.axes if axis.get_title().startswith("by cluster"))
+        panel = layout.get_window_extent()
+        boxes = [Text.get_window_extent(text) for text in layout.texts]
+        assert boxes
+        for at, box in enumerate(boxes):
+            assert all(panel.contains(*corner) for corner in box.corners())
+            assert not box.count_overlaps(boxes[:at])
+        lines = [text.arrow_patch for text in layout.texts]  # type: ignore[attr-defined]
+        assert all(sum(line.get_edgecolor()[:3]) < 1 for line in lines)
+
+
+def test_names_beside_crowded_points() -> None:
+    """Thirty names of points that lie on each other: each has a place of its own."""
+    size = np.array([160.0, 120.0])
+    places = np.random.default_rng(0).normal([150, 110], 3, (60, 2)).clip(0, size)
+    middles = places[:30] + name_offsets(places, range(30), [2] * 30, size)
+    apart = abs(middles[:, None] - middles) / [2 * 0.37 * 5.5 * 2, 5.5]
+    assert (apart.max(-1) + 2 * np.eye(30) >= 1).all()
+    assert ((middles > [4, 3]) & (middles < size - [4, 3])).all()
 
 
 def test_a_layer_of_dead_neurons_has_a_figure(flat: None) -> None:

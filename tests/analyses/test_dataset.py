@@ -99,6 +99,8 @@ def test_the_figure_says_the_same(project: Project) -> None:
     texts = [text.get_text() for text in figure.axes[0].texts]
     header, rows = texts[:8], [texts[at : at + 8] for at in range(8, len(texts), 8)]
     assert header[1:3] == ["domain", "videos"]
+    # Videos without labels are not counted there.
+    assert all("labelled" in text for text in header[3:5])
     assert rows[0] == ["city", "–", "1", "5", "1–5", "3", "100 %", "4×6"]
     assert rows[2] == ["mine", "streets", "2", "2", "1–2", "3–5", "25 %", "4×6, 8×6"]
     assert rows[4] == ["c", "", "", "–", "–", "5", "0 %", "8×6"]

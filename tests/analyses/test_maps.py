@@ -88,7 +88,10 @@ def test_fewer_neurons_than_asked_for_and_dead_ones() -> None:
     assert small["contribution"].isel(sample=slice(3)).notnull().all()
     assert small["dead"].values.tolist() == [False, True, False, False, False]
     assert not result["dead"].sel(layer="large").any()
-    titles = [axis.get_title() for axis in analysis.plot(result)["small"].axes]
+    drawn = analysis.plot(result)
+    assert "1 of the 3 shown dead" in drawn["small"]._suptitle.get_text()  # type: ignore[attr-defined]
+    assert "dead" not in drawn["large"]._suptitle.get_text()  # type: ignore[attr-defined]
+    titles = [axis.get_title() for axis in drawn["small"].axes]
     assert [title for title in titles if title][1:] == [
         f"n 0, max {small['contribution'].isel(sample=0).max():.2g}",
         "n 1 (dead)",

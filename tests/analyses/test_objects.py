@@ -123,7 +123,9 @@ def test_frames_with_a_network_each_have_shares_of_their_own() -> None:
     np.testing.assert_allclose(found, values / values.sum(2, keepdims=True), rtol=1e-5)
     for name in ("constancy", "fluctuation", "motion_correlation"):
         assert result[name].isnull().all()
-    assert set(make_analysis("objects").plot(result)) == {"neurons", "numbers"}
+    drawn = make_analysis("objects").plot(result)
+    assert set(drawn) == {"neurons", "numbers"}
+    assert drawn["numbers"].axes[1].get_ylabel() == "mean share of the frame (%)"
 
 
 def test_the_figure_says_where_a_neuron_is_dead() -> None:

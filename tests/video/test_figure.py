@@ -11,7 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tests.video.conftest import pictures
+from xinc.analyses._objects_figure import _looks
 from xinc.video.figure import animation, contact_sheet, flow_colours, instance_colours
+from xinc.video.regions import UNLABELLED, instance_regions
 from xinc.video.settings import VideoSettings
 from xinc.video.store import build_video
 
@@ -71,8 +73,9 @@ def test_rows_follow_what_the_video_has(collage: xr.Dataset, write_folder: Any, 
 def test_many_instances_are_listed_by_category(collage: xr.Dataset) -> None:
     names = [f"category number {n % 20}" for n in range(60)]
     many = collage.drop_dims("segment").assign(
-        segment_id=("segment", np.arange(1, 61)), category=("segment", np.array(names, object))
-    )
+        segment_id=("segment", np.arange(1, 61)), category=("segment", np.array(names, object)),
+        isthing=("segment", np.full(60, True)),
+    )  # fmt: skip
     figure = contact_sheet(many.isel(frame=slice(8)), "many")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[0] == "category number 0 (3)"
@@ -85,18 +88,18 @@ def test_frames_are_named_by_their_place_in_the_source(settings: Any) -> None:
     assert [axes.get_title() for axes in contact_sheet(video, "c").axes if axes.get_title()] == ["frame 4", "frame 7"]
 
 
-def test_categories_have_a_hue_and_instances_a_shade(collage: xr.Dataset) -> None:
-    colours = instance_colours(collage)
-    assert len({tuple(colour) for colour in colours.values()}) == 6
-    ids = dict(zip(collage.segment_id.values.tolist(), collage.category.values.tolist(), strict=True))
-    first, second = (colours[i] for i, category in ids.items() if category == "cup")
-    # A shade is a mixture with white: what is missing from white points the same way.
-    np.testing.assert_allclose(np.cross(1 - first, 1 - second), 0, atol=1e-9)
-
-
-def test_instances_of_a_single_category_have_hues(collage: xr.Dataset) -> None:
-    alike = collage.assign(category=("segment", np.array(["object"] * 6, object)))
-    assert len({tuple(colour) for colour in instance_colours(alike).values()}) == 6
+@pytest.mark.parametrize("things", [[True] * 6, [False, True, True, False, True, False]])
+def test_an_instance_has_one_colour_in_all_figures(collage: xr.Dataset, things: list[bool]) -> None:
+    """That of the share of a neuron's contributions, too, where a class of stuff is one."""
+    video = collage.assign(isthing=("segment", np.array(things)))
+    colours = instance_colours(video)
+    regions = instance_regions(video)
+    found = regions.isel(region=regions["name"].values != UNLABELLED)
+    looks = _looks(found.rename(name="instance"))
+    table = zip(video["segment_id"].values.tolist(), video["category"].values.tolist(), things, strict=True)
+    for number, category, thing in table:
+        assert looks[f"{category} {number}" if thing else category][0] == tuple(colours[number])
+    assert len({look[0] for look in looks.values()}) == len(looks)
 
 
 def test_flow_colours() -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+# Points of print: the ring of a marked neuron, its name, and how far from it the name may stand.
+_RING, _NAME, _GAPS = 4.0, 5.5, (2.5, 6.0, 11.0, 18.0, 27.0, 38.0, 52.0, 70.0, 90.0)
+
 
 def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most: int) -> Figure:
     """Left: the layout by cluster and by seed; right: a row of maps for each of the ``most`` largest clusters."""
@@ -34,17 +37,17 @@ def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most
     panels = left.subplots(2 if several else 1, 1, squeeze=False)[:, 0]
     points = _points(result, layer, frame)
     _by_cluster(panels[0], points, result.sizes["cluster"], numbered=False)
-    _indicate(panels[0], points, one, shown)
     panels[0].set_title(f"by cluster, silhouette {_number(one['cluster_silhouette'])}")
     if several:
         _by_seed(panels[1], points, result["seed"].values)
-        entropy, own = _number(one["seed_entropy"]), _number(one["neighbouring"])
-        panels[1].set_title(f"by seed, entropy {entropy}, neighbours of own seed +{own}")
+        entropy, own = _number(one["seed_entropy"]), _number(one["neighbouring"], "+.2f")
+        panels[1].set_title(f"by seed, entropy {entropy},\nneighbours of own seed {own}")
         panels[1].legend(
             handles=_seed_handles(result["seed"].values), loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4,
             frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize=6,
         )  # fmt: skip
     _maps(right, one, shown, sizes)
+    _indicate(figure, panels[0], points, one, shown)
     return figure
 
 
@@ -94,7 +97,7 @@ def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
         axes[0, at].set_title(f"{layer}\n{points.sizes['point']} neurons")
         if several:
             _by_seed(axes[1, at], points, result["seed"].values)
-            axes[1, at].set_title(f"neighbours of own\nseed +{_number(one['neighbouring'])}")
+            axes[1, at].set_title(f"neighbours of own\nseed {_number(one['neighbouring'], '+.2f')}")
     for axis in axes.flat:
         axis.set(xlabel="", ylabel="")
     axes[0, 0].set_ylabel("UMAP, by cluster")
@@ -120,15 +123,12 @@ def _letter(cluster: int, column: int) -> str:
     return f"{cluster + 1}{chr(ord('a') + column % 26)}"
 
 
-def _indicate(axis: Axes, points: xr.Dataset, one: xr.Dataset, shown: list[int]) -> None:
+def _indicate(figure: Figure, axis: Axes, points: xr.Dataset, one: xr.Dataset, shown: list[int]) -> None:
     """Ring the neurons whose maps are shown, and name them as above the maps, where the name hides the least."""
     places = points["umap"].values
     if not len(places) or not np.isfinite(places).all():
         return
     colours = figures.palette(one.sizes["cluster"])
-    low, extent = places.min(0), np.ptp(places, axis=0)
-    scaled = (places - low) / np.where(extent > 0, extent, 1)
-    taken = list(scaled[:0])
     found = {}
     for k in shown:
         for column in range(one.sizes["sample"]):
@@ -136,24 +136,63 @@ def _indicate(axis: Axes, points: xr.Dataset, one: xr.Dataset, shown: list[int])
             own = (points["point_seed"].values == seed) & (points["point_neuron"].values == number)
             if number >= 0 and own.any():
                 found[k, column] = int(np.flatnonzero(own)[0])
-    rings = scaled[list(found.values())]
-    for (k, column), at in found.items():
-        angles = np.arange(8) * np.pi / 4
-        reach = np.stack([0.055 * np.cos(angles), 0.065 * np.sin(angles)], axis=1)
-        candidates = scaled[at] + reach
-        others = np.concatenate([rings, *(t[None] for t in taken)])
-        near = np.abs(candidates[:, None] - others[None])
-        hidden = ((near[..., 0] < 0.06) & (near[..., 1] < 0.05)).sum(1)
-        best = candidates[int(hidden.argmin())]
-        taken.append(best)
-        x, y = (float(value) for value in places[at])
-        axis.plot(x, y, "o", ms=4, mfc=colours[k], mec="black", mew=0.7)
-        axis.annotate(
-            _letter(k, column), (x, y), tuple((low + best * extent).tolist()), ha="center", va="center", fontsize=5.5,
-            fontweight="bold", arrowprops={"arrowstyle": "-", "lw": 0.4, "shrinkA": 0, "shrinkB": 0},
-            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7},
-        )  # fmt: skip
     axis.margins(0.09)
+    for (k, _), at in found.items():
+        axis.plot(*places[at], "o", ms=_RING, mfc=colours[k], mec="black", mew=0.7)
+    # How large the panel is tells the layout only; whole, for its last digits depend on addresses in memory.
+    figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
+    size = np.round(np.array(axis.get_window_extent().size) * 72 / figure.dpi)
+    low, high = np.transpose([axis.get_xlim(), axis.get_ylim()])
+    drawn = (places - low) / (high - low) * size
+    names = [_letter(*key) for key in found]
+    offsets = name_offsets(drawn, list(found.values()), [len(name) for name in names], size)
+    for name, at, offset in zip(names, found.values(), offsets, strict=True):
+        axis.annotate(
+            name, tuple(places[at]), tuple(offset), textcoords="offset points", ha="center", va="center_baseline",
+            fontsize=_NAME, fontweight="bold", in_layout=False,
+            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "0.25", "shrinkA": 0, "shrinkB": 0.6 * _RING},
+            bbox={"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.6},
+        )  # fmt: skip
+
+
+def name_offsets(places: np.ndarray, named: Sequence[int], letters: Sequence[int], size: np.ndarray) -> np.ndarray:
+    """Where to write names beside points, all in points of print: offsets (name, 2) of their middles.
+
+    Each name in turn takes the place, of some around its point, that overlaps the fewest names and lines to them,
+    hides the fewest points, marked ones above all, and is the nearest. None leaves the panel.
+
+    Parameters
+    ----------
+    places : of all points, (point, 2), from the lower left of the panel.
+    named : which of them have names.
+    letters : of each name.
+    size : of the panel, (2,).
+    """
+    angles = np.arange(16) * np.pi / 8
+    ways = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    rings = places[list(named)]
+    boxes, lines, offsets = np.empty((0, 2, 2)), np.empty((0, 2)), []
+    for at, count in zip(rings, letters, strict=True):
+        half = np.array([0.37 * _NAME * count, 0.5 * _NAME]) + 0.5
+        reach = np.concatenate([(half + gap) * ways for gap in _GAPS])
+        middles = np.clip(at + reach, half + 1, size - half - 1)
+        overlapping = (abs(middles[:, None] - boxes[:, 0]) < half + boxes[:, 1]).all(-1).sum(1)
+        own = at + np.linspace(0, 1, 8)[:, None] * (middles - at)[:, None]
+        crossing = _hidden(middles, half, lines)
+        for box in boxes:
+            crossing += (abs(own - box[0]) < box[1]).all(-1).any(1)
+        hidden = _hidden(middles, half + 1, places) + 5 * _hidden(middles, half + 0.5 * _RING, rings)
+        cost = 1000 * overlapping + 20 * crossing + 2 * hidden + np.hypot(*(middles - at).T).round() / 4
+        best = int(cost.argmin())
+        boxes = np.concatenate([boxes, [[middles[best], half]]])
+        lines = np.concatenate([lines, own[best]])
+        offsets.append(middles[best] - at)
+    return np.array(offsets).reshape(-1, 2)
+
+
+def _hidden(middles: np.ndarray, half: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """How many places lie in each box."""
+    return np.asarray((abs(middles[:, None] - places) < half).all(-1).sum(1))
 
 
 def _by_cluster(axis: Axes, points: xr.Dataset, clusters: int, numbered: bool = True) -> None:
@@ -221,5 +260,6 @@ def _seed_palette(count: int) -> list[Any]:
     return list(matplotlib.colormaps["viridis"](np.linspace(0, 1, count + 2)[1:-1]))
 
 
-def _number(value: xr.DataArray) -> str:
-    return f"{float(value):.2f}" if np.isfinite(float(value)) else "–"
+def _number(value: xr.DataArray, form: str = ".2f") -> str:
+    # Rounded first, and 0 added: no "-0.00".
+    return format(round(float(value), 2) + 0.0, form) if np.isfinite(float(value)) else "–"

@@ -74,7 +74,8 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
     axes[0].margins(y=0.3)
     axes[0].legend(frameon=False, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
     _draw_ranks(axes[1], result, result["intensity"].mean("frame"), "mean_share", "intensity")
-    axes[1].set(xlabel="intensity of the instance (0 to 1)", ylabel="mean share (%)")
+    whole = "over frames\nand instances" if shared else "of the frame"
+    axes[1].set(xlabel="intensity of the instance (0 to 1)", ylabel=f"mean share {whole} (%)")
     if shared:
         _draw_ranks(axes[2], result, result["displacement"].mean("frame"), "fluctuation", "motion")
         axes[2].set(xlabel="displacement (pixels per step)", ylabel="change of share per step (%)")
@@ -82,20 +83,14 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
 
 
 def _looks(result: xr.Dataset) -> dict[str, _Look]:
-    """Colour, of the category, marker, one for each instance of it, and line, of things or stuff, by name."""
+    """Colour, of the instance, marker, of its category, and line, of things or stuff, by name."""
     categories = [str(c) for c in result["category"].values]
     known = list(dict.fromkeys(categories))
-    colours = figures.palette(min(len(known), 10))
-    seen: dict[str, int] = {}
-    looks: dict[str, _Look] = {}
-    things = result["isthing"].values.astype(bool)
-    for name, category, thing in zip(result["instance"].values, categories, things, strict=True):
-        seen[category] = seen.get(category, -1) + 1
-        # Past ten categories colours come again, with other markers.
-        at = known.index(category)
-        marker = _MARKERS[(seen[category] + 3 * (at // 10)) % len(_MARKERS)]
-        looks[str(name)] = colours[at % len(colours)], marker, "-" if thing else "--"
-    return looks
+    markers = [_MARKERS[known.index(category) % len(_MARKERS)] for category in categories]
+    lines = ["-" if thing else "--" for thing in result["isthing"].values]
+    names = [str(name) for name in result["instance"].values]
+    looks = zip(figures.instance_colours(categories), markers, lines, strict=True)
+    return dict(zip(names, looks, strict=True))
 
 
 def _handle(look: _Look, joined: bool) -> Any:

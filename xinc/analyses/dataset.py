@@ -117,8 +117,8 @@ class Dataset(Analysis):
             "data set\n   video",
             "domain",
             "videos",
-            "instances\nper video",
-            "instances\nper frame",
+            "instances\nper labelled\nvideo",
+            "instances\nper labelled\nframe",
             "frames",
             "labelled\nframes",
             "frame size\n(pixels)",
@@ -128,10 +128,10 @@ class Dataset(Analysis):
         first, second = (0.35 + 0.068 * max([len(row[at]) for row in cells] + [8]) for at in (0, 1))
         left = [0.0, first, *np.linspace(first + second, 6.3, 6).tolist()]
         height, top = 0.21, 0.21 * len(rows)
-        figure = figures.new_figure(figures.PAGE, 0.85 + top, self.question)
+        figure = figures.new_figure(figures.PAGE, 0.97 + top, self.question)
         axis = figure.add_subplot()
         axis.axis("off")
-        axis.set(xlim=(-0.1, 7.0), ylim=(-0.05, top + 0.38))
+        axis.set(xlim=(-0.1, 7.0), ylim=(-0.05, top + 0.5))
         for at, text in enumerate(header):
             words = at < 2
             axis.text(left[at] + (0 if words else 0.25), top + 0.06, text, ha="left" if words else "center", fontsize=7)

@@ -215,9 +215,9 @@ class Intensity(Analysis):
         figures.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", figures.MAGNITUDE)
         for at, layer in enumerate(layers):
             one = result.sel(layer=layer)
-            heat = figures.show(axes[1, at], one["heatmap"].values, f"{layer}: Σ|C|", figures.MAGNITUDE, vmin=0, vmax=1)
-            title = "\n".join(_correlations(one, name) for name in ("intensity", "edges"))
-            image = figures.show(axes[2, at], one["difference"].values, title, figures.SIGNED, vmin=-1, vmax=1)
+            title = "\n".join([f"{layer}: Σ|C|", *(_correlations(one, name) for name in ("intensity", "edges"))])
+            heat = figures.show(axes[1, at], one["heatmap"].values, title, figures.MAGNITUDE, vmin=0, vmax=1)
+            image = figures.show(axes[2, at], one["difference"].values, layer, figures.SIGNED, vmin=-1, vmax=1)
         figures.side_label(axes[1, 0], "heatmap")
         figures.side_label(axes[2, 0], "difference")
         where: Any = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}

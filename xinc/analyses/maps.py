@@ -93,9 +93,11 @@ class Maps(Analysis):
         columns = 4
         rows = -(-(len(present) + 1) // columns)
         frame = int(result["frame"].values[0])
+        dead = sum(not peaks[k] for k in present)
+        how_many = f"{dead} of the {len(present)} shown dead" if dead else ""
         figure, axes = figures.image_grid(
             rows, columns, maps.sizes["y"] / maps.sizes["x"], self.question,
-            about=figures.about(result.attrs, layer, f"|C| in frame {frame}"),
+            about=figures.about(result.attrs, layer, f"|C| in frame {frame}", how_many),
         )  # fmt: skip
         figures.show(axes.flat[0], result["source"].isel(frame=0).transpose("y", "x", "channel").values, "source")
         for axis, k in zip(axes.flat[1:], present, strict=False):

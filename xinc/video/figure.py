@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Hues that stay apart for colour-blind readers (Okabe and Ito).
-_HUES = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442")
-
 _COLUMNS, _MOST_FRAMES, _MOST_ENTRIES = 4, 8, 12
 # Inches.
 _WIDTH, _LEAST, _LEFT, _RIGHT, _GAP, _TOP, _HEAD = 10.0, 6.2, 0.55, 0.1, 0.06, 0.35, 0.2
@@ -118,24 +115,14 @@ def number_instances(axes: Axes, video: xr.Dataset, index: int) -> None:
 
 
 def instance_colours(video: xr.Dataset) -> dict[int, np.ndarray]:
-    """A colour (r, g, b) in [0, 1] for each segment id: a hue for each category, a lightness for each instance of it.
+    """A colour (r, g, b) in [0, 1] for each segment id, see `xinc.figures.instance_colours`."""
+    from xinc import figures
 
-    Instances of a video with a single category have hues of their own.
-    """
-    from matplotlib.colors import to_rgb
-
-    ids, categories = video["segment_id"].values.tolist(), video["category"].values.tolist()
-    names = list(dict.fromkeys(categories))
-    colours = {}
-    for position, (instance, category) in enumerate(zip(ids, categories, strict=True)):
-        if len(names) == 1:
-            colours[instance] = np.array(to_rgb(_HUES[position % len(_HUES)]))
-            continue
-        hue = np.array(to_rgb(_HUES[names.index(category) % len(_HUES)]))
-        members = [i for i, other in zip(ids, categories, strict=True) if other == category]
-        shade = members.index(instance) / max(len(members) - 1, 1)
-        colours[instance] = hue + 0.55 * shade * (1 - hue)
-    return colours
+    table = list(zip(*(video[name].values.tolist() for name in ("segment_id", "category", "isthing")), strict=True))
+    stuff = dict.fromkeys(category for _, category, thing in table if not thing)
+    order = [(category, number) for number, category, thing in table if thing] + [(name, None) for name in stuff]
+    colours = dict(zip(order, figures.instance_colours([category for category, _ in order]), strict=True))
+    return {number: np.array(colours[category, number if thing else None]) for number, category, thing in table}
 
 
 def flow_colours(flow: np.ndarray, fastest: float) -> np.ndarray:
