@@ -91,9 +91,7 @@ def test_an_analysis_of_masks_is_only_asked_about_annotated_frames() -> None:
     ):
         Config(config(models=models, canvas={}, analyses={"objects": {"frames": [3, 4]}}))
     models["nerv"] = models["nerv"] | {"canvas": {"frames": [0, 3]}}
-    with pytest.raises(
-        InputError, match=r"frames 0, 3, of which none is annotated; annotated are 4, 9, .*`frames`"
-    ):
+    with pytest.raises(InputError, match=r"frames 0, 3, of which none is annotated; annotated are 4, 9, .*`frames`"):
         Config(config(models=models, canvas={}, analyses={"objects": {}}))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from tests.models import foreign
 from tests.small import config, write_clip, write_table
@@ -18,6 +20,7 @@ from xinc.errors import InputError
 from xinc.models.imports.run import digest_of, import_model, inspect
 from xinc.plan import Plan
 from xinc.video.settings import VideoSettings
+from xinc.video.sources import read_videos
 from xinc.video.store import prepare_video
 
 #: A decoder for the small experiment: 16×32, four frames, strides 2, 2, a stem of 4×8 from an encoding of 4 levels.
@@ -118,7 +121,7 @@ def test_seeds_that_an_analysis_adds_need_their_files() -> None:
     write_nerv("seed0.pth")
     values = with_import("seed{seed}.pth")
     values["analyses"] = {"clusters": {"seeds": [0, 1], "clusters": 2}}
-    with pytest.raises(InputError, match=r"There is no checkpoint file seed1\.pth"):
+    with pytest.raises(InputError, match=r"There is no checkpoint file seed1\.pth: correct the path"):
         Config(values)
     write_nerv("seed1.pth")
     assert Plan(Config(values)).seeds_of("clusters", "clip", "mine") == [0, 1]
@@ -152,12 +155,13 @@ def test_ffns_that_do_not_share_their_encoding() -> None:
     ("entry", "message"),
     [
         ({"import": "none.pth"}, "Model 'mine' on video 'clip': There is no checkpoint file none.pth"),
+        ({"import": "runs"}, "Model 'mine' on video 'clip': runs is a folder, not a checkpoint file"),
         ({"import": "{vidoe}.pth"}, r"unknown field '\{vidoe\}' .*did you mean 'video'"),
         ({"embd": "pe_1.25_4"}, "Unknown hint 'embd' .*did you mean 'embed'"),
         ({"num_frames": 9}, "represents a video of 9 frames, but the video has 4: select 9"),
         ({"resolution": [32, 64]}, "makes frames of 512 pixels in steps of 4, which 32x64 has not"),
         ({"fc_hw": "8_4"}, "makes frames of 32x16, but the video is prepared at 16x32"),
-        ({"embed": "pe_1.25_5"}, "channels of the encoding"),
+        ({"embed": "pe_1.25_5"}, "which makes 10 channels, but the tensors make 8 channels"),
         ({"training": {"epochs": 3}}, "an imported network is not trained .*leave 'training' out"),
         ({"architecture": "nerv"}, "leave 'architecture' out"),
         ({"frames": [7]}, "Frames 7 were asked for"),
@@ -167,10 +171,46 @@ def test_ffns_that_do_not_share_their_encoding() -> None:
 )
 def test_entries_that_cannot_be_used(entry: dict[str, Any], message: str) -> None:
     values = with_import()
+    Path("runs").mkdir()
     values["models"]["mine"] |= entry
     with pytest.raises(InputError, match=message) as caught:
         Config(values)
     assert "\n" not in str(caught.value)
+
+
+def test_what_tensors_do_not_tell_is_compared_where_hints_say_it() -> None:
+    """As docs/your-own-checkpoint.md says: a network that does not fit is planned, unless its entry has the numbers."""
+    write_siren("frame.pth")
+    entry = {"frames": [0], "import": "frame.pth"}
+    for hints, message in (
+        ({"num_frames": 8}, "represents a video of 8 frames, but the video has 4"),
+        ({"resolution": "32x16"}, "makes frames of 32x16, but the video is prepared at 16x32"),
+    ):
+        for mine in (with_import()["models"]["mine"], entry):
+            values = with_import()
+            values["models"]["mine"] = mine
+            Config(values)
+            values["models"]["mine"] = mine | hints
+            with pytest.raises(InputError, match=message):
+                Config(values)
+
+
+def test_the_large_network_of_the_page() -> None:
+    """Everything about it is right but for the file, which is not there."""
+    text = (Path(__file__).parents[1] / "docs" / "your-own-checkpoint.md").read_text("utf-8")
+    [table] = re.findall(r"^```tsv\n(video\tsource\tresolution\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    [entry] = re.findall(r"^```yaml\n(videos: config/hnerv\.tsv\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    Path("config").mkdir()
+    Path("config/hnerv.tsv").write_text(table, "utf-8")
+    Path("hnerv_bunny_quant_vid.pth").touch()
+    [video] = read_videos("config/hnerv.tsv", (1, 1), {})
+    assert (video.name, video.source, video.resolution) == ("bunny", "example:bunny", (640, 1280))
+    with pytest.raises(InputError, match=r"hnerv_bunny_quant_vid\.pth is empty"):
+        Config(yaml.safe_load(entry))
+    write_nerv("hnerv_bunny_quant_vid.pth")
+    table = table.replace("640x1280", "16x32")
+    Path("config/hnerv.tsv").write_text(table, "utf-8")
+    assert set(Plan(Config(yaml.safe_load(entry))).analyses) == {"quality", "intensity"}
 
 
 def test_hints_without_a_checkpoint() -> None:

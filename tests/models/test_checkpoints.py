@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -44,13 +45,60 @@ def refused(path, message, **hints):
 
 def test_missing_file_and_directory(tmp_path):
     refused(tmp_path / "model.pt", "There is no checkpoint file .*model.pt")
-    refused(tmp_path, "There is no checkpoint file")
+    refused(tmp_path, "is a folder, not a checkpoint file: give the file in it")
 
 
-def test_random_bytes(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty: download or copy it again"),
+        (
+            b"these are no weights\n" * 9,
+            "is no PyTorch file, it begins with 'these are no weights': give the file that",
+        ),
+        (b"camera\nof the clip\n", "is no PyTorch file, it begins with 'camera'"),
+        (b"version https://git-lfs.github.com/spec/v1\noid 1", "no PyTorch file, it begins with 'version https://git"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", r"is no PyTorch file: give the file that torch\.save wrote"),
+        (pickle.dumps({"a": 1}), "is no PyTorch file: give"),
+        (pickle.dumps({"a": 1}, protocol=2), "is no PyTorch file: give"),
+    ],
+)
+@pytest.mark.parametrize("trust", [False, True])
+def test_files_that_are_no_checkpoints(tmp_path, content, message, trust):
     path = tmp_path / "model.pt"
-    path.write_bytes(b"these are not the bytes of a network")
-    refused(path, "no PyTorch checkpoint|cannot be read as a PyTorch checkpoint")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(path, trust=trust)
+    assert re.fullmatch(r"[^\n]*model\.pt [^\n]*\.", str(caught.value))
+
+
+def test_an_archive_of_something_else(tmp_path):
+    path = tmp_path / "arrays.npz"
+    np.savez(path, table=np.ones(3))
+    refused(path, r"is no PyTorch file, but an archive of table\.npy: give the file that torch\.save wrote")
+
+
+def test_whole_files_that_cannot_be_read(tmp_path):
+    path = tmp_path / "model.pt"
+    torch.save({"state_dict": {}}, path, pickle_protocol=4)
+    refused(
+        path, "PyTorch file whose content cannot be read .*operand.*: save its state dict alone .* set trust to true"
+    )
+    torch.save({"state_dict": {}, "more": Called(missing, 1)}, path)
+    with pytest.raises(InputError, match=r"cannot be read \(gone\): save its state dict alone with torch\.save\.$"):
+        load_model(path, trust=True)
+
+
+def missing(_):
+    raise ImportError("gone")
+
+
+def test_a_file_that_may_not_be_read(own, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("xinc.models.imports.unpickling.open", denied, raising=False)
+    refused(own, r"cannot be read: Permission denied\.$")
 
 
 @given(st.binary(max_size=64), st.booleans())
@@ -66,9 +114,9 @@ def test_truncated_files(own):
     legacy = io.BytesIO()
     torch.save(content, legacy, _use_new_zipfile_serialization=False)
     for data in (whole, legacy.getvalue()):
-        for part in (0, 1, 7, len(data) // 2, len(data) - 1):
+        for part in (1, 7, 40, len(data) // 2, len(data) - 1):
             own.write_bytes(data[:part])
-            refused(own, "cannot be read as a PyTorch checkpoint|no PyTorch checkpoint")
+            refused(own, r"model\.pt is cut short or damaged: download or copy it again\.$")
 
 
 class Crafted:
@@ -142,7 +190,7 @@ def test_trust_is_the_only_way_around(tmp_path):
     assert marker.exists()
     assert torch.equal(found.reconstruct(0), load_model(FFN, **FFN_HINTS).reconstruct(0))
     path.write_bytes(b"no checkpoint at all")
-    with pytest.raises(InputError, match="cannot be read as a PyTorch checkpoint"):
+    with pytest.raises(InputError, match="is no PyTorch file, it begins with 'no checkpoint at all'"):
         load_model(path, trust=True)
 
 
@@ -200,16 +248,19 @@ def test_content_that_is_no_network(tmp_path, content, message):
     ("change", "message"),
     [
         ({"embd": "pe_1.25_8"}, "Unknown hint 'embd' for .*: did you mean 'embed'"),
-        ({"dec_strds": [2, 2, 4]}, r"dec_strds in the hints .* is \[2, 2, 4\], expected \[4, 2, 2\]"),
-        ({"dec_strds": 4}, r"dec_strds in the hints .* is \[4\], expected \[4, 2, 2\]"),
-        ({"fc_dim": 7}, "fc_dim in the hints .* is 7, expected 6"),
-        ({"fc_hw": "2_5"}, "area of the stem's output .* is 10, expected 8"),
+        ({"dec_strds": [2, 2, 4]}, r"the hint dec_strds is \[2, 2, 4\], but the tensors make \[4, 2, 2\]"),
+        ({"dec_strds": 4}, r"the hint dec_strds is 4, but the tensors make \[4, 2, 2\]"),
+        ({"fc_dim": 7}, "the hint fc_dim is 7, but the tensors make 6: correct the hint, or give the file that it"),
+        (
+            {"fc_hw": "2_5"},
+            "hint fc_hw is 2_5, which makes 10 positions of the stem's output, but the tensors make 8 positions",
+        ),
         ({"fc_hw": "two"}, "fc_hw is 'two'; expected two integers"),
-        ({"resolution": [32, 32]}, r"resolution in the hints .* is \(32, 32\), expected \(32, 64\)"),
-        ({"widths": [6, 5, 4, 2]}, r"widths in the hints .* expected \[6, 5, 4, 3\]"),
-        ({"embed": "pe_1.25_80"}, "channels of the encoding 'pe_1.25_80' is 160, expected 16"),
+        ({"resolution": [32, 32]}, "the hint resolution is 32x32, but the tensors .with fc_hw 2_4. make 32x64: "),
+        ({"widths": [6, 5, 4, 2]}, r"the hint widths is \[6, 5, 4, 2\], but the tensors make \[6, 5, 4, 3\]"),
+        ({"embed": "pe_1.25_80"}, "embed is pe_1.25_80, which makes 160 channels, but the tensors make 16 channels"),
         ({"embed": "pe_high_8"}, "embed is 'pe_high_8'; expected 'pe_BASE_LEVELS'"),
-        ({"norm": "bn"}, "norm is bn, expected none"),
+        ({"norm": "bn"}, "the hint norm is bn, but only networks of norm none can be read"),
         ({"act": "gelo"}, "'gelo'.*'gelu'"),
         ({"out_bias": "tanhh"}, "out_bias is 'tanhh': did you mean 'tanh'"),
         ({"num_frames": 0}, "num_frames is 0; expected a positive integer"),
@@ -225,14 +276,17 @@ def test_wrong_hints_for_a_nerv(change, message):
     ("change", "message"),
     [
         ({"hiden": 16}, "Unknown hint 'hiden' .*did you mean 'hidden'"),
-        ({"hidden": 17}, "hidden width in the hints is 17, expected 16"),
-        ({"layers": 4}, "number of layers in the hints is 4, expected 3"),
-        ({"fourier_features": 13}, "fourier_features in the hints is 13, expected 12"),
+        ({"hidden": 17}, "the hint hidden is 17, but the tensors make 16"),
+        ({"layers": 4}, "the hint layers is 4, but the tensors make 3"),
+        ({"fourier_features": 13}, "the hint fourier_features is 13, but the tensors make 12"),
         ({"resolution": 24}, r"resolution is 24; expected two integers, \[height, width\]"),
-        ({"frames": [0, 1]}, "number of frames of a network for one frame is 2, expected 1"),
-        ({"coordinate_order": ["col", "row"]}, "coordinate_order is .*'col', 'row'.*, expected .*'row', 'col'"),
-        ({"coordinate_range": [0, 1]}, "coordinate_range"),
-        ({"normalised_by": "H-1"}, "normalised_by is H-1"),
+        ({"frames": [0, 1]}, r"hint frames is \[0, 1\], but the tensors make one frame: say which"),
+        ({"coordinate_order": ["col", "row"]}, "coordinate_order is .*'col', 'row'.*, but only .*'row', 'col'"),
+        (
+            {"coordinate_range": [0, 1]},
+            r"coordinate_range is \[0, 1\], but only networks of coordinate_range \[-1, 1\]",
+        ),
+        ({"normalised_by": "H-1"}, r"normalised_by is H-1, but only networks of normalised_by max\(H,W\)-1 can"),
     ],
 )
 def test_wrong_hints_for_an_ffn(change, message):

@@ -20,7 +20,7 @@ from xinc.video.datasets import expand, kind_of
 from xinc.video.datasets.panoptic import read_list, read_parts
 from xinc.video.settings import VideoSettings, parse_range
 from xinc.video.sources import check_source, open_source, read_videos, source_files
-from xinc.video.store import build_video
+from xinc.video.store import build_video, prepare_video
 
 Spoil = Callable[[Path], None]
 
@@ -331,8 +331,14 @@ FIRST: dict[str, tuple[Spoil, str, dict[str, Any], list[str]]] = {
     "coco: no json": (lambda root: (root / COCO_JSON).unlink(), "coco", {}, ["neither a JSON nor a root"]),
     "no images": (lambda root: shutil.rmtree(root / "city/val/img_all"), "city", {}, ["no folder 'val/img_all'"]),
     "unknown split": (_nothing, "city", {"split": "vall"}, ["split 'vall'", "did you mean 'val'"]),
-    "vipseg: unknown split": (_nothing, "vipseg", {"split": "vall"}, ["split 'vall'", "did you mean 'val'"]),
-    "coco: unknown split": (_nothing, "coco", {"split": "val2018"}, ["split 'val2018'", "did you mean 'val2017'"]),
+    "vipseg: unknown split": (
+        _nothing, "vipseg", {"split": "vall"},
+        ["split 'vall'", "did you mean 'val'", "one of these in the column split, or leave the column split empty for"],
+    ),
+    "coco: unknown split": (
+        _nothing, "coco", {"split": "val2018"},
+        ["split 'val2018'", "did you mean 'val2017'", "name one of these in the column split"],
+    ),
     "no json at all": (_json(CITY_JSON, "nothing"), "city", {}, ["are no JSON"]),
     "json without classes": (_json(CITY_JSON, '{"annotations": []}'), "city", {}, ["have no 'categories'"]),
     "vipseg: json of another kind": (_json(VIPSEG_JSON, "[1]"), "vipseg", {}, ["have no 'videos'"]),
@@ -341,6 +347,11 @@ FIRST: dict[str, tuple[Spoil, str, dict[str, Any], list[str]]] = {
     "vipseg: no such video": (_nothing, "vipseg", {"clips": "12_cat"}, ["no video '12_cat'", "are 12_cat-1a"]),
     "pattern": (_nothing, "city", {"clips": "9*"}, ["no video '9*' among its 1", "it has 0005"]),
     "lengths": (_nothing, "city", {"clips": "all", "lengths": "31-45"}, ["no video 'all' with 31 to 45 frames"]),
+    "lengths there are": (
+        _nothing, "vipseg", {"clips": "12*", "lengths": "31"},
+        ["no video '12*' with 31 frames: those of this name (1) have 5 frames; change the column lengths"],
+    ),
+    "no number": (_nothing, "city", {"clips": "five of all"}, ["'five' is no number", "such as '5 of all'"]),
     "too many": (_nothing, "city", {"clips": "5 of all"}, ["asks for 5 of 1 videos", "ask for 1 to 1"]),
     "masks": (_nothing, "city", {"masks": "masks"}, ["gives masks for a data set"]),
     "too few frames": (_nothing, "city", {"count": 31}, ["found 30 frames", "needs 31"]),
@@ -438,6 +449,32 @@ def test_a_row_becomes_a_row_for_each_video(
         assert len(check_source(video)) == {"12_cat-1a": 32, "3_b c": 6, "3_b_d": 30}[str(video.clips)]
 
 
+def test_numbers_near_one_that_is_not_there(tmp_path: Path) -> None:
+    root = made.write_vipseg(tmp_path, {f"{number:04d}": 1 for number in (*range(5, 60, 5), 600, 1006)})
+    said(lambda: expand(vipseg(root, clips="0006")), ["nearest names are 0005, 0010, 0015; correct the column clips"])
+
+
+def test_a_name_may_have_of_in_it(tmp_path: Path) -> None:
+    root = made.write_vipseg(tmp_path, {"king of 1": 1, "king of 2": 1, "a": 1})
+    assert [video.clips for video in expand(vipseg(root, clips="king of *"))] == ["king of 1", "king of 2"]
+    assert [video.clips for video in expand(vipseg(root, clips="1  of king*"))] == ["king of 1"]
+
+
+def test_the_page_says_how_classes_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roots: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results/street").mkdir(parents=True)
+    prepare_video(city(roots["city"], resolution="16x32"), "results/street/video.zarr")
+    text = (Path(__file__).parents[2] / "docs" / "data-sets.md").read_text("utf-8")
+    [program] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    exec(program, {})
+    printed = capsys.readouterr().out
+    assert re.search(r"\d +person +True", printed)
+    assert re.search(r"\d +sky +False", printed)
+    assert program.strip().endswith(printed.splitlines()[-1])
+
+
 def test_the_only_video_needs_no_name(tmp_path: Path, roots: dict[str, Path]) -> None:
     root = made.write_vipseg(tmp_path, {"a": 2})
     [video] = expand(vipseg(root, clips=None))
@@ -468,6 +505,12 @@ def test_roots(tmp_path: Path, roots: dict[str, Path]) -> None:
 def test_columns_of_data_sets_are_for_data_sets(tmp_path: Path) -> None:
     path = table(tmp_path, "v|example:collage|all")
     said(lambda: read_videos(path, (16, 32), {}), ["'example:collage'", "no data set", "column clips", "vipseg:<root>"])
+    said(lambda: read_videos(path, (16, 32), {}), ["is filled: leave it empty"])
+    for source, meant in {"cityscapes": "cityscapes-vps:<root>", "VIPSge:/d": "vipseg:/d"}.items():
+        path = table(tmp_path, f"v|{source}|all")
+        said(lambda path=path: read_videos(path, (16, 32), {}), ["no data set", f"did you mean '{meant}'"])
+        with pytest.raises(InputError, match=f"does not exist: did you mean '{meant}'. If not, correct the path"):
+            check_source(VideoSettings(name="v", source=source))
     path = table(tmp_path, "v|vipseg:x|all|45-30")
     said(lambda: read_videos(path, (16, 32), {}), ["line 2, video 'v': lengths is '45-30'", "such as 30-45"])
 

@@ -102,7 +102,10 @@ def test_a_videos_own_folder_of_a_data_sets_flow(tmp_path: Path) -> None:
     values = {"name": "v", "source": f"vipseg:{root}", "flow": str(tmp_path / "flow"), "resolution": (32, 64)}
     video = build_video(VideoSettings(clips="b", **values))
     np.testing.assert_array_equal(video["flow"][1], 4)
-    with pytest.raises(InputError, match=r"flow' of video 'v' has no file"):
+    with pytest.raises(InputError, match=r"flow' of video 'v' has no folder '.*flow/a', which was looked for first"):
+        check_source(VideoSettings(clips="a", **values))
+    (tmp_path / "flow" / "a").mkdir()
+    with pytest.raises(InputError, match=r"flow/a' of video 'v' has no file: expected \.flo or \.npy files in it"):
         check_source(VideoSettings(clips="a", **values))
 
 

@@ -68,6 +68,11 @@ def flow_files(settings: VideoSettings) -> list[Path]:
             f"Flow '{folder}' of video '{settings.name}' is no folder: expected one with .flo or .npy files."
         )
     files = list_images(folder, SUFFIXES)
+    if not files and settings.clips is not None and folder == Path(str(settings.flow)):
+        raise InputError(
+            f"Flow '{folder}' of video '{settings.name}' has no folder '{folder / settings.clips}', which was looked "
+            "for first, and no file: put the video's .flo or .npy files into that folder."
+        )
     if not files:
         raise InputError(f"Flow '{folder}' of video '{settings.name}' has no file: expected .flo or .npy files in it.")
     return files

@@ -12,7 +12,7 @@ import numpy as np
 from xinc.errors import InputError, nearest
 from xinc.video import examples
 from xinc.video.clip import Clip
-from xinc.video.datasets import check_roots, expand, kind_of, open_recording, with_root
+from xinc.video.datasets import check_roots, expand, kind_of, likely, open_recording, with_root
 from xinc.video.given_flow import flow_files, with_flow
 from xinc.video.images import IMAGE_SUFFIXES, list_images, read_frame, read_mask
 from xinc.video.movies import MOVIE_SUFFIXES, movie_frames, movie_length
@@ -194,7 +194,11 @@ def _frame_files(settings: VideoSettings) -> list[Path] | None:
             )
         return files
     if not source.exists():
-        raise InputError(f"{_of(settings)} does not exist: correct the path (relative ones start from {Path.cwd()}).")
+        close = likely(settings.source)
+        meant = f"did you mean '{close}'? If not, " if close else ""
+        raise InputError(
+            f"{_of(settings)} does not exist: {meant}correct the path (relative ones start from {Path.cwd()})."
+        )
     return [source] if source.suffix.lower() in IMAGE_SUFFIXES else None
 
 

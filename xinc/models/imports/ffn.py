@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xinc.errors import InputError
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors, listed, single
 
 HINTS = (
@@ -22,7 +23,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     count = len(tensors.numbers(r"model\.net\.(\d+)\.linear\.weight"))
     hidden = tensors.shaped("model.net.0.linear.weight", None, None).shape[0]
     for name, expected in (("layers", count), ("hidden", hidden), ("fourier_features", len(encoding))):
-        hints.expect(hints.take(name, expected), expected, _WORDS[name])
+        hints.check(name, expected)
     state, parameters = {"B": encoding}, 0
     widths = [2 * len(encoding), *[hidden] * (count - 1), 3]
     for k in range(count):
@@ -31,9 +32,9 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
         state |= {f"weights.{k}": single(weight), f"biases.{k}": single(bias)}
         parameters += weight.numel() + bias.numel()
     hints.check("parameters", parameters)
-    hints.expect(listed(hints.take("coordinate_order", ["row", "col"])), ["row", "col"], "coordinate_order")
-    hints.expect(listed(hints.take("coordinate_range", [-1, 1])), [-1, 1], "coordinate_range")
-    hints.expect(hints.take("normalised_by", "max(H,W)-1"), "max(H,W)-1", "normalised_by")
+    hints.must("coordinate_order", ["row", "col"], listed)
+    hints.must("coordinate_range", [-1, 1], listed)
+    hints.must("normalised_by", "max(H,W)-1")
     settings = {
         "fourier_features": len(encoding),
         "hidden_width": hidden,
@@ -44,13 +45,6 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     return one_frame("ffn", settings, state, hints)
 
 
-_WORDS = {
-    "layers": "the number of layers in the hints",
-    "hidden": "the hidden width in the hints",
-    "fourier_features": "fourier_features in the hints",
-}
-
-
 def one_frame(architecture: str, settings: dict[str, Any], state: dict[str, Any], hints: Hints) -> Imported:
     """A network of pixel coordinates, which represents one frame of a resolution that its tensors do not tell."""
     resolution = hints.resolution()
@@ -58,7 +52,10 @@ def one_frame(architecture: str, settings: dict[str, Any], state: dict[str, Any]
         hints.take("resolution", required="[height, width] of the frame it was trained on")
         raise AssertionError("unreachable: the hint was there")
     frames = [int(f) for f in listed(hints.take("frames", [0]))]
-    hints.expect(len(frames), 1, "the number of frames of a network for one frame")
+    if len(frames) != 1:
+        raise InputError(
+            f"{hints.path}: the hint frames is {frames}, but the tensors make one frame: say which one it is, e.g. [0]."
+        )
     count = hints.num_frames("") if "num_frames" in hints or hints.video_frames else max(frames) + 1
     return Imported(architecture, settings, resolution, frames, count, state)
 

@@ -33,8 +33,12 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
         )
     if "fc_hw" in hints:
         found_hw = hints.integers("fc_hw", 2, "two integers, 'HEIGHT_WIDTH'")
-        hints.expect(found_hw, [enlarged, enlarged], "fc_hw in the hints (from the tensor shapes)")
-    hints.expect(str(hints.take("embed", "")), "", "embed, of a network that is no NeRV,")
+        hints.check("fc_hw", [enlarged, enlarged], lambda _: found_hw)
+    if str(hints.take("embed", "")):
+        raise InputError(
+            f"{hints.path}: the hint embed is {hints.take('embed')}, but the tensors make an HNeRV, which encodes no "
+            "time: leave the hint out, or give the file of a NeRV."
+        )
     table = _table(tensors, hints, found.stem_inputs)
     encoder, state = _encoder(tensors, hints, found.stem_inputs)
     down = encoder.get("encoder_strides", [*found.settings["strides"], enlarged])
@@ -47,7 +51,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     resolution = hints.resolution()
     if table is not None:
         resolution = (table.shape[2] * math.prod(down), table.shape[3] * math.prod(down))
-        check_resolution(hints, resolution)
+        check_resolution(hints, resolution, "embeddings")
         state["embeddings"] = table
     if resolution is None:
         hints.take("resolution", required="[height, width] of the frames, or the video that it encodes")
@@ -118,9 +122,9 @@ def _encoder(tensors: Tensors, hints: Hints, channels: int) -> tuple[dict[str, A
     hints.check("enc_strds", strides, listed)
     width = widths[1] if len(strides) > 1 else channels
     dims = hints.integers("enc_dim", 2, "'WIDTH_CHANNELS', e.g. '64_16'")
-    hints.expect(dims or [width, channels], [width, channels], "enc_dim in the hints (from the tensor shapes)")
+    hints.check("enc_dim", [width, channels], lambda _: dims)
     num_blks = hints.integers("num_blks", 2, "'ENCODER_DECODER', e.g. '1_1'")
-    hints.expect((num_blks or [blocks])[0], blocks, "the encoder's num_blks in the hints (from the tensor shapes)")
+    hints.compare(["num_blks"], (num_blks or [blocks])[0], blocks, "{} blocks a stage of the encoder")
     settings = {"encoder": True, "encoder_strides": strides, "encoder_width": width, "encoder_blocks": blocks}
     return settings, state
 

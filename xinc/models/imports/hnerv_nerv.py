@@ -53,10 +53,10 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
             "number, sines and cosines of time; if it is an HNeRV, give a table of embeddings (the hint 'embeddings')."
         )
     base, levels = _encoding(hints.take("embed", f"pe_1.25_{found.stem_inputs // 2}"), hints)
-    hints.expect(2 * levels, found.stem_inputs, f"channels of the encoding {hints.take('embed')!r}")
+    hints.compare(["embed"], 2 * levels, found.stem_inputs, "{} channels")
     fc_h, fc_w = stem_shape(hints, found.stem_area, found.upscale, "fc_hw")
     resolution = (fc_h * found.upscale, fc_w * found.upscale)
-    check_resolution(hints, resolution)
+    check_resolution(hints, resolution, "fc_hw")
     num_frames = hints.num_frames("the number of frames of the video it was trained on")
     hints.check("parameters", sum(tensor.numel() for tensor in found.state.values()))
     settings = found.settings | {"embed_base": base, "embed_levels": levels}
@@ -114,21 +114,18 @@ def _check_stages(hints: Hints, strides: list[int], sides: list[int], widths: li
     stages = len(strides) // max(each, 1)
     if each < 1 or len(strides) % each or any(s != 1 for k, s in enumerate(strides) if k % each):
         raise InputError(
-            f"{hints.path}: num_blks in the hints is {hints.take('num_blks')!r}, {each} blocks a stage, but the "
-            "tensors "
-            f"make {len(strides)} blocks of strides {strides}; check the hints."
+            f"{hints.path}: the hint num_blks is {hints.take('num_blks')}, {each} blocks a stage, but the tensors make "
+            f"{len(strides)} blocks of strides {strides}: correct the hint, or give the file that it describes."
         )
     hints.check("dec_strds", strides[::each], listed)
     hints.check("fc_dim", widths[0])
     hints.check("widths", widths, listed)
-    hints.expect(
-        hints.take("conv_type", "pshuffel") in ("pshuffel", ["convnext", "pshuffel"]), True, "conv_type pshuffel"
-    )
-    hints.expect(hints.take("norm", "none"), "none", "norm")
+    hints.must("conv_type", "pshuffel", lambda value: "pshuffel" if value == ["convnext", "pshuffel"] else value)
+    hints.must("norm", "none")
     kernels = hints.integers("ks", 3, "'ENCODER_FIRST_LARGEST', e.g. '0_3_3'")
     if kernels:
         rule = [min(kernels[1] + 2 * (k // each), kernels[2]) for k in range(len(strides))]
-        hints.expect(rule, sides, f"the kernels that ks {hints.take('ks')!r} makes (from the tensor shapes)")
+        hints.compare(["ks"], rule, sides, "kernels of sides {}")
     _check_widths(hints, [widths[0], *(widths[each * (k + 1)] for k in range(stages))], strides[::each])
 
 
@@ -139,10 +136,9 @@ def _check_widths(hints: Hints, widths: list[int], strides: list[int]) -> None:
         factor, rule = float(hints.take("reduce")), [widths[0]]
         for stride in strides:
             rule.append(max(round(rule[-1] / (math.sqrt(stride) if factor == -1 else factor)), lowest))
-        what = f"reduce {factor:g}" + (f" and lower_width {lowest}" if "lower_width" in hints else "")
-        hints.expect(rule, widths, f"the widths that {what} make (from the tensor shapes)")
+        hints.compare([n for n in ("reduce", "lower_width") if n in hints], rule, widths, "widths {}")
     elif "lower_width" in hints and min(widths[1:]) < lowest:
-        hints.expect(lowest, min(widths[1:]), "lower_width in the hints (from the tensor shapes)")
+        hints.check("lower_width", min(widths[1:]))
 
 
 def stem_shape(hints: Hints, area: int, factor: int, name: str) -> tuple[int, int]:
@@ -160,13 +156,15 @@ def stem_shape(hints: Hints, area: int, factor: int, name: str) -> tuple[int, in
                 f"has not: check the resolution, or give the hint '{name}'."
             )
         return height // factor, width // factor
-    hints.expect(given[0] * given[1], area, "the area of the stem's output in the hints (from the tensor shapes)")
+    hints.compare([name], given[0] * given[1], area, "{} positions of the stem's output")
     return given[0], given[1]
 
 
-def check_resolution(hints: Hints, resolution: tuple[int, int]) -> None:
-    if "resolution" in hints:
-        hints.expect(hints.resolution(), resolution, "resolution in the hints (from the tensor shapes)")
+def check_resolution(hints: Hints, resolution: tuple[int, int], *beside: str) -> None:
+    """`InputError` where the hint is another resolution than tensors make, with the hints ``beside`` that are given."""
+    if "resolution" in hints and hints.resolution() != resolution:
+        made = hints.form("resolution", resolution)
+        hints.refuse(["resolution"], made, beside=[name for name in beside if name in hints])
 
 
 def output_of(hints: Hints) -> tuple[str, float]:

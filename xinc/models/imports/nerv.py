@@ -47,7 +47,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     base, levels = _encoding(hints, stem[0])
     fc_h, fc_w = _size(hints, area, math.prod(strides), widths[0])
     resolution = (fc_h * math.prod(strides), fc_w * math.prod(strides))
-    check_resolution(hints, resolution)
+    check_resolution(hints, resolution, "fc_hw_dim", "fc_hw")
     _check_stages(hints, strides, widths, stem)
     hints.check("parameters", sum(tensor.numel() for tensor in tensors.values()))
     num_frames = hints.num_frames("the number of frames of the video it was trained on")
@@ -94,11 +94,16 @@ def _stem(tensors: Tensors) -> tuple[list[int], dict[str, Any]]:
 
 def _encoding(hints: Hints, channels: int) -> tuple[float, int]:
     """Base and levels of ``"1.25_80"``."""
+    if channels % 2:
+        raise InputError(
+            f"{hints.path}: {channels} channels enter 'stem.0.weight', expected an even number, sines and cosines of "
+            "time: give the file of a NeRV with a positional encoding."
+        )
     text = str(hints.take("embed", f"1.25_{channels // 2}"))
     found = re.fullmatch(r"(?:pe_)?(\d+\.?\d*)_(\d+)", text)
     if found is None:
         raise InputError(f"{hints.path}: embed is {text!r}; expected 'BASE_LEVELS', e.g. '1.25_80'.")
-    hints.expect(2 * int(found[2]), channels, f"channels of the encoding {text!r}")
+    hints.compare(["embed"], 2 * int(found[2]), channels, "{} channels")
     return float(found[1]), int(found[2])
 
 
@@ -107,8 +112,8 @@ def _size(hints: Hints, area: int, factor: int, width: int) -> tuple[int, int]:
     three = hints.integers("fc_hw_dim", 3, "three integers, 'HEIGHT_WIDTH_CHANNELS'")
     if three is None:
         return stem_shape(hints, area, factor, "fc_hw")
-    hints.expect(three[2], width, "the channels of fc_hw_dim in the hints (from the tensor shapes)")
-    hints.expect(three[0] * three[1], area, "the area of fc_hw_dim in the hints (from the tensor shapes)")
+    hints.compare(["fc_hw_dim"], three[2], width, "{} channels of the stem's output")
+    hints.compare(["fc_hw_dim"], three[0] * three[1], area, "{} positions of the stem's output")
     return three[0], three[1]
 
 
@@ -116,25 +121,26 @@ def _check_stages(hints: Hints, strides: list[int], widths: list[int], stem: lis
     each = int(hints.take("num_blocks", 1))
     if each < 1 or len(strides) % each or any(s != 1 for k, s in enumerate(strides) if k % each):
         raise InputError(
-            f"{hints.path}: num_blocks in the hints is {each}, but the tensors make {len(strides)} blocks of strides "
-            f"{strides}; check the hints."
+            f"{hints.path}: the hint num_blocks is {each}, but the tensors make {len(strides)} blocks of strides "
+            f"{strides}: correct the hint, or give the file that it describes."
         )
     hints.check("strides", strides[::each], listed)
-    hints.check("stem_dim_num", stem[1:-1], lambda text: _repeated(text, hints))
+    if "stem_dim_num" in hints:
+        hints.compare(["stem_dim_num"], _repeated(hints), stem[1:-1], "linear layers of widths {}")
     stages = [widths[0], *widths[each::each]]
     if "expansion" in hints:
         expected = int(stages[0] * float(hints.take("expansion")))
-        hints.expect(expected, stages[1], "the width that expansion makes (from the tensor shapes)")
+        hints.compare(["expansion"], expected, stages[1], "a width of {}")
     if "reduction" in hints:
         lowest = int(hints.take("lower_width", min(stages[1:])))
         for stride, (before, after) in zip(strides[::each][1:], itertools.pairwise(stages[1:]), strict=True):
             expected = max(before // (1 if stride == 1 else int(hints.take("reduction"))), lowest)
-            hints.expect(expected, after, "a width that reduction and lower_width make (from the tensor shapes)")
+            hints.compare([n for n in ("reduction", "lower_width") if n in hints], expected, after, "a width of {}")
     elif "lower_width" in hints and len(stages) > 2 and min(stages[2:]) < int(hints.take("lower_width")):
         hints.check("lower_width", min(stages[2:]))
 
 
-def _repeated(text: Any, hints: Hints) -> list[int]:
+def _repeated(hints: Hints) -> list[int]:
     found = hints.integers("stem_dim_num", 2, "two integers, 'WIDTH_LAYERS', e.g. '512_1'")
     assert found is not None
     return [found[0]] * found[1]

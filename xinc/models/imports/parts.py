@@ -170,14 +170,40 @@ class Hints:
             raise InputError(f"{self.path} needs the hint '{name}', {required}.")
         return self.given[name] if name in self else default
 
-    def check(self, name: str, expected: Any, read: Callable[[Any], Any] = lambda value: value) -> None:
-        """`InputError` where the hint is given and is not what the tensors say."""
-        if name in self:
-            self.expect(read(self.given[name]), expected, f"{name} in the hints (from the tensor shapes)")
+    def check(self, name: str, made: Any, read: Callable[[Any], Any] = lambda value: value) -> None:
+        """`InputError` where the hint is given and is not what the tensors make."""
+        if name in self and read(self.given[name]) != made:
+            self.refuse([name], self.form(name, made))
 
-    def expect(self, found: Any, expected: Any, what: str) -> None:
-        if found != expected:
-            raise InputError(f"{self.path}: {what} is {found}, expected {expected}; check the hints.")
+    def compare(self, names: Sequence[str], says: Any, made: Any, form: str = "{}") -> None:
+        """`InputError` where hints say something else than the tensors make, both put in a form ("{} channels")."""
+        if says != made:
+            self.refuse(names, form.format(made), f", which make{'s' * (len(names) == 1)} {form.format(says)}")
+
+    def refuse(self, names: Sequence[str], made: str, says: str = "", beside: Sequence[str] = ()) -> None:
+        """The error of hints that do not say what the tensors make (with the help of hints ``beside`` them)."""
+        given = [f"{name} {self.form(name, self.given[name])}" for name in names]
+        hints = f"hints are {' and '.join(given)}" if len(given) > 1 else f"hint {given[0].replace(' ', ' is ', 1)}"
+        helped = " and ".join(f"{name} {self.form(name, self.given[name])}" for name in beside)
+        raise InputError(
+            f"{self.path}: the {hints}{says}, but the tensors{f' (with {helped})' if helped else ''} make {made}: "
+            "correct the hint, or give the file that it describes."
+        )
+
+    def must(self, name: str, only: Any, read: Callable[[Any], Any] = lambda value: value) -> None:
+        """`InputError` where the hint is given and is not the one thing that can be read."""
+        if name in self and read(self.given[name]) != only:
+            raise InputError(
+                f"{self.path}: the hint {name} is {self.given[name]}, but only networks of {name} {only} can be read: "
+                "correct the hint, or give another file."
+            )
+
+    def form(self, name: str, value: Any) -> str:
+        """A value as it would be written for this hint: 32x64, 2_4, [4, 2]."""
+        given = self.given[name]
+        if not isinstance(value, list | tuple) or not (name == "resolution" or isinstance(given, str)):
+            return str(value)
+        return ("x" if name == "resolution" else "_").join(map(str, value))
 
     def choice(self, name: str, default: str, known: Mapping[str, str]) -> str:
         """What a hint that is one of some words stands for."""

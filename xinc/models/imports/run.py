@@ -14,6 +14,7 @@ from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
 from xinc.models.checkpoints import describe, images_of
 from xinc.models.imports.parts import Imported
+from xinc.models.imports.unpickling import check_file
 from xinc.models.storage import save_model
 from xinc.video.store import open_video
 
@@ -49,8 +50,7 @@ def checkpoint_files(
 
 def digest_of(file: str) -> str:
     """What tells whether a file changed: its content's."""
-    if not Path(file).is_file():
-        raise InputError(f"There is no checkpoint file {file}.")
+    check_file(file)
     with open(file, "rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 

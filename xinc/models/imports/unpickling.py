@@ -11,6 +11,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,25 @@ _MAPPINGS = (
     *("lightning.fabric.utilities.data.AttributeDict", "lightning_fabric.utilities.data.AttributeDict"),
 )
 
+#: How a file of torch.save begins: an archive, or, in its older form, a pickle that begins with this number.
+_ARCHIVE, _NUMBER, _HEAD = b"PK\x03\x04", b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", 32
+
+
+def check_file(path: str | Path) -> bytes:
+    """The first bytes of a checkpoint; `InputError` where there is no such file, or nothing in it."""
+    if Path(path).is_dir():
+        raise InputError(f"{path} is a folder, not a checkpoint file: give the file in it.")
+    if not Path(path).is_file():
+        raise InputError(f"There is no checkpoint file {path}: correct the path.")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if not head:
+        raise InputError(f"{path} is empty: download or copy it again.")
+    return head
+
 
 def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     """The content of a checkpoint, read without running anything in it.
@@ -71,8 +91,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     ------
     InputError : the file is missing, is no checkpoint, or asks for something that is not known to be harmless.
     """
-    if not Path(path).is_file():
-        raise InputError(f"There is no checkpoint file {path}.")
+    check_file(path)
     content = _trusted(path) if trust else _restricted(path)
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}; a checkpoint with a state dict was expected.")
@@ -89,17 +108,15 @@ def _restricted(path: str | Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if asked is None:
-            raise InputError(
-                f"{path} was refused: it is no PyTorch checkpoint; a checkpoint should hold tensors and plain values."
-            ) from None
+        if asked is None or not check_file(path).startswith((b"\x80", _ARCHIVE)):
+            raise _unreadable(path, error, trust=False) from None
         name = asked[1] if "." in asked[1] else f"builtins.{asked[1]}"
         raise InputError(
             f"{path} was refused: it asks for {name}, which could run code; a checkpoint should hold tensors and plain "
             "values. If you trust whoever made it, set trust to true for this file."
         ) from None
     except Exception as error:  # what damaged bytes lead an unpickler to raise cannot be listed
-        raise _unreadable(path, error) from None
+        raise _unreadable(path, error, trust=False) from None
 
 
 def _trusted(path: str | Path) -> Any:
@@ -108,13 +125,53 @@ def _trusted(path: str | Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:  # a trusted file may raise what it likes
-        raise _unreadable(path, error) from None
+        raise _unreadable(path, error, trust=True) from None
 
 
-def _unreadable(path: str | Path, error: Exception) -> InputError:
-    reason = str(error).split("\n")[0]
+def _unreadable(path: str | Path, error: Exception, trust: bool) -> InputError:
+    """Why a file could not be read: it is of another kind, damaged, or whole but of unknown content."""
+    head, reason = check_file(path), _reason(error)
     if "TorchScript" in reason:
         return InputError(
             f"{path} is a TorchScript program, not a checkpoint: give the file that holds its state dict."
         )
-    return InputError(f"{path} cannot be read as a PyTorch checkpoint, it may be cut short ({reason}).")
+    names = _archived(path)
+    archive = head.startswith(_ARCHIVE) or _ARCHIVE.startswith(head)
+    if not archive and not _is_older(head):
+        begins = head.decode("ascii", "replace").split("\n")[0].strip()
+        shown = f", it begins with '{begins}'" if begins.isprintable() and begins.isascii() and begins else ""
+        return InputError(f"{path} is no PyTorch file{shown}: give the file that torch.save wrote (.pt, .pth, .ckpt).")
+    if names and not any(name.endswith("data.pkl") for name in names):
+        return InputError(
+            f"{path} is no PyTorch file, but an archive of {names[0]}: give the file that torch.save wrote "
+            "(.pt, .pth, .ckpt)."
+        )
+    if names or isinstance(error, ImportError | AttributeError):
+        other = "" if trust else ", or, if you trust whoever made it, set trust to true for this file"
+        return InputError(
+            f"{path} is a PyTorch file whose content cannot be read ({reason}): save its state dict alone with "
+            f"torch.save{other}."
+        )
+    return InputError(f"{path} is cut short or damaged: download or copy it again.")
+
+
+def _reason(error: Exception) -> str:
+    """The line of an error that says what is wrong; PyTorch's restricted reader puts advice before it."""
+    text = str(error)
+    found = re.search(r"WeightsUnpickler error:\s*(.*)", text)
+    return found[1].strip() if found else text.split("\n")[0] or type(error).__name__
+
+
+def _is_older(head: bytes) -> bool:
+    """Whether a file begins as torch.save did before it wrote archives, or ends within this beginning."""
+    start = b"\x80\x02" + _NUMBER
+    return _NUMBER in head or start.startswith(head)
+
+
+def _archived(path: str | Path) -> list[str]:
+    """Names of what is in an archive; none of a file that is no archive, or a damaged one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist() if archive.testzip() is None else []
+    except Exception:  # what damaged bytes lead to cannot be listed
+        return []

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from xinc.errors import InputError, nearest
+from xinc.frames import ranges
 from xinc.video.datasets.cityscapes_vps import CityscapesVPS
 from xinc.video.datasets.coco_panoptic import CocoPanoptic
 from xinc.video.datasets.panoptic import DataSet, Recording
@@ -23,7 +24,7 @@ from xinc.video.settings import VideoSettings
 #: Kinds of data sets, and what they are called.
 TITLES = {"cityscapes-vps": "Cityscapes-VPS", "vipseg": "VIPSeg", "coco-panoptic": "COCO-panoptic"}
 
-_SPREAD = re.compile(r"(\d+) of (.+)")
+_SPREAD = re.compile(r"(\S+)\s+of\s+(.+)")
 
 
 def kind_of(source: str) -> str | None:
@@ -34,6 +35,19 @@ def kind_of(source: str) -> str | None:
     """
     kind = source.partition(":")[0]
     return kind if kind in TITLES else None
+
+
+def likely(source: str) -> str | None:
+    """The source of a data set that is probably meant by one that names none.
+
+    >>> likely("cityscapes:data/city"), likely("vipsge"), likely("clips/a.mp4")
+    ('cityscapes-vps:data/city', 'vipseg:<root>', None)
+    """
+    kind, _, root = source.partition(":")
+    word = kind.lower()
+    close = [title for title in TITLES if len(word) > 3 and title.startswith(word)]
+    close += difflib.get_close_matches(word, TITLES, n=1, cutoff=0.7)
+    return f"{close[0]}:{root or '<root>'}" if close else None
 
 
 def with_root(video: VideoSettings, roots: Mapping[str, str]) -> VideoSettings:
@@ -103,9 +117,11 @@ def open_recording(video: VideoSettings) -> Recording:
 def _check_plain(video: VideoSettings) -> None:
     for column in ("split", "clips", "lengths"):
         if getattr(video, column) is not None:
+            close = likely(video.source)
+            meant = f"did you mean '{close}'? If not, " if close else ""
             raise InputError(
-                f"{_of(video)} is no data set, but the column {column} is filled: leave it empty, or write the source "
-                f"as one of {', '.join(f'{kind}:<root>' for kind in TITLES)}."
+                f"{_of(video)} is no data set, but the column {column} is filled: {meant}leave it empty, or write the "
+                f"source as one of {', '.join(f'{kind}:<root>' for kind in TITLES)}."
             )
 
 
@@ -164,6 +180,14 @@ def _selected(video: VideoSettings, lengths: Mapping[str, int]) -> list[str]:
     """Names of the videos that ``clips`` and ``lengths`` select, in the data set's order."""
     text = (video.clips or "").strip()
     spread = _SPREAD.fullmatch(text)
+    if any(fnmatch.fnmatchcase(name, text.partition(",")[0].strip()) for name in lengths):
+        # A name with this word in it.
+        spread = None
+    if spread and not spread[1].isdecimal():
+        raise InputError(
+            f"{_of(video)} selects '{text}', but '{spread[1]}' is no number: write how many in digits, such as "
+            f"'5 of {spread[2]}'."
+        )
     patterns = [part.strip() for part in (spread[2] if spread else text).split(",") if part.strip()]
     fitting = [name for name, length in lengths.items() if _fits(video, length)]
     found: set[str] = set()
@@ -190,10 +214,27 @@ def _fits(video: VideoSettings, length: int) -> bool:
 
 def _no_match(video: VideoSettings, lengths: Mapping[str, int], pattern: str | None = None) -> InputError:
     wanted = pattern or str(video.clips)
-    near = difflib.get_close_matches(wanted, lengths, n=3, cutoff=0.3)
+    named = [n for n in lengths if wanted in ("all", n) or fnmatch.fnmatchcase(n, wanted)]
+    if named and video.lengths is not None:
+        low, high = video.lengths
+        frames = str(low) if low == high else f"{low} to {high}"
+        return InputError(
+            f"{_of(video)} has no video '{wanted}' with {frames} frames: those of this name ({len(named)}) have "
+            f"{ranges(sorted({lengths[name] for name in named}))} frames; change the column lengths."
+        )
+    near = _near(wanted, lengths)
     hint = f"the nearest names are {', '.join(near)}" if near else f"it has {_some(lengths)}"
-    frames = "" if video.lengths is None else f" with {video.lengths[0]} to {video.lengths[1]} frames"
-    return InputError(f"{_of(video)} has no video '{wanted}'{frames} among its {len(lengths)}: {hint}.")
+    return InputError(
+        f"{_of(video)} has no video '{wanted}' among its {len(lengths)}: {hint}; correct the column clips."
+    )
+
+
+def _near(wanted: str, names: Iterable[str]) -> list[str]:
+    """Up to three names like one that is not there; of numbers, the nearest ones."""
+    if wanted.isdecimal():
+        numbers = [name for name in names if name.isdecimal()]
+        return sorted(numbers, key=lambda name: abs(int(name) - int(wanted)))[:3]
+    return difflib.get_close_matches(wanted, names, n=3, cutoff=0.3)
 
 
 def _some(names: Mapping[str, int]) -> str:

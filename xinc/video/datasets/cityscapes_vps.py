@@ -202,6 +202,6 @@ def _split(root: Path, split: str | None) -> str:
     if split not in known:
         raise InputError(
             f"Cityscapes-VPS in '{root}' has no annotations of split '{split}' (panoptic_gt_{split}_city_vps.json): "
-            f"{nearest(split, known)}."
+            f"{nearest(split, known)}; name one of these in the column split."
         )
     return split

@@ -145,5 +145,8 @@ def _list(source: Path, split: str | None) -> Path:
             f"COCO-panoptic in '{source}' has the splits {', '.join(known)}: name one in the column split."
         )
     if split not in known:
-        raise InputError(f"COCO-panoptic in '{source}' has no split '{split}': {nearest(split, known)}.")
+        raise InputError(
+            f"COCO-panoptic in '{source}' has no split '{split}': {nearest(split, known)}; name one of these in the "
+            "column split."
+        )
     return folder / f"panoptic_{split}.json"

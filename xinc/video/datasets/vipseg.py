@@ -122,5 +122,7 @@ def _list(root: Path, split: str | None) -> Path:
     splits = [name for name in known if name]
     if split is None:
         raise InputError(f"VIPSeg in '{root}' has the splits {', '.join(splits)}: name one in the column split.")
-    hint = nearest(split, splits) if splits else "leave the column split empty for the whole data set"
+    whole = "leave the column split empty for the whole data set"
+    hint = f"{nearest(split, splits)}; name one of these in the column split" if splits else whole
+    hint += f", or {whole}" if splits and None in known else ""
     raise InputError(f"VIPSeg in '{root}' has no split '{split}' (panoptic_gt_VIPSeg_{split}.json): {hint}.")
