@@ -37,6 +37,7 @@ command -v "$(PYTHON)" >/dev/null || { \
 endef
 
 # $(call install,EXTRAS)
+# Byte code is left to the first import of each module: compiling all of it would take a third of the time, for nothing.
 define install
 @if [ "$$(cat .venv/.place 2>/dev/null)" != "$$PWD" ]; then \
 	$(check_python); \
@@ -47,7 +48,7 @@ rm -f .venv/.ready-*; \
 echo "Installing xinc[$(1)] from requirements.lock into .venv: a minute or two, or what the downloads take"; \
 pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input); \
 "$${pip[@]}" install -qq -c requirements.lock setuptools wheel; \
-"$${pip[@]}" install -qq -c requirements.lock --no-build-isolation -e ".[$(1)]"; \
+"$${pip[@]}" install -qq --no-compile -c requirements.lock --no-build-isolation -e ".[$(1)]"; \
 problems=$$("$${pip[@]}" check) || { echo "$$problems" >&2; exit 1; }
 endef
 
