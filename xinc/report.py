@@ -45,7 +45,7 @@ def view_of(part: str) -> str:
 def summary_of_findings(table: str | Path) -> str:
     """How many of the paper's claims hold here, and what becomes of the main ones.
 
-    It is short: the page that it stands on cannot be scrolled to its top.
+    It is short: with the text above it, it is to fit on a screen or two.
 
     Parameters
     ----------
@@ -78,9 +78,8 @@ def summary_of_findings(table: str | Path) -> str:
     text = (
         f"**The findings in short: of {len(verdicts)} sentences of the paper that state a comparison, {short}.** "
         f"Everywhere means in each video, network and layer in which it was measured; {beaten} of these "
-        f"{len(everywhere)} were tested against chance, for the others there is a threshold only. A number that chance "
-        "explains holds for nothing, unless the sentence says that there is no correspondence. The main claims, and "
-        "for how many videos, networks and layers each holds; all the others, with their numbers: *0. Findings*."
+        f"{len(everywhere)} were tested against chance, the others have a threshold only. Below are the main claims, "
+        "and in how many cases each holds; all of them, with their numbers, shows *0. Findings*."
     )
     if not main:
         return f"{text}\n"
@@ -90,7 +89,7 @@ def summary_of_findings(table: str | Path) -> str:
     for claim, sentence in main.items():
         writer.writerow([_plain(sentence), *(verdicts[claim][verdict] or "" for verdict in _VERDICTS)])
     body = "".join(f"   {line}\n" for line in cells.getvalue().splitlines())
-    return f"{text}\n\n.. csv-table::\n   :header-rows: 1\n\n{body}"
+    return f"{text}\n\n.. csv-table::\n   :header-rows: 1\n   :widths: 67 9 13 11\n\n{body}"
 
 
 def _group(verdicts: Mapping[str, int]) -> str:
