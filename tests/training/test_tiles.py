@@ -47,6 +47,22 @@ def test_gradients_of_every_activation(activation, output):
     assert_same(make("ffn", activation=activation, output_activation=output), targets())
 
 
+@pytest.mark.parametrize("name", ["ffn", "siren"])
+def test_threads_take_whole_networks(name):
+    """With as many networks as threads or more each thread takes some; what is learnt is the same to the bit."""
+    frames = range(5)
+    data = torch.rand(5, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    found = []
+    for count in (1, 2, 5, 8):
+        model = build(name, {"hidden_width": 8}, (8, 12), frames, 5, seed=1)
+        steps = TiledSteps(model, data, training(threads=count))
+        assert (steps.threads is not None) == (1 < count <= 5)
+        errors = steps.gradients(steps.batches()[0])
+        found.append([errors, *(p.grad for p in model.parameters())])
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
 def test_slopes_are_those_of_autograd():
     for name, slope in SLOPES.items():
         z = torch.linspace(-3, 3, 41, requires_grad=True)

@@ -6,7 +6,9 @@ backward pass keep them in the core's second-level cache. What is computed is th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -140,6 +142,10 @@ class TiledSteps(Steps):
             self.entrance = _MirroredEntrance(angles, (angles[0] + angles[-1]) / 2)
         self.targets = self.entrance.arrange(targets.flatten(2).transpose(1, 2).float())
         self.scale = 1 / (3 * len(coordinates))
+        # A tile is too small for several threads: each takes whole networks, where there are enough of them.
+        self.threads = None
+        if 1 < settings.threads <= len(model.frames):
+            self.threads = ThreadPoolExecutor(settings.threads, initializer=torch.set_num_threads, initargs=(1,))
 
     @staticmethod
     def serves(model: INR) -> bool:
@@ -151,28 +157,38 @@ class TiledSteps(Steps):
     def batches(self) -> list[Tensor]:
         return [self.all]
 
-    @torch.no_grad()
     def gradients(self, batch: Tensor) -> Tensor:
-        model = self.network
-        for parameter in model.parameters():
+        for parameter in self.network.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        errors = torch.zeros(len(batch))
-        for at in range(len(batch)):
-            weights, biases = [w[at] for w in model.weights], [b[at] for b in model.biases]
-            into = [(_grad(w)[at], _grad(b)[at]) for w, b in zip(model.weights, model.biases, strict=True)]
-            self.entrance.open(weights[0])
-            for tile, target in enumerate(self.targets):
-                errors[at] += self._tile(tile, target[at], weights, biases, into)
-            into[0][0].copy_(self.entrance.close())
-        return errors * self.scale
+        spread = map if self.threads is None else self.threads.map
+        return torch.stack(list(spread(self._network, range(len(batch))))) * self.scale
+
+    @torch.no_grad()
+    def _network(self, at: int) -> Tensor:
+        """Squared errors of one network, summed; its gradients go where those of the parameters are."""
+        model, entrance = self.network, copy.copy(self.entrance)
+        weights, biases = [w[at] for w in model.weights], [b[at] for b in model.biases]
+        into = [(_grad(w)[at], _grad(b)[at]) for w, b in zip(model.weights, model.biases, strict=True)]
+        entrance.open(weights[0])
+        error = torch.zeros(())
+        for tile, target in enumerate(self.targets):
+            error += self._tile(entrance, tile, target[at], weights, biases, into)
+        into[0][0].copy_(entrance.close())
+        return error
 
     def _tile(
-        self, tile: int, target: Tensor, weights: list[Tensor], biases: list[Tensor], into: list[tuple[Tensor, Tensor]]
+        self,
+        entrance: _Entrance,
+        tile: int,
+        target: Tensor,
+        weights: list[Tensor],
+        biases: list[Tensor],
+        into: list[tuple[Tensor, Tensor]],
     ) -> Tensor:
         """Squared errors of one network summed over a tile; their gradient, divided by 3·P, is added to ``into``."""
         name, frequency = self.network.hidden_activation()
         last, output = len(weights) - 1, self.network.output_activation
-        arguments, inputs = [self.entrance.forward(tile, biases[0])], [target]
+        arguments, inputs = [entrance.forward(tile, biases[0])], [target]
         for k in range(1, len(weights)):
             z = arguments[-1] if frequency == 1.0 else arguments[-1].mul_(frequency)
             inputs.append(ACTIVATIONS[name](z))
@@ -184,7 +200,7 @@ class TiledSteps(Steps):
             into[k][1].add_(d.sum(0))
             d = SLOPES[name](torch.mm(d, weights[k]), arguments[k - 1])
             d = d if frequency == 1.0 else d.mul_(frequency)
-        self.entrance.backward(tile, d)
+        entrance.backward(tile, d)
         into[0][1].add_(d.sum(0))
         return torch.linalg.vector_norm(error).square()
 
