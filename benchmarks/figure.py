@@ -17,12 +17,14 @@ def draw_frames(rows: Sequence[dict[str, Any]], path: Path) -> None:
     left.plot(counts, [row["sum"] / row["frames"] for row in rows], "o-", label="Σ|C| over neurons")
     left.plot(counts, [row["write"] / row["frames"] for row in rows], "s-", label="canvas written")
     left.plot(counts, [row["cpu_seconds"] / row["frames"] for row in rows], "^--", color="grey", label="CPU, both")
-    left.set(xlabel="frames", ylabel="seconds a frame", xscale="log", ylim=(0, None))
-    left.legend(frameon=False, fontsize="small")
+    highest = max(row["cpu_seconds"] / row["frames"] for row in rows)
+    left.set(xlabel="frames", ylabel="seconds a frame", xscale="log", ylim=(0, 1.7 * highest))  # above: the legend
+    left.legend(frameon=False, fontsize="small", loc="upper right")
     right.plot(counts, [row["peak_mb"] for row in rows], "o-", label="peak")
     right.plot(counts, [row["before_mb"] for row in rows], "--", color="grey", label="of it imports and warm-up")
-    right.set(xlabel="frames", ylabel="resident memory in MB", xscale="log", ylim=(0, None))
-    right.legend(frameon=False, fontsize="small")
+    right.set(xlabel="frames", ylabel="resident memory in MB", xscale="log")
+    right.set_ylim(0, 1.1 * max(row["peak_mb"] for row in rows))
+    right.legend(frameon=False, fontsize="small", loc="lower right")
     for axes in (left, right):
         axes.set_xticks(counts, [str(n) for n in counts])
         axes.minorticks_off()
