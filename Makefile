@@ -18,12 +18,13 @@ SHELL := bash
 KEY := $(shell { pwd; cat pyproject.toml requirements.lock; } 2>/dev/null | cksum | cut -d' ' -f1)
 
 # Snakemake does not quote the path of its interpreter, so where that contains a blank it is reached through a link.
+# Byte code is kept whatever the user's settings: without it each of the hundred short jobs compiles xinc anew.
 define enter_env
 bin="$$PWD/.venv/bin"; \
 case "$$PWD" in *[[:space:]]*) \
 	link=$$(mktemp -d); trap 'rm -rf "$$link"' EXIT; ln -s "$$PWD/.venv" "$$link/venv"; bin="$$link/venv/bin" ;; \
 esac; \
-export PATH="$$bin:$$PATH"; unset PYTHONHOME
+export PATH="$$bin:$$PATH"; unset PYTHONHOME PYTHONDONTWRITEBYTECODE
 endef
 
 define check_python
@@ -37,7 +38,6 @@ command -v "$(PYTHON)" >/dev/null || { \
 endef
 
 # $(call install,EXTRAS)
-# Byte code is left to the first import of each module: compiling all of it would take a third of the time, for nothing.
 define install
 @if [ "$$(cat .venv/.place 2>/dev/null)" != "$$PWD" ]; then \
 	$(check_python); \
@@ -48,7 +48,7 @@ rm -f .venv/.ready-*; \
 echo "Installing xinc[$(1)] from requirements.lock into .venv: a minute or two, or what the downloads take"; \
 pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input); \
 "$${pip[@]}" install -qq -c requirements.lock setuptools wheel; \
-"$${pip[@]}" install -qq --no-compile -c requirements.lock --no-build-isolation -e ".[$(1)]"; \
+"$${pip[@]}" install -qq -c requirements.lock --no-build-isolation -e ".[$(1)]"; \
 problems=$$("$${pip[@]}" check) || { echo "$$problems" >&2; exit 1; }
 endef
 
