@@ -164,11 +164,11 @@ def training_limit(job: Job) -> None:
         job.found["gflops"] = [peak_gflops(1), peak_gflops(2)]
 
 
-def example(job: Job, name: str, resolution: tuple[int, int]) -> Tensor:
-    """The frames (16, 3, H, W) of an example video."""
-    store = job.folder / f"{name}-{resolution[0]}.zarr"
+def example(job: Job, name: str, resolution: tuple[int, int], count: int | None = None) -> Tensor:
+    """The first frames (count, 3, H, W) of an example video, or all of them."""
+    store = job.folder / f"{name}-{resolution[0]}-{count or 'all'}.zarr"
     if not store.exists():
-        values = {"name": name, "source": f"example:{name}", "resolution": list(resolution)}
+        values = {"name": name, "source": f"example:{name}", "resolution": list(resolution), "count": count}
         prepare_video(VideoSettings.model_validate(values), store)
     with open_video(store) as stored:
         return torch.from_numpy(stored["frames"].transpose("frame", "channel", "y", "x").values)
@@ -176,7 +176,7 @@ def example(job: Job, name: str, resolution: tuple[int, int]) -> Tensor:
 
 @task
 def training_curve(job: Job) -> None:
-    """PSNR against seconds, by the plain loop or by the library."""
+    """PSNR against seconds on every frame of the example, by the plain loop or by the library."""
     chosen = NETWORKS[job.arguments["network"]]["nerv"]
     data = example(job, "bunny", chosen["resolution"])
     settings = settings_of(job, job.arguments["epochs"])
@@ -196,7 +196,7 @@ def training_curve(job: Job) -> None:
 def training_quality(job: Job) -> None:
     """Mean PSNR of the finished network by the plain loop and by the library, from the same initial weights."""
     a = job.arguments
-    data = example(job, a["video"], tuple(a["resolution"]))
+    data = example(job, a["video"], tuple(a["resolution"]), 16)
     frames = list(range(len(data))) if a["model"] == "nerv" else [0, 8]
     settings = settings_of(job, a["epochs"])
     torch.set_num_threads(settings.threads)

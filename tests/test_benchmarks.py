@@ -122,7 +122,11 @@ def test_quick_run_of_training(tmp_path):
     for part in ("nerv", "ffn"):
         rows = found[part]["rows"].values()
         assert all(row["frames_per_second"] > 0 and 0 < row["share_of_peak"] < 1 for row in rows)
-    assert [len(found["curves"][how]) for how in ("plain", "xinc")] == [3, 3]
+    assert {how: len(rows) for how, rows in found["curves"].items()} == {
+        "plain loop": 3,
+        "xinc": 3,
+        "xinc, bfloat16": 3,
+    }
     assert found["quality"]["means"]["nerv"]["xinc"] == pytest.approx(
         found["quality"]["means"]["nerv"]["plain"], abs=0.1
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.small import changed, config, write_clip, write_table
+from tests.workflow import edits
 from tests.workflow.edits import EDITS
 from tests.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
 from tests.workflow.runs import jobs, of_video
@@ -69,7 +70,7 @@ def test_every_job_is_planned() -> None:
 
 @pytest.mark.parametrize(("values", "expected"), EDITS.values(), ids=EDITS)
 def test_an_edit_changes_the_specs_of_exactly_these_jobs(values: dict[str, Any], expected: set[str]) -> None:
-    before, after = specs(config()), specs(values)
+    before, after = specs(edits.config()), specs(values)
     assert {name for name in after if after[name] != before.get(name)} == expected
 
 
@@ -81,10 +82,10 @@ def test_a_setting_of_an_analysis(values: dict[str, Any], expected: set[str]) ->
 
 def test_every_analysis_has_an_edit_of_what_it_computes_and_of_what_it_draws() -> None:
     assert set(SETTINGS) == set(analyses)
-    for name, edits in SETTINGS.items():
-        assert edits[0][0] not in analyses[name].figure_settings
-        assert bool(analyses[name].figure_settings) == (len(edits) > 1)
-        assert all(drawn in analyses[name].figure_settings for drawn, _ in edits[1:])
+    for name, tried in SETTINGS.items():
+        assert tried[0][0] not in analyses[name].figure_settings
+        assert bool(analyses[name].figure_settings) == (len(tried) > 1)
+        assert all(drawn in analyses[name].figure_settings for drawn, _ in tried[1:])
 
 
 def test_specs_are_plain_and_lasting() -> None:

@@ -1,38 +1,57 @@
-"""The smallest experiment, run once for all tests of a session."""
+"""Small experiments, run once for all tests of a session."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.small import config, write_clip, write_table
+from tests.workflow.everything import EVERYTHING
 from tests.workflow.runs import Workspace
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace after a complete run, shared by all workers of the session: only dry runs and reading here."""
-    base = tmp_path_factory.getbasetemp()
+def _run_once(factory: pytest.TempPathFactory, name: str, values: dict[str, Any]) -> Workspace:
+    """A workspace after a complete run, shared by all workers of the session."""
+    base = factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    root, log = base / "finished", base / "finished.log"
-    with open(base / "finished.lock", "w") as lock:
+    root, log = base / name, base / f"{name}.log"
+    with open(base / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not log.exists():
             log.write_text("")
             space = Workspace.create(root)
             write_clip(space.run)
             write_table(space.run)
-            space.configure(config())
+            space.configure(values)
             log.write_text(space.make())
     if not log.read_text():
-        pytest.fail("the run of the smallest experiment failed; another test shows how")
+        pytest.fail("the run that this test begins with failed; another test shows how")
     return Workspace(root)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The smallest experiment after its run: only dry runs and reading here."""
+    return _run_once(tmp_path_factory, "finished", config())
+
+
+@pytest.fixture(scope="session")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A model of it with every analysis."""
+    return _run_once(tmp_path_factory, "complete", EVERYTHING)
 
 
 @pytest.fixture
 def workspace(finished: Workspace, tmp_path: Path) -> Workspace:
     """A copy of the finished run for one test."""
     return finished.copy(tmp_path / "space")
+
+
+@pytest.fixture
+def complete_workspace(complete: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the run with every analysis for one test."""
+    return complete.copy(tmp_path / "space")

@@ -1,19 +1,31 @@
-"""Edits of the smallest experiment's configuration, and the jobs that each brings about."""
+"""Edits of a small experiment's configuration, and the jobs that each brings about."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.small import changed, config
-from tests.workflow.runs import LAYERS, branch, canvases, jobs, of_video, studied
+from tests import small
+from tests.workflow.runs import branch, canvases, jobs, of_video, studied
 
-EVERY_MODEL = list(LAYERS)
+MODELS = ["nerv", "siren"]
+ANALYSES = ["maps", "quality"]
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """Two models and two analyses of the smallest experiment, so that every edit can be run; sections replaced."""
+    values = small.config()
+    models = {name: values["models"][name] for name in MODELS}
+    return values | {"models": models, "analyses": {name: values["analyses"][name] for name in ANALYSES}} | changes
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The configuration with one setting changed."""
+    return small.changed(path, value, config())
 
 
 def _swapped() -> dict[str, Any]:
-    """ffn with the values of two settings exchanged."""
-    settings = {"fourier_features": 6, "hidden_width": 4, "layers": 2}
-    return changed("models.ffn.settings", settings)
+    """siren with the values of two settings exchanged."""
+    return changed("models.siren.settings", {"hidden_width": 2, "layers": 5})
 
 
 def _reordered() -> dict[str, Any]:
@@ -27,38 +39,39 @@ def _reordered() -> dict[str, Any]:
 
 def _spelled_out() -> dict[str, Any]:
     """The defaults written down change nothing."""
-    values = changed("analyses.intensity.edges", "sobel")
+    values = changed("analyses.maps.seed", 0)
     values["models"]["nerv"]["settings"]["reduction"] = 1.2
     values["canvas"]["head_activation"] = False
     return values
 
 
+def _each(*sets: set[str]) -> set[str]:
+    return set().union(*sets)
+
+
 #: Edits of the configuration, and the jobs that they bring about.
 EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "an analysis": (
-        changed("analyses.intensity.edges", "scharr"),
-        set().union(*(studied(m, ["intensity"]) for m in EVERY_MODEL)),
-    ),
+    "an analysis": (changed("analyses.maps.neurons", 2), _each(*(studied(m, ["maps"]) for m in MODELS))),
     "a figure": (
         changed("analyses.maps.zoom", 3),
-        jobs("figure", video="clip", model=EVERY_MODEL, seed=0, analysis="maps"),
+        jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
     ),
-    "a model": (changed("models.siren.settings.omega", 20), branch("siren")),
-    "a training": (changed("models.nerv.training.epochs", 4), branch("nerv")),
+    "a model": (changed("models.siren.settings.omega", 20), branch("siren", ANALYSES)),
+    "a training": (changed("models.nerv.training.epochs", 4), branch("nerv", ANALYSES)),
     "how often a training is kept": (changed("models.nerv.training.checkpoint_minutes", 1), set()),
-    "two values swapped": (_swapped(), branch("ffn")),
+    "two values swapped": (_swapped(), branch("siren", ANALYSES)),
     "a canvas's layout": (
         changed("canvas.layout", "dense"),
-        set().union(*(canvases(m) | studied(m, ["maps", "intensity"]) for m in EVERY_MODEL)),
+        _each(*(canvases(m) | studied(m, ["maps"]) for m in MODELS)),
     ),
     "one model's canvas": (
         changed("models.nerv.canvas", {"layers": ["block2", "head"], "frames": 3}),
-        canvases("nerv") | studied("nerv", ["maps", "intensity"]),
+        canvases("nerv") | studied("nerv", ["maps"]),
     ),
-    "a layer less": (changed("models.nerv.canvas", {"layers": ["head"]}), studied("nerv", ["maps", "intensity"])),
-    "a seed more": (config(seeds=[0, 1]), set().union(*(branch(m, seed=1) for m in EVERY_MODEL))),
+    "a layer less": (changed("models.nerv.canvas", {"layers": ["head"]}), studied("nerv", ["maps"])),
+    "a seed more": (config(seeds=[0, 1]), _each(*(branch(m, ANALYSES, seed=1) for m in MODELS))),
     "an analysis less": (config(analyses={"quality": {"show": 2}}), set()),
-    "the resolution": (config(resolution="8x16"), of_video("clip")),
+    "the resolution": (config(resolution="8x16"), of_video("clip", MODELS, ANALYSES)),
     "the order of everything": (_reordered(), set()),
     "defaults written down": (_spelled_out(), set()),
 }

@@ -9,11 +9,9 @@ from tests.small import CONFIG
 from tests.workflow.runs import jobs
 from xinc.analyses import analyses
 
-MODELS = {"ffn": ["layer1", "layer2"], "nerv": ["block2", "head"]}
-
-#: All analyses, with the settings that a clip of four frames of 16 × 32 pixels and networks of few neurons bear.
+#: All analyses, with the settings that a clip of four frames of 16 × 32 pixels and a network of few neurons bear.
 EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
-    "models": {name: copy.deepcopy(CONFIG["models"][name]) for name in MODELS},
+    "models": {"nerv": copy.deepcopy(CONFIG["models"]["nerv"])},
     "analyses": {name: {} for name in sorted(analyses)},
 }
 
@@ -33,23 +31,19 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "quality": [("bits", [6])],
 }
 
-#: Analyses that look at one network from frame to frame, and not at networks of one frame.
-ACROSS_FRAMES = ("motion",)
-
 
 def result_of(analysis: str) -> set[str]:
-    """The jobs that compute an analysis, for every model."""
+    """The job that computes an analysis."""
     scope = analyses[analysis].scope
     if scope == "project":
         return jobs("analysis_of_project", analysis=analysis)
     if scope == "seeds":
-        return jobs("analysis_of_seeds", analysis=analysis, video="clip", model=list(MODELS))
-    models = ["nerv"] if analysis in ACROSS_FRAMES else list(MODELS)
-    return jobs("analysis", analysis=analysis, video="clip", model=models, seed=0)
+        return jobs("analysis_of_seeds", analysis=analysis, video="clip", model="nerv")
+    return jobs("analysis", analysis=analysis, video="clip", model="nerv", seed=0)
 
 
 def figures_of(analysis: str) -> set[str]:
-    """The jobs that draw it."""
+    """The job that draws it."""
     return {"figure" + name.removeprefix("analysis") for name in result_of(analysis)}
 
 

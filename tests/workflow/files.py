@@ -1,4 +1,4 @@
-"""Changes of files beside the configuration, and the jobs that each brings about in the smallest experiment."""
+"""Changes of files beside the configuration, and the jobs that each brings about with one model and analysis."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from tests.small import FRAMES, disc_mask, frame, write_clip, write_table
+from tests.small import CONFIG, FRAMES, config, disc_mask, frame, write_clip, write_table
 from tests.workflow.runs import Workspace, of_video, studied
 
 
@@ -23,12 +24,17 @@ class FileEdit:
     jobs: set[str]
 
 
+def siren() -> dict[str, Any]:
+    """The configuration: one model and one analysis of the smallest experiment."""
+    return config(models={"siren": CONFIG["models"]["siren"]}, analyses={"maps": CONFIG["analyses"]["maps"]})
+
+
 def touch(*roots: Path) -> None:
     """As a fresh checkout or a copy does."""
-    later = time.time() + 10
+    now = time.time()
     for root in roots:
         for path in [root, *root.rglob("*")]:
-            os.utime(path, (later, later))
+            os.utime(path, (now, now))
 
 
 def _everything_touched(space: Workspace) -> None:
@@ -59,7 +65,7 @@ def _a_video_less(space: Workspace) -> None:
 
 
 def _a_result_deleted(space: Workspace) -> None:
-    shutil.rmtree(space.run / "results/clip/nerv/seed0/intensity")
+    shutil.rmtree(space.run / "results/clip/siren/seed0/maps")
 
 
 def _moved(space: Workspace) -> Workspace:
@@ -68,10 +74,12 @@ def _moved(space: Workspace) -> Workspace:
 
 FILES: dict[str, FileEdit] = {
     "every file touched, as a fresh checkout does": FileEdit(_everything_touched, set()),
-    "a frame replaced by another of the same name": FileEdit(_another_frame, of_video("clip")),
-    "a frame added to a video": FileEdit(_a_frame_more, of_video("clip")),
-    "a video added to the table, its rows and columns reordered": FileEdit(_a_video_more, of_video("disc")),
+    "a frame replaced by another of the same name": FileEdit(_another_frame, of_video("clip", ["siren"], ["maps"])),
+    "a frame added to a video": FileEdit(_a_frame_more, of_video("clip", ["siren"], ["maps"])),
+    "a video added to the table, its rows and columns reordered": FileEdit(
+        _a_video_more, of_video("disc", ["siren"], ["maps"])
+    ),
     "a video taken out of the table": FileEdit(_a_video_less, set()),
-    "a result deleted": FileEdit(_a_result_deleted, studied("nerv", ["intensity"])),
+    "a result deleted": FileEdit(_a_result_deleted, studied("siren", ["maps"])),
     "the project folder moved": FileEdit(_moved, set()),
 }

@@ -1,4 +1,4 @@
-"""Running Snakemake on the smallest experiment, and asking it what it would do."""
+"""Running Snakemake on small experiments, and asking it what it would do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,24 @@ class Workspace:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
+    def remake(self) -> set[str]:
+        """Run it for real; the jobs that ran, each of which wrote its results, and nobody wrote any other."""
+        before = self.times()
+        ran = announced(self.make())
+        after = self.times()
+        written = {path for path, time in after.items() if time != before.get(path)}
+        assert {job for path in written for job in makers(path) if job in ran} == ran, "a job wrote nothing"
+        strangers = {path for path in written if not makers(path) & ran}
+        assert not strangers, "written though no job that ran makes it"
+        gone = {path for path in before.keys() - after.keys() if not makers(path) & ran}
+        assert not gone, "gone though no job that ran makes it"
+        return ran
+
+    def times(self) -> dict[str, int]:
+        """When each file of the results was written, in nanoseconds."""
+        root = self.run / "results"
+        return {str(p.relative_to(root)): p.stat().st_mtime_ns for p in root.rglob("*") if p.is_file()}
+
     def pending(self, values: dict[str, Any] | None = None, config: Path | None = None, *targets: str) -> set[str]:
         """The jobs that a dry run announces, each as ``rule name=value …`` with its wildcards; all but ``all``.
 
@@ -142,6 +161,34 @@ def announced(output: str) -> set[str]:
     return set(found)
 
 
+#: The files of results, and the rule that makes them.
+_MADE = {
+    r"(?P<video>[^/]+)/video\.zarr/.*": "video",
+    r"(?P<video>[^/]+)/regions\.zarr/.*": "regions",
+    r"(?P<video>[^/]+)/flow\.zarr/.*": "flow",
+    r"figures/videos/(?P<video>[^/]+)/.*": "video_figure",
+    r"figures/regions/(?P<video>[^/]+)/.*": "regions_figure",
+    r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/(model\.pt|history\.csv)": "train",
+    r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/canvas\.zarr/(?P<layer>[^/]+)/.*": "canvas",
+    r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/(?P<analysis>[a-z_]+)/.*": "analysis",
+    r"(?P<video>[^/]+)/(?P<model>[^/]+)/seeds/(?P<analysis>[a-z_]+)/.*": "analysis_of_seeds",
+    r"project/(?P<analysis>[a-z_]+)/.*": "analysis_of_project",
+    r"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/.*": "figure",
+    r"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/(?P<model>[^/]+)/seeds/.*": "figure_of_seeds",
+    r"figures/(?P<analysis>[a-z_]+)/project/.*": "figure_of_project",
+}
+
+
+def makers(path: str) -> set[str]:
+    """The jobs that write a file below ``results/``: one, but every layer's for the file over a canvas's layers."""
+    for pattern, rule in _MADE.items():
+        if match := re.fullmatch(pattern, path):
+            return {named(rule, match.groupdict())}
+    match = re.fullmatch(r"([^/]+)/([^/]+)/seed(\d+)/canvas\.zarr/zarr\.json", path)
+    assert match, f"no rule is known to make {path}"
+    return jobs("canvas", video=match[1], model=match[2], seed=match[3], layer=LAYERS[match[2]])
+
+
 def named(rule: str, wildcards: dict[str, str]) -> str:
     return " ".join([rule, *(f"{name}={value}" for name, value in sorted(wildcards.items()))])
 
@@ -173,14 +220,14 @@ def studied(model: str, names: list[str] = ANALYSES, video: str = "clip", seed: 
     }
 
 
-def branch(model: str, video: str = "clip", seed: int = 0) -> set[str]:
+def branch(model: str, names: list[str] = ANALYSES, video: str = "clip", seed: int = 0) -> set[str]:
     """Everything made of one network."""
     train = jobs("train", video=video, model=model, seed=seed)
-    return train | canvases(model, video, seed) | studied(model, ANALYSES, video, seed)
+    return train | canvases(model, video, seed) | studied(model, names, video, seed)
 
 
-def of_video(video: str) -> set[str]:
+def of_video(video: str, models: Iterable[str] = LAYERS, names: list[str] = ANALYSES) -> set[str]:
     """Everything made of one video."""
     return {*jobs("video", video=video), *jobs("video_figure", video=video)}.union(
-        *(branch(model, video) for model in LAYERS)
+        *(branch(model, names, video) for model in models)
     )

@@ -1,10 +1,10 @@
-"""Edits of the library, and the jobs that each brings about in the smallest experiment."""
+"""Edits of the library, and the jobs that each brings about in a small experiment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.workflow.edits import EVERY_MODEL
+from tests.workflow.edits import ANALYSES, MODELS
 from tests.workflow.runs import Workspace, branch, canvases, jobs, studied
 
 
@@ -26,23 +26,25 @@ class SourceEdit:
 
 SOURCES: dict[str, SourceEdit] = {
     "how one analysis computes": SourceEdit(
-        "analyses/intensity.py",
-        "sum_abs(data, frames) for data",
-        "2 * sum_abs(data, frames) for data",
-        set().union(*(studied(m, ["intensity"]) for m in EVERY_MODEL)),
+        "analyses/maps.py",
+        "maps = abs(xr.concat(",
+        "maps = 2 * abs(xr.concat(",
+        set().union(*(studied(m, ["maps"]) for m in MODELS)),
     ),
     "how one figure is drawn": SourceEdit(
-        "analyses/intensity.py",
+        "analyses/maps.py",
         '"source")',
         '"the source")',
-        jobs("figure", video="clip", model=EVERY_MODEL, seed=0, analysis="intensity"),
+        jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
     ),
-    "one architecture": SourceEdit("models/siren.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", branch("siren")),
+    "one architecture": SourceEdit(
+        "models/siren.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", branch("siren", ANALYSES)
+    ),
     "the equations of contributions": SourceEdit(
         "contributions/sources.py",
         "share = layer.bias[j] / layer.channels[0]",
         "share = 2 * layer.bias[j] / layer.channels[0]",
-        set().union(*(canvases(m) | studied(m) for m in EVERY_MODEL)),
+        set().union(*(canvases(m) | studied(m, ANALYSES) for m in MODELS)),
     ),
     "a docstring": SourceEdit(
         "contributions/sources.py", '"""Edge responses e_ij of', '"""The edge responses e_ij of', set()
