@@ -79,8 +79,8 @@ def test_only_what_is_asked_for_is_fetched(nerv, bucket, fetched):
     maps = xinc.open_canvas(root)["block1"]["contribution"]
     assert not [key for key in fetched if "/input/c" in key or "/weight/c" in key]
     one = maps.sel(frame=2, neuron=5).values
-    assert {key for key in fetched if "/block1/input/c" in key} == {"a.zarr/block1/input/c/2/0/0/0"}
-    assert not [key for key in fetched if "head/" in key and "/c/" in key and "/frame/" not in key]
+    assert {key for key in fetched if "/block1/input/c" in key} == {"a.zarr/block1/input/c.2.0.0.0"}
+    assert not [key for key in fetched if "head/" in key and "/c." in key and "/frame/" not in key]
     np.testing.assert_array_equal(one, xinc.dissect(nerv)["block1"]["contribution"].sel(frame=2, neuron=5).values)
 
 
@@ -153,10 +153,10 @@ def test_missing_chunks_are_noticed_on_opening(nerv, bucket):
 
     root = write_all(nerv, f"{bucket}/a.zarr", layout="factored")
     client, name = boto3.client("s3"), bucket.removeprefix("s3://")
-    client.delete_object(Bucket=name, Key="a.zarr/head/input/c/1/0/0/0")
+    client.delete_object(Bucket=name, Key="a.zarr/head/input/c.1.0.0.0")
     with pytest.raises(InputError, match=r"s3://.*/head is incomplete: 'input' has 3 of 4 chunk files"):
         xinc.open_canvas(root)
-    client.put_object(Bucket=name, Key="a.zarr/head/input/c/1/0/0/0", Body=b"")
+    client.put_object(Bucket=name, Key="a.zarr/head/input/c.1.0.0.0", Body=b"")
     with pytest.raises(InputError, match="a chunk file of 'input' is empty"):
         xinc.open_canvas(root)
 

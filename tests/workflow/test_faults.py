@@ -35,7 +35,7 @@ def sentences(output: str) -> list[str]:
     ("damaged", "file", "needed_by"),
     [
         ("results/clip/video.zarr", "frames/c/0/0/0/0", "intensity"),
-        (f"{NERV}/canvas.zarr/block2", "input/c/0/0/0/0", "intensity"),
+        (f"{NERV}/canvas.zarr/block2", "input/c.0.0.0.0", "intensity"),
         (f"{NERV}/model.pt", "", "quality"),
     ],
 )

@@ -50,6 +50,8 @@ def create_array(
         fill_value=np.nan if floating else 0,
         compressors=(BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()),
         dimension_names=dims,
+        # Chunks are files side by side: a directory for each axis took half the time of writing a canvas.
+        chunk_key_encoding={"name": "default", "separator": "."},
         attributes=ATTRIBUTES.get(name, {}) | labels,
         config={"write_empty_chunks": True},
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, Literal
 
 from pydantic import Field
@@ -134,7 +135,7 @@ def check_group(path: Location, record: LayerRecord, group: Any) -> None:
         for dim, size in zip(dims, array.shape, strict=True):
             if sizes.setdefault(dim, size) != size:
                 raise InputError(f"{path}: '{name}' has {size} along {dim}, expected {sizes[dim]}.")
-        chunks = [size for key, size in stored.items() if key.startswith(f"{name}/c/") or key == f"{name}/c"]
+        chunks = [size for key, size in stored.items() if re.fullmatch(rf"{name}/c([./]\d+)*", key)]
         # An empty shard would read as absent, and so as fill values.
         if 0 in chunks:
             raise InputError(f"{path} is damaged: a chunk file of '{name}' is empty; compute this canvas again.")
