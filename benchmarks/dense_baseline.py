@@ -21,7 +21,8 @@ import zarr
 from torch import Tensor
 from zarr.codecs import BloscCodec
 
-from xinc.layers import ACTIVATIONS, Convolution, Trace
+from xinc.activations import ACTIVATIONS
+from xinc.layers import Convolution, Trace
 
 #: Bytes of full-resolution maps that are made at a time; measured, see docs/performance.md.
 BLOCK_BYTES = 2**26

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
 import xinc
+from xinc import devices
 from xinc.canvas.writer import write_layer
-from xinc.devices import full_precision, pick_device, tensor_float, threads
+from xinc.devices import cpu_threads, full_precision, has_gpu, pick_device, tensor_float, threads
 from xinc.errors import InputError
 from xinc.memory import freed_memory_kept
 
@@ -25,6 +29,45 @@ def test_a_gpu_is_taken_unless_told_otherwise(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert pick_device().type == pick_device("cuda").type == "cuda"
     assert pick_device("cpu").type == "cpu"
+
+
+def run_apart(code, **environment):
+    """What a process of its own prints; it must not have imported PyTorch."""
+    words = [sys.executable, "-c", f"import sys\n{code}\nassert 'torch' not in sys.modules"]
+    return subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ | environment).stdout
+
+
+def test_without_a_driver_there_is_no_gpu_and_pytorch_is_not_imported(monkeypatch):
+    run_apart("from xinc import devices; devices._has_driver = lambda: False; assert not devices.has_gpu()")
+    for there in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert has_gpu() is there
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: name)
+    assert devices._has_driver()
+
+
+def test_threads_before_pytorch_is_imported():
+    code = "from xinc.devices import cpu_threads; print(cpu_threads())"
+    assert int(run_apart(code, OMP_NUM_THREADS="3")) == 3
+    assert int(run_apart(code, OMP_NUM_THREADS="")) == len(os.sched_getaffinity(0))
+    assert cpu_threads() == torch.get_num_threads()
+
+
+@pytest.mark.skipif(devices._has_driver(), reason="where there is a GPU, reductions run on it, in PyTorch")
+@pytest.mark.parametrize("name", ["nerv", "ffn"])
+def test_a_canvas_is_read_without_pytorch(request, tmp_path, name):
+    """Importing it takes longer than most reading."""
+    model = request.getfixturevalue(name)
+    layer = model.layer_names()[-1]
+    write_layer(model, tmp_path / "canvas.zarr" / layer, layer)
+    code = (
+        f"import xinc\n"
+        f"layer = xinc.open_canvas({str(tmp_path / 'canvas.zarr')!r})[{layer!r}].to_dataset()\n"
+        f"print(float(layer['contribution'].isel(frame=0, neuron=1).sum()), float(xinc.summarise(layer).sum_abs.sum()))"
+    )
+    printed = [float(word) for word in run_apart(code).split()]
+    maps = xinc.dissect(model)[layer]["contribution"].load()
+    assert printed == pytest.approx([float(maps[0, 1].sum()), float(abs(maps).sum())], rel=1e-5)
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -7,29 +7,14 @@ types needs no attribution code of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "identity": lambda x: x,
-    "relu": F.relu,
-    "leaky_relu": F.leaky_relu,
-    "relu6": F.relu6,
-    "elu": F.elu,
-    "gelu": F.gelu,
-    "silu": F.silu,
-    "hardswish": F.hardswish,
-    "sin": torch.sin,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "softplus": F.softplus,
-}
-"""Activations by name. ``gelu`` is the exact one (error function), as in NeRV."""
+#: A tensor; of a layer read from a canvas a NumPy array, so that reading does not wait for PyTorch.
+Array: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -41,13 +26,13 @@ class Linear:
     name : layer name, e.g. ``"layer1"``.
     weight : (C_out, C_in).
     bias : (C_out,).
-    activation : key of `ACTIVATIONS`.
+    activation : key of `xinc.activations.ACTIVATIONS`.
     frequency : factor on the pre-activation, the ω0 of SIREN; 1 elsewhere.
     """
 
     name: str
-    weight: Tensor
-    bias: Tensor
+    weight: Array
+    bias: Array
     activation: str
     frequency: float = 1.0
 
@@ -58,10 +43,14 @@ class Linear:
 
     def preactivation(self, v: Tensor) -> Tensor:
         """(C_in, h, w) -> (C_out, h, w), before the activation, frequency included."""
+        import torch
+
         return self.frequency * (torch.einsum("oi,ihw->ohw", self.weight, v) + self.bias[:, None, None])
 
     def forward(self, v: Tensor) -> Tensor:
         """(C_in, h, w) -> (C_out, h, w)."""
+        from xinc.activations import ACTIVATIONS
+
         return ACTIVATIONS[self.activation](self.preactivation(v))
 
 
@@ -76,13 +65,13 @@ class Convolution:
     name : layer name, e.g. ``"block1"`` or ``"head"``.
     weight : (C_out, C_in, k, k), k odd; C_out is a multiple of upscale².
     bias : (C_out,).
-    activation : key of `ACTIVATIONS`.
+    activation : key of `xinc.activations.ACTIVATIONS`.
     upscale : PixelShuffle factor r.
     """
 
     name: str
-    weight: Tensor
-    bias: Tensor
+    weight: Array
+    bias: Array
     activation: str
     upscale: int = 1
 
@@ -97,10 +86,16 @@ class Convolution:
 
     def preactivation(self, v: Tensor) -> Tensor:
         """(C_in, h, w) -> (C_out, h, w), before PixelShuffle and activation."""
+        import torch.nn.functional as F
+
         return F.conv2d(v[None], self.weight, self.bias, padding=self.kernel_size // 2)[0]
 
     def forward(self, v: Tensor) -> Tensor:
         """(C_in, h, w) -> (C_out / r², r·h, r·w)."""
+        import torch.nn.functional as F
+
+        from xinc.activations import ACTIVATIONS
+
         return ACTIVATIONS[self.activation](F.pixel_shuffle(self.preactivation(v), self.upscale))
 
 
@@ -149,7 +144,5 @@ class Trace:
 
     def double(self) -> Trace:
         """The same trace in float64, for checks of exactness."""
-        from dataclasses import replace
-
         layers = tuple(replace(a, weight=a.weight.double(), bias=a.bias.double()) for a in self.layers)
         return Trace(self.input.double(), layers)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.config import Config
+from xinc.devices import has_gpu
 from xinc.models import architectures
 from xinc.provenance import digest, source_digest
 from xinc.report import title_of
@@ -96,11 +97,9 @@ class Plan:
 
     def gpus(self, model: str, job: str) -> int:
         """GPUs that a model's ``train`` or ``canvas`` job uses: one if its device is cuda, or auto and there is one."""
-        import torch
-
         section = self.config.file.models[model].training if job == "train" else self.config.canvases[model]
         device = section.device
-        return int(device == "cuda" or (device == "auto" and torch.cuda.is_available()))
+        return int(device == "cuda" or (device == "auto" and has_gpu()))
 
     def video_files(self, video: str) -> list[str]:
         """The user's files that a video is made from."""

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from tests.analyses import test_grouping as groups
@@ -19,6 +21,7 @@ from tests.analyses.made import made
 from tests.analyses.test_clusters import networks, types
 from xinc.analyses._comparisons import Pair
 from xinc.analyses._images import edges_of, intensity_of
+from xinc.analyses._ranks import average_ranks
 from xinc.analyses.run import make_analysis
 
 HEIGHT, WIDTH = 16, 24
@@ -534,3 +537,10 @@ def test_every_claim_can_say_yes_and_no_and_where_there_is_a_null_that_it_is_cha
     for name, cases in CASES.items():
         assert {HOLDS, FAILS} <= set(cases), name
         assert (UNCLEAR in cases) == (CLAIMS[name].null is not None), name
+
+
+@given(st.lists(st.lists(st.integers(-2, 2), min_size=5, max_size=5), min_size=1, max_size=3))
+def test_ranks_are_scipys(rows):
+    values = np.array(rows, float)
+    np.testing.assert_array_equal(average_ranks(values), rankdata(values, axis=-1))
+    np.testing.assert_array_equal(average_ranks(values[0]), rankdata(values[0]))

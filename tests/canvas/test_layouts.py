@@ -16,8 +16,7 @@ from tests import oracle
 from xinc.canvas.dense import shard_shape
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions import expansion
-from xinc.contributions.compiled import Expansion
-from xinc.contributions.maps import LayerMaps
+from xinc.contributions.compiled import Expansion, LinearExpansion
 from xinc.errors import InputError
 from xinc.models.storage import build
 
@@ -34,20 +33,18 @@ def model(request):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """How many neurons each call that expands maps was asked for, by compiled code or by PyTorch."""
+    """How many neurons each call that expands maps was asked for."""
     calls = []
-    plain, compiled = LayerMaps.expand, Expansion.expand
 
-    def counting(self, v, select=None):
-        calls.append(len(self.neurons) if select is None else len(select))
-        return plain(self, v, select)
+    def counting(plain):
+        def expand(self, select, window=None, out=None):
+            calls.append(len(select))
+            return plain(self, select, window, out)
 
-    def counting_compiled(self, select, window=None, out=None):
-        calls.append(len(select))
-        return compiled(self, select, window, out)
+        return expand
 
-    monkeypatch.setattr(LayerMaps, "expand", counting)
-    monkeypatch.setattr(Expansion, "expand", counting_compiled)
+    for kind in (Expansion, LinearExpansion):
+        monkeypatch.setattr(kind, "expand", counting(kind.expand))
     return calls
 
 

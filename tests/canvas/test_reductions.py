@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import xinc
 from tests import oracle
-from xinc.canvas import kernels, kernels_torch, passes, streaming
+from xinc.canvas import kernels, kernels_torch, passes, streaming, streaming_gpu
 from xinc.canvas.layer import choose_frames
 from xinc.canvas.lazy import ExpandedMaps
 from xinc.canvas.reductions import (
@@ -505,17 +505,17 @@ def test_frames_wider_than_the_tiles_of_kernels():
 def in_pytorch(monkeypatch):
     """Maps and reductions by PyTorch, as on a GPU, yet on the CPU; returns the sizes of the blocks."""
     blocks = []
-    plain = streaming._on_gpu
+    plain = streaming_gpu.reduce_on_gpu
     expand = LayerMaps.expand
 
-    def on_cpu(source, positions, wanted, device):
-        assert device.type == "cuda"
+    def on_cpu(source, positions, wanted):
         with monkeypatch.context() as patch:
             patch.setattr(LayerMaps, "expand", lambda self, v, s: blocks.append(len(s)) or expand(self, v, s))
-            return plain(source, positions, wanted, torch.device("cpu"))
+            return plain(source, positions, wanted)
 
-    monkeypatch.setattr(streaming, "_on_gpu", on_cpu)
-    monkeypatch.setattr(streaming, "pick_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(streaming, "has_gpu", lambda: True)
+    monkeypatch.setattr(streaming_gpu, "pick_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(streaming_gpu, "reduce_on_gpu", on_cpu)
     return blocks
 
 
@@ -537,7 +537,7 @@ def test_reductions_in_pytorch(model, request, monkeypatch, small):
     expected = {name: everything(canvas[name].to_dataset()) for name in model.layer_names()}
     blocks = request.getfixturevalue("in_pytorch")
     if small:
-        monkeypatch.setattr(streaming, "_CUDA_BLOCK_BYTES", 5 * 4 * np.prod(model.resolution))
+        monkeypatch.setattr(streaming_gpu, "_BLOCK_BYTES", 5 * 4 * np.prod(model.resolution))
         monkeypatch.setattr(kernels_torch, "_TEMPORARY_BYTES", 2 * 8 * np.prod(model.resolution))
     for name in model.layer_names():
         layer = canvas[name].to_dataset()

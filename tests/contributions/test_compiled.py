@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces, single
+from xinc.activations import ACTIVATIONS
 from xinc.contributions import compiled
-from xinc.contributions.compiled import CODES, Expansion
+from xinc.contributions.compiled import CODES, Expansion, LinearExpansion
 from xinc.contributions.expansion import expander
-from xinc.contributions.maps import LayerMaps
-from xinc.contributions.propagation import Stage
+from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.sources import source_responses
-from xinc.layers import ACTIVATIONS, Convolution, Linear, Trace
+from xinc.layers import Convolution, Linear, Trace
 
 #: Of the layer's largest |C|.
 ROUNDING = 3e-6
@@ -295,3 +295,28 @@ def test_other_precisions_expand_in_pytorch():
     np.testing.assert_allclose(expand(numbers(maps), (0, 6, 0, 8), None), maps.expand(trace.input), atol=1e-12)
     compiled_one = expander(LayerMaps.of(single(trace), "block1"), trace.input.float())
     assert isinstance(compiled_one.__self__, Expansion)
+
+
+@st.composite
+def linear_layers(draw):
+    """A layer of a float32 MLP at any granularity, and its input; the last with any head activation."""
+    trace = single(draw(linear_traces()))
+    name = draw(st.sampled_from([layer.name for layer in trace.layers]))
+    granularity = draw(st.sampled_from(["kernel", "input", "output"]))
+    head = draw(st.sampled_from(["identity", "sigmoid"]))
+    return LayerMaps.of(trace, name, granularity, head), trace.inputs()[name]
+
+
+@given(linear_layers(), st.data())
+@settings(max_examples=100)
+def test_linear_layers_equal_pytorch_on_any_window(drawn, data):
+    maps, v = drawn
+    whole = maps.expand(v).numpy()
+    scale = largest(maps.layer.preactivation(v).numpy()) + largest(whole)
+    expansion = LinearExpansion(maps, v)
+    expect(expansion.expand(numbers(maps)), whole, scale)
+    select = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=6)), np.int64)
+    y0, y1, x0, x1 = window = data.draw(windows(whole.shape[1:]))
+    out = np.full((len(select), y1 - y0, x1 - x0), np.nan, np.float32)
+    assert expansion.expand(select, window, out) is out
+    expect(out, whole[select, y0:y1, x0:x1], scale)

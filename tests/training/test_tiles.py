@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.training.test_loop import make, targets, training
-from xinc.layers import ACTIVATIONS
+from xinc.activations import ACTIVATIONS
 from xinc.models.base import OUTPUT_ACTIVATIONS
 from xinc.models.storage import build
 from xinc.training import tiles

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xinc.analyses._chance import means_of_shifts, standard
+from xinc.analyses._ranks import average_ranks
 
 #: Parts of a frame, see `areas_of`.
 AREAS = ("moving", "revealed", "still")
@@ -37,9 +38,7 @@ def areas_of(flow: np.ndarray, moving: np.ndarray, revealed: np.ndarray) -> tupl
 
 def spearman(values: np.ndarray, motion: np.ndarray) -> float:
     """Spearman correlation of two maps (y, x); NaN where one is constant."""
-    from scipy.stats import rankdata
-
-    ranks = [standard(rankdata(one).reshape(one.shape)) for one in (values, motion)]
+    ranks = [standard(average_ranks(one.ravel()).reshape(one.shape)) for one in (values, motion)]
     if standard(values) is None or standard(motion) is None or ranks[0] is None or ranks[1] is None:
         return float("nan")
     return float((ranks[0] * ranks[1]).mean())

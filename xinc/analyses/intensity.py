@@ -13,6 +13,7 @@ from xinc.analyses._annotated import annotated_of
 from xinc.analyses._attention import BELOW, NUMBERS, PEOPLE, numbers_of_shifts
 from xinc.analyses._chance import NULL, labelled, mean_over_frames, standing_of
 from xinc.analyses._images import EdgeFilter, correlation, edges_of, intensity_of
+from xinc.analyses._ranks import average_ranks
 from xinc.analyses.base import Analysis, Claim, Subject, minmax
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
@@ -276,10 +277,8 @@ def _people(video: xr.Dataset, frames: list[int]) -> list[np.ndarray | None]:
 
 def _ranks(values: xr.DataArray) -> xr.DataArray:
     """Ranks over the pixels of each image, ties averaged."""
-    from scipy.stats import rankdata
-
     flat = values.transpose(..., "y", "x")
-    ranks = rankdata(flat.values.reshape(*flat.shape[:-2], -1), axis=-1)
+    ranks = average_ranks(flat.values.reshape(*flat.shape[:-2], -1))
     return flat.copy(data=ranks.reshape(flat.shape))
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
 from xinc.analyses._chance import NULL, standing_of
+from xinc.analyses._ranks import average_ranks
 from xinc.analyses.base import Analysis, Claim, Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
@@ -282,10 +283,8 @@ def _orders(count: int) -> np.ndarray:
 
 def _rank_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray]:
     """Spearman correlation of what both know and how it stands among permutations; NaN of fewer than three."""
-    from scipy.stats import rankdata
-
     both = ~(np.isnan(a) | np.isnan(b))
-    ranks = [rankdata(values[both]) - (both.sum() + 1) / 2 for values in (a, b)]
+    ranks = [average_ranks(values[both]) - (both.sum() + 1) / 2 for values in (a, b)]
     scale = np.sqrt((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum())
     if both.sum() < 3 or scale == 0:
         return float("nan"), np.full(len(NULL), np.nan)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from xinc.canvas.schema import LayerRecord, StageRecord
-from xinc.contributions.maps import LayerMaps
+from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.neurons import Neurons, enumerate_neurons
-from xinc.contributions.propagation import Stage
 from xinc.errors import InputError, nearest
-from xinc.layers import Convolution, Layer, Linear, Trace
-from xinc.models.base import INR
+from xinc.layers import Array, Convolution, Layer, Linear, Trace
+
+if TYPE_CHECKING:
+    from xinc.models.base import INR
 
 
 def make_record(
@@ -37,7 +38,7 @@ def make_record(
     )
 
 
-def restore_maps(record: LayerRecord, weight: Tensor, bias: Tensor) -> LayerMaps:
+def restore_maps(record: LayerRecord, weight: Array, bias: Array) -> LayerMaps:
     """The `LayerMaps` that a record and one frame's weights describe."""
     layer: Layer
     if record.layer_type == "Linear":
@@ -77,7 +78,7 @@ def choose_frames(model: INR, frames: Sequence[int] | None) -> list[int]:
     return [model.check_frame(f) for f in (model.frames if frames is None else frames)]
 
 
-def map_resolution(maps: LayerMaps, v: Tensor) -> tuple[int, int]:
+def map_resolution(maps: LayerMaps, v: Array) -> tuple[int, int]:
     """Height and width of a map, given the layer's input."""
     return v.shape[-2] * maps.scale(), v.shape[-1] * maps.scale()
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from torch import Tensor
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
@@ -17,6 +16,7 @@ from xinc.canvas.schema import ATTRIBUTES, LayerRecord
 from xinc.contributions.expansion import Expander, Window, expand_into, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
+from xinc.layers import Array
 
 #: Size of the chunks that ``chunks={}`` makes of maps that are expanded when read, in bytes.
 DASK_CHUNK_BYTES = 2**26
@@ -31,7 +31,7 @@ class ExpandedMaps(BackendArray):
     layer_at : from a position on the frame axis to the layer's maps and its input (C_in, h, w).
     """
 
-    def __init__(self, shape: tuple[int, int, int, int], layer_at: Callable[[int], tuple[LayerMaps, Tensor]]) -> None:
+    def __init__(self, shape: tuple[int, int, int, int], layer_at: Callable[[int], tuple[LayerMaps, Array]]) -> None:
         self.shape = shape
         self.dtype = np.dtype(np.float32)
         self.layer_at = layer_at
@@ -93,7 +93,7 @@ def lazy_dataset(
     record: LayerRecord,
     frames: Sequence[int],
     neurons: Neurons,
-    layer_at: Callable[[int], tuple[LayerMaps, Tensor]],
+    layer_at: Callable[[int], tuple[LayerMaps, Array]],
 ) -> xr.Dataset:
     """A dataset whose variable ``contribution`` (frame, neuron, y, x) is computed where it is read."""
     height, width = record.resolution

@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 import xarray as xr
 import zarr
-from torch import Tensor
 
 from xinc.canvas.layer import restore_maps
 from xinc.canvas.lazy import lazy_dataset
@@ -88,18 +87,18 @@ class _StoredLayer:
     def __reduce__(self) -> tuple[Any, ...]:
         return _StoredLayer, (self.path, self.record, self.group)
 
-    def __call__(self, position: int) -> tuple[LayerMaps, Tensor]:
+    def __call__(self, position: int) -> tuple[LayerMaps, np.ndarray]:
         return self._kept(position)
 
-    def _read(self, position: int) -> tuple[LayerMaps, Tensor]:
+    def _read(self, position: int) -> tuple[LayerMaps, np.ndarray]:
         at = None if self.record.shared_weights else position
-        weight, bias = self._tensor("weight", at), self._tensor("bias", at)
-        return restore_maps(self.record, weight, bias), self._tensor("input", position)
+        weight, bias = self._array("weight", at), self._array("bias", at)
+        return restore_maps(self.record, weight, bias), self._array("input", position)
 
-    def _tensor(self, name: str, position: int | None) -> Tensor:
+    def _array(self, name: str, position: int | None) -> np.ndarray:
         array: Any = self.group[name]
         with damage_named(str(self.path)):
-            return torch.from_numpy(array[...] if position is None else array[position])
+            return np.asarray(array[...] if position is None else array[position])
 
 
 def _natural(name: str) -> list[Any]:

@@ -1,33 +1,27 @@
 """Contribution maps on their way through kernels: a block at a time, expanded, reduced and forgotten.
 
-On the CPU a block lies in a core's cache, and the neurons of a layer are shared out to PyTorch's number of threads in
-pieces that do not depend on that number, so that results do not either. On a GPU, blocks fill it. The kernels are the
-same functions for both, `xinc.canvas.kernels` and `xinc.canvas.kernels_torch`.
+On the CPU a block lies in a core's cache, and the neurons of a layer are shared out to `cpu_threads` in pieces that do
+not depend on their number, so that results do not either. On a GPU, `xinc.canvas.streaming_gpu`, blocks fill it. The
+kernels are the same functions for both, `xinc.canvas.kernels` and `xinc.canvas.kernels_torch`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
-from torch import Tensor
 
-from xinc.canvas import kernels, kernels_torch
+from xinc.canvas import kernels
 from xinc.canvas.lazy import ExpandedMaps, expanded_maps
 from xinc.contributions.expansion import BLOCK_BYTES
-from xinc.devices import pick_device
+from xinc.devices import cpu_threads, has_gpu
 
 #: Into how many pieces the neurons of a layer are shared out on the CPU; each has accumulators of its own.
 _PIECES = 8
-
-#: Size of a block of maps on a GPU, in bytes; expanding it takes about four times as much.
-_CUDA_BLOCK_BYTES = 2**28
 
 #: From numbers of neurons and a buffer (n, H, W) to their maps of one frame.
 _Maps = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -73,9 +67,11 @@ def reduce_frames(layer: xr.Dataset, frames: Sequence[int], reductions: Sequence
     known = layer["frame"].values.tolist()
     positions = [known.index(frame) for frame in frames]
     variable = layer["contribution"].variable
-    source, device = expanded_maps(variable), pick_device()
-    if source is not None and device.type != "cpu":
-        return _on_gpu(source, positions, reductions, device)
+    source = expanded_maps(variable)
+    if source is not None and has_gpu():
+        from xinc.canvas.streaming_gpu import reduce_on_gpu
+
+        return reduce_on_gpu(source, positions, reductions)
     maps = [_stored_maps(variable, at) if source is None else _expanded_maps(source, at) for at in positions]
     sizes = variable.sizes
     return _on_cpu(maps, (sizes["neuron"], sizes["y"], sizes["x"]), reductions)
@@ -120,52 +116,10 @@ def _on_cpu(
                 getattr(kernels, r.kernel)(*maps[: r.maps], *r.constants, *rows)
         return own
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    with ThreadPoolExecutor(cpu_threads()) as pool:
         pieces = list(pool.map(piece, bounds[:-1], bounds[1:]))
 
     def merged(at: int) -> list[np.ndarray]:
         return [sum(parts[1:], start=parts[0]) for parts in zip(*(own[at] for own in pieces), strict=True)]
 
     return [shared[at] if r.per_neuron else merged(at) for at, r in enumerate(reductions)]
-
-
-def _on_gpu(
-    source: ExpandedMaps, positions: Sequence[int], reductions: Sequence[Reduction], device: torch.device
-) -> list[list[np.ndarray]]:
-    count, pixels = source.shape[1], source.shape[2] * source.shape[3]
-    layers = [(maps.to(device), v.to(device)) for maps, v in (source.layer_at(at) for at in positions)]
-    constants = [[torch.from_numpy(c).to(device) for c in r.constants] for r in reductions]
-
-    @torch.no_grad()
-    def block(first: int, last: int) -> list[list[Tensor]]:
-        """Accumulators of these neurons alone, so that a block that fails for want of memory leaves no trace."""
-        select = torch.arange(first, last, device=device)
-        maps = [layer.expand(v, select).reshape(last - first, pixels) for layer, v in layers]
-        results = []
-        for r, fixed in zip(reductions, constants, strict=True):
-            shapes = [((last - first, *s[1:]) if r.per_neuron else s, d) for s, d in r.accumulators]
-            own = [torch.from_numpy(np.zeros(shape, dtype)).to(device) for shape, dtype in shapes]
-            getattr(kernels_torch, r.kernel)(*maps[: r.maps], *fixed, *own)
-            results.append(own)
-        return results
-
-    totals = [[torch.from_numpy(a).to(device) for a in r.start()] for r in reductions]
-    start, size = 0, max(1, min(count, _CUDA_BLOCK_BYTES // (4 * pixels)))
-    while start < count:
-        stop = min(start + size, count)
-        found = None
-        try:
-            found = block(start, stop)
-        except torch.cuda.OutOfMemoryError:
-            if size == 1:
-                raise
-        if found is None:  # out of the handler, which keeps the failed block's tensors alive
-            size = -(-size // 2)
-            torch.cuda.empty_cache()
-            warnings.warn(f"The GPU's memory does not hold {stop - start} maps: blocks of {size} now.", stacklevel=2)
-            continue
-        for r, total, own in zip(reductions, totals, found, strict=True):
-            for a, b in zip(total, own, strict=True):
-                (a[start:stop] if r.per_neuron else a).add_(b)
-        start = stop
-    return [[a.cpu().numpy() for a in total] for total in totals]

@@ -1,6 +1,7 @@
-"""Contribution maps of convolutional layers, compiled: the definition of `LayerMaps.expand`, fused and in cache.
+"""Contribution maps, compiled: the definition of `LayerMaps.expand`, fused and in cache.
 
-Between two activations all that happens to a map is linear and separable: zero-insertion by PixelShuffle or
+Of a linear layer a map is a multiple of one input feature, or a sum of them, at every pixel. Of a convolution more
+happens, yet between two activations all of it is linear and separable: zero-insertion by PixelShuffle or
 nearest-neighbour upsampling by r, then a k×k box. Along one axis, output position r·y + b is a fixed weighted sum of
 the few input positions around y, with weights ("taps") that depend on the sub-position b alone. So a map is taken from
 its source response to the output resolution in a few small steps, none of which leaves the core's cache:
@@ -20,10 +21,9 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from torch import Tensor
 
 from xinc.contributions.maps import LayerMaps
-from xinc.layers import Convolution
+from xinc.layers import Array, Convolution, Linear
 
 #: Codes of activations inside compiled code.
 CODES = {
@@ -336,15 +336,15 @@ class Expansion:
     v : (C_in, h, w) its input, float32.
     """
 
-    def __init__(self, maps: LayerMaps, v: Tensor) -> None:
+    def __init__(self, maps: LayerMaps, v: Array) -> None:
         layer = maps.layer
         assert isinstance(layer, Convolution)
         self.shape = (v.shape[-2] * maps.scale(), v.shape[-1] * maps.scale())
         self._plan = _plan(maps, (v.shape[-2], v.shape[-1]))
         pad = layer.kernel_size // 2
-        self._v = np.pad(v.numpy(), ((0, 0), (pad, pad), (pad, pad)))
-        self._kernels = layer.weight.numpy()
-        self._bias = layer.bias.numpy() / np.float32(layer.channels[0])
+        self._v = np.pad(np.asarray(v), ((0, 0), (pad, pad), (pad, pad)))
+        self._kernels = np.asarray(layer.weight)
+        self._bias = np.asarray(layer.bias) / np.float32(layer.channels[0])
         self._own = CODES[layer.activation]
         self._upscale = layer.upscale
         self._i = maps.neurons.in_channel.astype(np.int64)
@@ -391,4 +391,66 @@ class Expansion:
             self._plan.factors, self._plan.taps, self._plan.codes, self._plan.sizes, windows, _ERF,
             buffers[0], buffers[1], lines, wide, out,
         )  # fmt: skip
+        return out
+
+
+@njit(nogil=True, cache=True, fastmath=_MATH)
+def _linear(
+    v: Any, channel: Any, scale: Any, share: Any, frequency: float, window: Any, own: int, head: int, erf: Any, out: Any
+) -> None:
+    """Maps φ_head(φ_own(frequency · (scale · v_i + share))) of some neurons, on a window of their feature i."""
+    y0, y1, x0, x1 = window
+    for n in range(out.shape[0]):
+        a, b, f = scale[n], share[n], np.float32(frequency)
+        for y in range(y0, y1):
+            row, line = out[n, y - y0], v[channel[n], y, x0:x1]
+            for x in range(x1 - x0):
+                row[x] = f * (a * line[x] + b)
+            _activate(own, row, erf)
+            _activate(head, row, erf)
+
+
+class LinearExpansion:
+    """The maps of a fully connected layer with none after it, for one input, in float32 on the CPU.
+
+    Results equal `LayerMaps.expand` to float32 rounding; `xinc.contributions.sources` has the formulas.
+
+    Parameters
+    ----------
+    maps : a layer whose `LayerMaps.layer` is a `Linear`.
+    v : (C_in, h, w) its input, float32.
+    """
+
+    def __init__(self, maps: LayerMaps, v: Array) -> None:
+        layer, neurons = maps.layer, maps.neurons
+        assert isinstance(layer, Linear)
+        assert not maps.later
+        self._v = np.ascontiguousarray(v)
+        self._weight, bias = np.asarray(layer.weight), np.asarray(layer.bias)
+        self._sums = neurons.granularity == "output"
+        self._i, self._j = neurons.in_channel.astype(np.int64), neurons.out_channel.astype(np.int64)
+        if neurons.granularity == "kernel":
+            self._scale, self._share = self._weight[self._j, self._i], bias[self._j] / layer.channels[0]
+        else:
+            self._scale = self._weight.sum(0)
+            self._share = np.full(len(self._scale), bias.sum() / layer.channels[0], np.float32)
+        self._frequency = layer.frequency
+        self._own, self._head = CODES[layer.activation], CODES[maps.head_activation]
+
+    def expand(
+        self, select: np.ndarray, window: tuple[int, int, int, int] | None = None, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Maps (n, y1 − y0, x1 − x0) of the selected neurons on a window, as `Expansion.expand`."""
+        wanted = (0, self._v.shape[1], 0, self._v.shape[2]) if window is None else window
+        if out is None:
+            out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
+        if self._sums:  # without bias and activation: each is a map of its own, times the frequency
+            part = self._v[:, wanted[0] : wanted[1], wanted[2] : wanted[3]]
+            v = np.tensordot(self._weight[self._j[select]], part, 1)
+            channel, scale = np.arange(len(select)), np.ones(len(select), np.float32)
+            share, own, inner = np.zeros_like(scale), CODES["identity"], (0, part.shape[1], 0, part.shape[2])
+        else:
+            v, channel, inner, own = self._v, self._i[select], wanted, self._own
+            scale, share = self._scale[select], self._share[select]
+        _linear(v, channel, scale, share, self._frequency, inner, own, self._head, _ERF, out)
         return out

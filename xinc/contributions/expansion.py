@@ -6,11 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from xinc.contributions.maps import LayerMaps
-from xinc.layers import Convolution
+from xinc.devices import cpu_threads
+from xinc.layers import Array, Convolution
 
 #: Size of a block of maps that one thread expands at a time, in bytes: it stays in the core's cache.
 BLOCK_BYTES = 2**21
@@ -22,13 +21,28 @@ Window = tuple[int, int, int, int]
 Expander = Callable[[np.ndarray, Window, "np.ndarray | None"], np.ndarray]
 
 
-def expander(maps: LayerMaps, v: Tensor) -> Expander:
-    """The best way to expand a layer's maps for one input: compiled where there is compiled code, PyTorch elsewhere."""
-    if isinstance(maps.layer, Convolution) and v.device.type == "cpu" and v.dtype == torch.float32:
-        # Here, because what only writes a factored canvas expands nothing and should not wait for Numba.
-        from xinc.contributions.compiled import Expansion
+def expander(maps: LayerMaps, v: Array) -> Expander:
+    """The best way to expand a layer's maps for one input: compiled code, or PyTorch where there is none.
 
-        return Expansion(maps, v).expand
+    That is on a GPU, in float64, and for a linear layer with others after it.
+    """
+    if str(v.device) == "cpu" and v.itemsize == 4:
+        # Here, because what only writes a factored canvas expands nothing and should not wait for Numba.
+        from xinc.contributions.compiled import Expansion, LinearExpansion
+
+        if isinstance(maps.layer, Convolution):
+            return Expansion(maps, v).expand
+        if not maps.later:
+            return LinearExpansion(maps, v).expand
+    return _in_pytorch(maps, v)
+
+
+def _in_pytorch(maps: LayerMaps, v: Array) -> Expander:
+    """By the definition, `LayerMaps.expand`."""
+    import torch
+
+    v = torch.as_tensor(v)
+    maps = maps.to(v.device)
 
     def expand(select: np.ndarray, window: Window, out: np.ndarray | None = None) -> np.ndarray:
         y0, y1, x0, x1 = window
@@ -42,7 +56,7 @@ def expander(maps: LayerMaps, v: Tensor) -> Expander:
 
 
 def expand_into(expand: Expander, neurons: np.ndarray, out: np.ndarray, window: Window | None = None) -> np.ndarray:
-    """Expand maps (n, h, w) into ``out``, a cache-sized block of neurons at a time on PyTorch's number of threads.
+    """Expand maps (n, h, w) into ``out``, a cache-sized block of neurons at a time on `cpu_threads`.
 
     Parameters
     ----------
@@ -60,10 +74,11 @@ def expand_into(expand: Expander, neurons: np.ndarray, out: np.ndarray, window: 
         expand(neurons[part], wanted, out[part])
 
     starts = range(0, len(neurons), size)
-    if len(starts) <= 1 or torch.get_num_threads() == 1:
+    threads = cpu_threads()
+    if len(starts) <= 1 or threads == 1:
         for start in starts:
             fill(start)
     else:
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             list(pool.map(fill, starts))
     return out

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from xinc.contributions.neurons import Neurons, layer_neurons
-from xinc.contributions.propagation import Stage, propagate
-from xinc.contributions.sources import source_responses
-from xinc.layers import ACTIVATIONS, Convolution, Layer, Trace
+from xinc.layers import Convolution, Layer, Trace
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a later layer does to a contribution on its way to the output: all of it that matters is three numbers.
+
+    Attributes
+    ----------
+    kernel_size : side k of the box filter of the proximity correction.
+    upscale : nearest-neighbour upsampling factor.
+    activation : key of `xinc.activations.ACTIVATIONS`.
+    """
+
+    kernel_size: int
+    upscale: int
+    activation: str
+
+    @classmethod
+    def of(cls, layer: Convolution) -> Stage:
+        return cls(layer.kernel_size, layer.upscale, layer.activation)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kernel_size": self.kernel_size, "upscale": self.upscale, "activation": self.activation}
 
 
 @dataclass(frozen=True)
@@ -49,12 +73,21 @@ class LayerMaps:
         return own * int(np.prod([stage.upscale for stage in self.later]))
 
     def to(self, device: torch.device) -> LayerMaps:
-        """The same with the layer's weights on a device."""
-        layer = replace(self.layer, weight=self.layer.weight.to(device), bias=self.layer.bias.to(device))
+        """The same with the layer's weights as tensors on a device."""
+        import torch
+
+        weight, bias = (torch.as_tensor(values, device=device) for values in (self.layer.weight, self.layer.bias))
+        layer = replace(self.layer, weight=weight, bias=bias)
         return replace(self, layer=layer)
 
     def expand(self, v: Tensor, select: Tensor | None = None) -> Tensor:
         """Maps (n, H, W) of the selected neurons (default: all) for the layer input ``v`` (C_in, h, w)."""
+        import torch
+
+        from xinc.activations import ACTIVATIONS
+        from xinc.contributions.propagation import propagate
+        from xinc.contributions.sources import source_responses
+
         if select is None:
             select = torch.arange(len(self.neurons), device=v.device)
         if len(select) == 0:

@@ -10,37 +10,13 @@ The head is a later layer with r = 1 and φ the identity, so one rule serves all
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xinc.layers import ACTIVATIONS, Convolution
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What a later layer does to a contribution on its way to the output: all of it that matters is three numbers.
-
-    Attributes
-    ----------
-    kernel_size : side k of the box filter of the proximity correction.
-    upscale : nearest-neighbour upsampling factor.
-    activation : key of `xinc.layers.ACTIVATIONS`.
-    """
-
-    kernel_size: int
-    upscale: int
-    activation: str
-
-    @classmethod
-    def of(cls, layer: Convolution) -> Stage:
-        return cls(layer.kernel_size, layer.upscale, layer.activation)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"kernel_size": self.kernel_size, "upscale": self.upscale, "activation": self.activation}
+from xinc.activations import ACTIVATIONS
+from xinc.contributions.maps import Stage
 
 
 def insert_zeros(source: Tensor, phase: Tensor, upscale: int) -> Tensor:

@@ -11,8 +11,9 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xinc.activations import ACTIVATIONS
 from xinc.errors import InputError
-from xinc.layers import ACTIVATIONS, Convolution, Trace
+from xinc.layers import Convolution, Trace
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.settings import StrictModel
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xinc.layers import ACTIVATIONS, Linear, Trace
+from xinc.activations import ACTIVATIONS
+from xinc.layers import Linear, Trace
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from xinc.layers import ACTIVATIONS
+from xinc.activations import ACTIVATIONS
 from xinc.models import architectures
 from xinc.models.decoder import Activation, Decoder, DecoderSettings
 from xinc.settings import StrictModel

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xinc.layers import ACTIVATIONS
+from xinc.activations import ACTIVATIONS
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.models.mlp import MLP, pixel_coordinates
 from xinc.training.settings import TrainingSettings
