@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -11,5 +13,5 @@ def average_ranks(values: np.ndarray) -> np.ndarray:
 
     By pandas, which every job has imported: `scipy.stats` takes half a second to import.
     """
-    rows = values.reshape(-1, values.shape[-1])
+    rows = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
     return pd.DataFrame(rows.T).rank().to_numpy().T.reshape(values.shape)
