@@ -13,7 +13,7 @@ import pytest
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """Its address inside the block, which is in the environment too, with the name and password of a user."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed: the extra s3")
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed: the extra s3")
     moto = pytest.importorskip("moto.server", reason="moto is not installed: the extra test")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
     running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -31,6 +31,8 @@ def server() -> Iterator[str]:
                 patch.setenv(name, value)
             yield values["AWS_ENDPOINT_URL"]
     finally:
+        # They keep the address that they were made with, and the next server has another.
+        s3fs.S3FileSystem.clear_instance_cache()
         running.stop()
 
 

@@ -12,7 +12,7 @@ import torch
 
 import xinc
 from xinc import devices
-from xinc.canvas.writer import write_layer
+from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.devices import cpu_threads, full_precision, has_gpu, pick_device, tensor_float, threads
 from xinc.errors import InputError
 from xinc.memory import freed_memory_kept
@@ -45,24 +45,34 @@ def test_without_a_driver_there_is_no_gpu_and_pytorch_is_not_imported(monkeypatc
     monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: name)
     assert devices._has_driver()
 
+    def absent(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(devices.ctypes, "CDLL", absent)
+    monkeypatch.setattr(devices.os.path, "exists", lambda path: False)
+    assert not devices._has_driver()
+
 
 def test_threads_before_pytorch_is_imported():
     code = "from xinc.devices import cpu_threads; print(cpu_threads())"
     assert int(run_apart(code, OMP_NUM_THREADS="3")) == 3
     assert int(run_apart(code, OMP_NUM_THREADS="")) == len(os.sched_getaffinity(0))
-    assert cpu_threads() == torch.get_num_threads()
+    with threads(5):
+        assert cpu_threads() == 5
 
 
 @pytest.mark.skipif(devices._has_driver(), reason="where there is a GPU, reductions run on it, in PyTorch")
+@pytest.mark.parametrize("layout", ["factored", "dense"])
 @pytest.mark.parametrize("name", ["nerv", "ffn"])
-def test_a_canvas_is_read_without_pytorch(request, tmp_path, name):
+def test_a_canvas_is_read_without_pytorch(request, tmp_path, name, layout):
     """Importing it takes longer than most reading."""
     model = request.getfixturevalue(name)
     layer = model.layer_names()[-1]
-    write_layer(model, tmp_path / "canvas.zarr" / layer, layer)
+    write_layer(model, tmp_path / "canvas.zarr" / layer, layer, settings=CanvasSettings(layout=layout))
     code = (
         f"import xinc\n"
         f"layer = xinc.open_canvas({str(tmp_path / 'canvas.zarr')!r})[{layer!r}].to_dataset()\n"
+        f"assert layer.attrs['xinc']['layout'] == {layout!r}\n"
         f"print(float(layer['contribution'].isel(frame=0, neuron=1).sum()), float(xinc.summarise(layer).sum_abs.sum()))"
     )
     printed = [float(word) for word in run_apart(code).split()]

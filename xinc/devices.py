@@ -36,9 +36,10 @@ def _has_driver() -> bool:
 
 
 def cpu_threads() -> int:
-    """CPU threads to compute on: PyTorch's number, or what it would be in a process that has not imported it."""
-    if "torch" in sys.modules:
-        return int(sys.modules["torch"].get_num_threads())
+    """CPU threads to compute on: PyTorch's number where it is imported, else ``OMP_NUM_THREADS`` or all cores."""
+    ask = getattr(sys.modules.get("torch"), "get_num_threads", None)
+    if ask is not None:
+        return int(ask())
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if asked.isdigit() and int(asked):
         return int(asked)

@@ -272,18 +272,24 @@ def test_only_what_a_window_needs_is_computed():
 
 
 @given(linear_traces(), st.sampled_from(["kernel", "input", "output"]), st.data())
-def test_linear_layers_expand_in_pytorch(trace, granularity, data):
-    trace = single(trace)
+def test_what_is_not_compiled_expands_in_pytorch(trace, granularity, data):
+    """Float64, and a linear layer with others after it."""
     layer = data.draw(st.sampled_from(trace.layers))
     assert isinstance(layer, Linear)
-    maps, v = LayerMaps.of(trace, layer.name, granularity), trace.inputs()[layer.name]
-    expand = expander(maps, v)
-    whole = maps.expand(v).numpy()
-    y0, y1, x0, x1 = window = data.draw(windows(whole.shape[1:]))
-    for out in (None, np.full((len(whole), y1 - y0, x1 - x0), np.nan, np.float32)):
-        found = expand(numbers(maps), window, out)
-        np.testing.assert_allclose(found, whole[:, y0:y1, x0:x1], rtol=0, atol=REPEAT * largest(whole))
-        assert found is out or out is None
+    double, maps = trace, LayerMaps.of(single(trace), layer.name, granularity)
+    followed = LayerMaps(maps.layer, maps.neurons, (Stage(3, 2, "gelu"),))
+    for maps, v in (
+        (LayerMaps.of(double, layer.name, granularity), double.inputs()[layer.name]),
+        (followed, single(trace).inputs()[layer.name]),
+        (followed, single(trace).inputs()[layer.name].numpy()),
+    ):
+        expand = expander(maps, v)
+        whole = maps.expand(torch.as_tensor(v)).numpy()
+        y0, y1, x0, x1 = window = data.draw(windows(whole.shape[1:]))
+        for out in (None, np.full((len(whole), y1 - y0, x1 - x0), np.nan, whole.dtype)):
+            found = expand(numbers(maps), window, out)
+            np.testing.assert_array_equal(found, whole[:, y0:y1, x0:x1])
+            assert found is out or out is None
 
 
 def test_other_precisions_expand_in_pytorch():
@@ -313,7 +319,8 @@ def test_linear_layers_equal_pytorch_on_any_window(drawn, data):
     maps, v = drawn
     whole = maps.expand(v).numpy()
     scale = largest(maps.layer.preactivation(v).numpy()) + largest(whole)
-    expansion = LinearExpansion(maps, v)
+    expansion = expander(maps, v).__self__
+    assert isinstance(expansion, LinearExpansion)
     expect(expansion.expand(numbers(maps)), whole, scale)
     select = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=6)), np.int64)
     y0, y1, x0, x1 = window = data.draw(windows(whole.shape[1:]))

@@ -12,7 +12,10 @@ ANALYSES = ["maps", "quality"]
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    """Two models and two analyses of the smallest experiment, so that every edit can be run; sections replaced."""
+    """Two models and two analyses of the smallest experiment, so that every edit can be run.
+
+    Those that are left out have been run before: nothing may touch their results either.
+    """
     values = small.config()
     models = {name: values["models"][name] for name in MODELS}
     return values | {"models": models, "analyses": {name: values["analyses"][name] for name in ANALYSES}} | changes

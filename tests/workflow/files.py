@@ -38,7 +38,7 @@ def touch(*roots: Path) -> None:
 
 
 def _everything_touched(space: Workspace) -> None:
-    touch(space.code, space.run / "clip", space.run / "config.yaml", space.run / "videos.tsv")
+    touch(space.code, space.run / "clip", space.run / "clip_masks", space.run / "config.yaml", space.run / "videos.tsv")
 
 
 def _another_frame(space: Workspace) -> None:
@@ -61,6 +61,7 @@ def _a_video_more(space: Workspace) -> None:
 
 def _a_video_less(space: Workspace) -> None:
     _a_video_more(space)
+    space.make()
     write_table(space.run)
 
 

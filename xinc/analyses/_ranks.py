@@ -9,7 +9,7 @@ import pandas as pd
 
 
 def average_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1 along the last axis, ties averaged.
+    """Ranks from 1 of finite values along the last axis, ties averaged.
 
     By pandas, which every job has imported: `scipy.stats` takes half a second to import.
     """

@@ -2,8 +2,8 @@
 
 Each function equals the one-line xarray expression in its docstring, whatever the layout of the canvas; ``C`` in it is
 ``layer["contribution"].sel(frame=frames)``. Maps are expanded a block at a time, reduced and forgotten, on a GPU where
-there is one and maps have to be expanded, otherwise by compiled code on PyTorch's number of threads, with results that
-do not depend on that number (`xinc.canvas.streaming`). Sums are accumulated in float64, over runs of at most a few
+there is one and maps have to be expanded, otherwise by compiled code on several CPU threads, with results that do not
+depend on their number (`xinc.canvas.streaming`). Sums are accumulated in float64, over runs of at most a few
 thousand terms in float32; what compares with a threshold compares exactly, except that the total behind a share is such
 a sum.
 """
