@@ -16,8 +16,9 @@ from tests.small import config, write_clip, write_table
 from tests.test_plan import specs
 from tests.workflow.runs import jobs
 from xinc.config import Config
+from xinc.contents import Contents
 from xinc.errors import InputError
-from xinc.models.imports.run import digest_of, import_model, inspect
+from xinc.models.imports.run import import_model, inspect
 from xinc.plan import Plan
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos
@@ -247,7 +248,7 @@ def test_an_encoder_reads_the_video(tmp_path: Path) -> None:
     hints = {"act": "swish"}
     settings = {
         "path": "hnerv.pth", "hints": hints, "frames": [0, 2], "trust": False, "video": "clip", "seed": 0,
-        "files": {"hnerv.pth": digest_of("hnerv.pth")},
+        "files": dict(zip(["hnerv.pth"], Contents().digests("x", ["hnerv.pth"]), strict=True)),
     }  # fmt: skip
     import_model("video.zarr", "out/model.pt", settings)
     from xinc import load_model

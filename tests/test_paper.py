@@ -187,7 +187,7 @@ def run(plan: Plan) -> None:
     """What the rules of the workflow do, in their order."""
     for video in plan.videos:
         base, figures = Path("results", video), Path("results", "figures")
-        prepare_video(VideoSettings(**plan.video_spec(video)["settings"]), base / "video.zarr")
+        prepare_video(VideoSettings(**plan.video_spec(video)["settings"]["video"]), base / "video.zarr")
         draw_video(base / "video.zarr", figures / "videos" / video, video)
         settings = RegionSettings(**plan.regions_spec(video)["settings"])
         prepare_regions(base / "video.zarr", base / "regions.zarr", settings)

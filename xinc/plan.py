@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, wraps
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.config import Config
+from xinc.contents import Contents
 from xinc.devices import has_gpu
 from xinc.models import architectures
 from xinc.provenance import digest, source_digest
@@ -57,10 +59,12 @@ class Plan:
     Parameters
     ----------
     config : the configuration.
+    kept : a folder for what is known of the user's files, so that they are not read at every start (default: none).
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, kept: Path | None = None) -> None:
         self.config = config
+        self._contents = Contents(kept)
         self._specs: dict[tuple[str, ...], Spec] = {}
 
     @property
@@ -107,7 +111,12 @@ class Plan:
 
     @_once
     def video_spec(self, video: str) -> Spec:
-        return _spec(self.config.videos[video].model_dump(mode="json"), ["xinc.video.store"])
+        """Files count by their content: another one makes everything of the video again, a touched one nothing."""
+        settings = {
+            "video": self.config.videos[video].model_dump(mode="json"),
+            "files": self._contents.digests(f"video-{video}", self.video_files(video)),
+        }
+        return _spec(settings, ["xinc.video.store"])
 
     def video_figure_spec(self, video: str) -> Spec:
         return _spec({"name": video}, ["xinc.video.figure", "xinc.figures"], self.video_spec(video))
@@ -159,10 +168,13 @@ class Plan:
         return _spec(settings, ["xinc.training.run", self._model_module(model)], self.video_spec(video))
 
     def _import_spec(self, video: str, model: str, seed: int) -> Spec:
-        """Files count by their content: a changed one makes the branch again, a touched one nothing."""
-        from xinc.models.imports.run import digest_of
+        """Files count by their content, as those of videos."""
+        from xinc.models.imports.unpickling import check_file
 
         chosen = self.config.file.models[model]
+        files = self.checkpoint_files(video, model, seed)
+        for file in files:
+            check_file(file)
         settings = {
             "path": chosen.import_,
             "hints": dict(chosen.hints),
@@ -170,7 +182,7 @@ class Plan:
             "frames": _plain(chosen.frames),
             "video": video,
             "seed": int(seed),
-            "files": {file: digest_of(file) for file in self.checkpoint_files(video, model, seed)},
+            "files": dict(zip(files, self._contents.digests(f"import-{video}-{model}-{seed}", files), strict=True)),
         }
         return _spec(settings, ["xinc.models.imports.run", self._model_module(model)], self.video_spec(video))
 

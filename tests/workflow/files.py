@@ -46,6 +46,18 @@ def _another_frame(space: Workspace) -> None:
     touch(space.run / "clip")
 
 
+def _an_older_frame(space: Workspace) -> None:
+    """As `cp -p`, `rsync -a` or unpacking an archive leave it, even with the time of the file that it replaces."""
+    path = space.run / "clip" / "1.png"
+    before = path.stat()
+    Image.fromarray(frame(3)).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _another_mask(space: Workspace) -> None:
+    shutil.copy(space.run / "clip_masks" / "3.png", space.run / "clip_masks" / "0.png")
+
+
 def _a_frame_more(space: Workspace) -> None:
     Image.fromarray(frame(FRAMES)).save(space.run / "clip" / f"{FRAMES}.png")
     mask = Image.fromarray(disc_mask(FRAMES)).convert("P")
@@ -76,6 +88,10 @@ def _moved(space: Workspace) -> Workspace:
 FILES: dict[str, FileEdit] = {
     "every file touched, as a fresh checkout does": FileEdit(_everything_touched, set()),
     "a frame replaced by another of the same name": FileEdit(_another_frame, of_video("clip", ["siren"], ["maps"])),
+    "a frame replaced by another of the same name and time": FileEdit(
+        _an_older_frame, of_video("clip", ["siren"], ["maps"])
+    ),
+    "a mask replaced by another": FileEdit(_another_mask, of_video("clip", ["siren"], ["maps"])),
     "a frame added to a video": FileEdit(_a_frame_more, of_video("clip", ["siren"], ["maps"])),
     "a video added to the table, its rows and columns reordered": FileEdit(
         _a_video_more, of_video("disc", ["siren"], ["maps"])

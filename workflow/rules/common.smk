@@ -12,6 +12,11 @@ def dense_layers(video, model, seed):
     return [f"results/{video}/{model}/seed{seed}/dense.zarr/{layer}" for layer in plan.dense_layers(model)]
 
 
+def video_input(wildcards):
+    """The user's files that a video is made from, whose content is part of the job's spec: their times do not count."""
+    return [ancient(file) for file in plan.video_files(wildcards.video)]
+
+
 def analysis_input(wildcards):
     """What an analysis uses of its network, beside the video."""
     run = f"results/{wildcards.video}/{wildcards.model}/seed{wildcards.seed}"

@@ -1,7 +1,7 @@
 rule video:
     """Frames of one video at analysis resolution, with masks and flow where it has them."""
     input:
-        lambda wildcards: plan.video_files(wildcards.video),
+        video_input,
     output:
         directory("results/{video}/video.zarr"),
     params:

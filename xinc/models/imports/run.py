@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
 from xinc.models.checkpoints import describe, images_of
 from xinc.models.imports.parts import Imported
-from xinc.models.imports.unpickling import check_file
 from xinc.models.storage import save_model
 from xinc.video.store import open_video
 
@@ -46,13 +44,6 @@ def checkpoint_files(
     if isinstance(hints.get("embeddings"), str):
         found.append(filled(hints["embeddings"], video, seed))
     return found
-
-
-def digest_of(file: str) -> str:
-    """What tells whether a file changed: its content's."""
-    check_file(file)
-    with open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def inspect(

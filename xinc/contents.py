@@ -1,0 +1,79 @@
+"""What is in the user's files, by which a job knows that its input is another."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from xinc.errors import InputError
+
+#: A file that changed less than so many nanoseconds ago may change again within the same tick of the clock.
+_TICK = 2 * 10**9
+
+
+class Contents:
+    """Digests of files, kept from one run to the next.
+
+    A file is read again where its size, its times or its place on the disk are others than when it was read. The time
+    of the last change of its entry (ctime) is among them: no program can set it back, as copying sets back the other.
+
+    Parameters
+    ----------
+    kept : a folder for what is known; None keeps nothing.
+    """
+
+    def __init__(self, kept: Path | None = None) -> None:
+        self._kept = kept
+
+    def digests(self, name: str, files: Sequence[str]) -> list[str]:
+        """The digest of each file, 16 hexadecimal digits; what is known of them is kept under ``name``.
+
+        Raises
+        ------
+        InputError : a file cannot be read.
+        """
+        known = self._load(name)
+        found: dict[str, list[Any]] = {}
+        for file in files:
+            try:
+                at = os.stat(file)
+                state = [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino]
+                before = known.get(file, [])
+                found[file] = [*state, before[-1] if before[:-1] == state else _read(file)]
+            except OSError as error:
+                raise InputError(f"{file} cannot be read: {error.strerror or error}.") from None
+        settled = {file: entry for file, entry in found.items() if entry[2] < time.time_ns() - _TICK}
+        if settled != known:
+            self._save(name, settled)
+        return [found[file][-1] for file in files]
+
+    def _load(self, name: str) -> dict[str, list[Any]]:
+        if self._kept is None:
+            return {}
+        try:
+            known = json.loads((self._kept / f"{name}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _save(self, name: str, known: dict[str, list[Any]]) -> None:
+        """Where that is not possible, files are read again the next time."""
+        if self._kept is None:
+            return
+        file = self._kept / f"{name}.json"
+        with contextlib.suppress(OSError):
+            self._kept.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(f".{os.getpid()}.partial")
+            partial.write_text(json.dumps(known), encoding="utf-8")
+            os.replace(partial, file)
+
+
+def _read(file: str) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
