@@ -31,7 +31,7 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/workflow/test_faults.py::test_a_flipped_bit_of_an_input",
     ),
     (
-        "any flipped byte or cut of a chunk of a store",
+        "flipped bytes and cuts, sampled over every chunk of a store",
         "found when it is read",
         "tests/test_damaged_stores.py::test_every_flipped_byte_of_every_chunk_is_found",
     ),
@@ -51,7 +51,7 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/workflow/test_failures.py::test_a_network_that_stays_below_min_psnr",
     ),
     (
-        "a GPU without enough memory",
+        "a GPU without enough memory for a reduction (simulated)",
         "smaller blocks, with a warning",
         "tests/canvas/test_reductions.py::test_memory_of_the_gpu_runs_out",
     ),

@@ -36,15 +36,15 @@ rule import_model:
     wildcard_constraints:
         model=models(imported=True),
     log:
-        "logs/import/{video}.{model}.seed{seed}.log",
+        "logs/import/{video}/{model}/seed{seed}.log",
     benchmark:
-        "logs/benchmarks/import/{video}.{model}.seed{seed}.tsv"
+        "logs/benchmarks/import/{video}/{model}/seed{seed}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
         gpu=0,
     script:
         "../scripts/import_model.py"
