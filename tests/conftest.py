@@ -1,4 +1,4 @@
-"""What all tests share: one CPU thread, reproducible examples of hypothesis, and tiny networks."""
+"""What all tests share: one CPU thread, hypothesis without deadlines, and tiny networks."""
 
 from __future__ import annotations
 

@@ -85,6 +85,12 @@ def test_what_is_kept_may_be_damaged(
     assert known.digests("x", files) == before
 
 
+def test_a_file_of_several_videos_is_read_once(files: list[str], read: list[str]) -> None:
+    known = Contents()
+    assert known.digests("x", files) == known.digests("y", files[::-1])[::-1]
+    assert read == files
+
+
 def test_a_folder_that_cannot_be_written_costs_time_only(files: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert Contents(tmp_path / "file" / "kept").digests("x", files) == Contents().digests("x", files)

@@ -30,6 +30,8 @@ class Contents:
 
     def __init__(self, kept: Path | None = None) -> None:
         self._kept = kept
+        #: By file, its state and digest: the list of a data set belongs to each of its videos.
+        self._seen: dict[str, list[Any]] = {}
 
     def digests(self, name: str, files: Sequence[str]) -> list[str]:
         """The digest of each file, 16 hexadecimal digits; what is known of them is kept under ``name``.
@@ -44,10 +46,11 @@ class Contents:
             try:
                 at = os.stat(file)
                 state = [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino]
-                before = known.get(file, [])
+                before = self._seen.get(file) or known.get(file, [])
                 found[file] = [*state, before[-1] if before[:-1] == state else _read(file)]
             except OSError as error:
                 raise InputError(f"{file} cannot be read: {error.strerror or error}.") from None
+        self._seen |= found
         settled = {file: entry for file, entry in found.items() if entry[2] < time.time_ns() - _TICK}
         if settled != known:
             self._save(name, settled)
