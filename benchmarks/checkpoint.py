@@ -44,9 +44,9 @@ def measure(checkpoint: str, frame: int, layers: list[str] | None, root: Path) -
     import xinc
     from xinc.analyses.run import open_result, run_analysis, subject_of
     from xinc.canvas.writer import write_layer
+    from xinc.video.prepare import prepare_video
     from xinc.video.regions import RegionSettings, prepare_regions
     from xinc.video.settings import VideoSettings
-    from xinc.video.store import prepare_video
 
     seconds: dict[str, float] = {}
 

@@ -20,8 +20,9 @@ from xinc.training.history import psnr
 from xinc.training.learner import Learner, final_psnr
 from xinc.training.loop import fit
 from xinc.training.settings import TrainingSettings
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import open_video, prepare_video
+from xinc.video.store import open_video
 
 #: By name of a run and of an architecture: its settings, resolution, frames, and epochs to be measured.
 NETWORKS: dict[str, dict[str, dict[str, Any]]] = {

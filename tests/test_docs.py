@@ -20,8 +20,8 @@ from xinc.canvas.writer import write_layer
 from xinc.models.base import INR
 from xinc.models.storage import build, save_model
 from xinc.video.examples import bunny_path
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import prepare_video
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -20,9 +20,9 @@ from xinc.contents import Contents
 from xinc.errors import InputError
 from xinc.models.imports.run import import_model, inspect
 from xinc.plan import Plan
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos
-from xinc.video.store import prepare_video
 
 #: A decoder for the small experiment: 16×32, four frames, strides 2, 2, a stem of 4×8 from an encoding of 4 levels.
 STRIDES, WIDTHS = [2, 2], [4, 3, 2]

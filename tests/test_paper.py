@@ -28,11 +28,11 @@ from xinc.training.run import train_model
 from xinc.training.settings import TrainingSettings
 from xinc.video.figure import draw_video
 from xinc.video.flow import FlowSettings, prepare_flow
+from xinc.video.prepare import prepare_video
 from xinc.video.regions import RegionSettings, prepare_regions
 from xinc.video.regions_figure import draw_regions
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos
-from xinc.video.store import prepare_video
 
 ROOT = Path(__file__).resolve().parents[1]
 CITY = ["0001", "0002", "0003", "0005", "0008", "0009"]

@@ -123,8 +123,13 @@ def test_what_the_figures_say_is_part_of_them() -> None:
     settings = specs(config())["figure analysis=intensity model=nerv seed=0 video=clip"]["settings"]
     assert settings["question"] == "Does contribution follow intensity, or edges?"
     assert settings["section"] == "4.3"
-    assert "Σ_n |C_n|" in settings["caption"]
-    assert "\n" not in settings["caption"]
+    assert "caption" not in settings, "nobody draws it"
+
+
+def test_captions() -> None:
+    caption = Plan(Config(config())).caption("intensity")
+    assert "Σ_n |C_n|" in caption
+    assert "\n" not in caption
 
 
 @pytest.mark.parametrize(

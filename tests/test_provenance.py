@@ -33,6 +33,7 @@ SOURCE = {
         from typing import TYPE_CHECKING
 
         from xinc.deep.inner import quarter
+        from xinc.part import checked
 
         if TYPE_CHECKING:
             from xinc.types_only import T
@@ -54,7 +55,7 @@ SOURCE = {
             def compute(self, x):
                 """The result."""
                 # A reason.
-                return quarter(self.shared(x)) * self.settings.doubled()
+                return quarter(self.shared(checked(x))) * self.settings.doubled()
 
             def plot(self, x):
                 return drawn(self.shared(x), "title")
@@ -69,8 +70,36 @@ SOURCE = {
             return x, title, COLOUR
     ''',
     "painting.py": 'COLOUR = "red"\n',
+    "errors.py": "class InputError(Exception):\n    hint = 1\n",
+    "part.py": '''
+        from xinc.errors import InputError
+        from xinc.settings import Field
+
+        WIDTH = Field(4, description="How wide.")
+        """In pixels."""
+
+
+        def checked(x):
+            if x > WIDTH:
+                raise InputError(f"{x} is too wide.")
+            return x
+
+
+        def used_elsewhere(x):
+            from xinc.deep.inner import quarter
+
+            return quarter(x)
+
+
+        def not_used(x):
+            from xinc.unrelated import ANSWER
+
+            return ANSWER
+    ''',
+    "settings.py": "def Field(default, description):\n    return default\n",
     "types_only.py": "T = int\n",
     "unrelated.py": "ANSWER = 42\n",
+    "alone.py": "ANSWER = 42\n",
 }
 
 
@@ -99,8 +128,8 @@ def found() -> dict[str, str]:
     forget()
     return {
         "whole": source_digest(["xinc.work"]),
-        "compute": source_digest(["xinc.work"], {"xinc.work": ("compute",)}),
-        "plot": source_digest(["xinc.work"], {"xinc.work": ("plot",)}),
+        "compute": source_digest(["xinc.work"], {"xinc.work": ("compute",), "xinc.part": ()}),
+        "plot": source_digest(["xinc.work"], {"xinc.work": ("plot",), "xinc.part": ()}),
     }
 
 
@@ -116,7 +145,7 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "blank lines": ("base.py", "SCALE = 3", "\n\nSCALE = 3\n\n", set()),
     "an import for type checkers": ("work.py", "types_only import T", "types_only import T as U", set()),
     "what is imported for type checkers": ("types_only.py", "int", "float", set()),
-    "a module not imported": ("unrelated.py", "42", "43", set()),
+    "a module not imported": ("alone.py", "42", "43", set()),
     "a constant": ("work.py", "LIMIT = 4", "LIMIT = 5", ALL),
     "the computation": ("work.py", "quarter(self", "1 + quarter(self", {"whole", "compute"}),
     "the drawing": ("work.py", '"title"', '"another"', {"whole", "plot"}),
@@ -128,6 +157,14 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "an import": ("deep/inner.py", "halve(halve(x))", "halve(x)", ALL),
     "an import of an import": ("base.py", "x / 2", "x / 3", ALL),
     "a constant of a module used for a function": ("base.py", "SCALE = 3", "SCALE = 4", ALL),
+    "a message": ("part.py", "is too wide", "is too large", set()),
+    "when there is a message": ("part.py", "x > WIDTH", "x >= WIDTH", ALL),
+    "a description of a setting": ("part.py", "How wide.", "How large.", set()),
+    "a default beside a description": ("part.py", "Field(4", "Field(5", ALL),
+    "a text about a variable": ("part.py", "In pixels.", "In rows.", set()),
+    "how errors are made": ("errors.py", "hint = 1", "hint = 2", set()),
+    "an unused part of a module used for a part": ("part.py", "return ANSWER", "return 2 * ANSWER", {"whole"}),
+    "what only an unused part imports": ("unrelated.py", "42", "43", {"whole"}),
     "a parent package": ("deep/__init__.py", "1", "2", ALL),
 }
 
@@ -157,6 +194,29 @@ def test_relative_imports_count(package: Path) -> None:
     second = found()
     (package / "base.py").write_text("SCALE = 3\n\n\ndef halve(x):\n    return 0\n")
     assert len({before["whole"], second["whole"], found()["whole"]}) == 3
+
+
+def test_what_others_import_of_a_module_used_for_a_part(package: Path) -> None:
+    """Also where the module that imports it is looked at later."""
+    entry = {"xinc.work": ("plot",), "xinc.part": (), "xinc.other": ()}
+
+    def of_plot() -> str:
+        forget()
+        return source_digest(["xinc.work"], entry)
+
+    (package / "other.py").write_text("def f():\n    from xinc.part import used_elsewhere\n")
+    before = of_plot()
+    text = (package / "part.py").read_text()
+    (package / "part.py").write_text(text.replace("return quarter(x)", "return 2 * quarter(x)"))
+    assert of_plot() == before
+    (package / "painting.py").write_text('COLOUR = "red"\nfrom xinc.other import f\n')
+    second = of_plot()
+    (package / "part.py").write_text(text)
+    assert of_plot() != second
+    (package / "painting.py").write_text('COLOUR = "red"\nimport xinc.part\n')
+    third = of_plot()
+    (package / "part.py").write_text(text.replace("return ANSWER", "return 2 * ANSWER"))
+    assert of_plot() != third, "all of it may be used"
 
 
 def test_what_decorates_and_defines_a_class_is_used(package: Path) -> None:

@@ -23,6 +23,9 @@ from xinc.report import title_of
 from xinc.training.settings import UNSEEN
 from xinc.video.sources import has_masks, source_files
 
+#: Where analyses are run and drawn, and what they look at: of these modules a job uses a part.
+RUN, SUBJECT = "xinc.analyses.run", "xinc.analyses.subject"
+
 
 class Spec(dict[str, Any]):
     """What a job's result depends on. Where Snakemake shows it to people, in the report and in logs, it is a digest.
@@ -116,7 +119,7 @@ class Plan:
             "video": self.config.videos[video].model_dump(mode="json"),
             "files": self._contents.digests(f"video-{video}", self.video_files(video)),
         }
-        return _spec(settings, ["xinc.video.store"])
+        return _spec(settings, ["xinc.video.prepare"])
 
     def video_figure_spec(self, video: str) -> Spec:
         return _spec({"name": video}, ["xinc.video.figure", "xinc.figures"], self.video_spec(video))
@@ -191,7 +194,7 @@ class Plan:
         canvas = self.config.canvases[model].model_dump(mode="json", exclude={"layers"})
         if isinstance(canvas["layout"], dict):
             canvas["layout"] = canvas["layout"].get(layer, "auto")
-        source = ["xinc.canvas.writer", "xinc.models.checkpoints", self._model_module(model)]
+        source = ["xinc.canvas.writer", self._model_module(model)]
         return _spec({"layer": layer, "canvas": canvas}, source, self.train_spec(video, model, seed))
 
     def materialise_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
@@ -225,11 +228,13 @@ class Plan:
             "settings": self.config.analyses[analysis],
             "question": cls.question,
             "section": cls.section,
-            "caption": cls.caption(),
         }
-        source = ["xinc.figures", "xinc.analyses.run", cls.__module__]
-        before = self._spec_of(analysis, video, model, seed)
-        return _spec(settings, source, before, entry={cls.__module__: ("plot", "animate", "pages", "caption")})
+        entry = {cls.__module__: ("plot", "animate", "pages"), RUN: ("draw_figures",), SUBJECT: ()}
+        return _spec(settings, [RUN, cls.__module__], self._spec_of(analysis, video, model, seed), entry=entry)
+
+    def caption(self, analysis: str) -> str:
+        """What the report says under the figures of an analysis."""
+        return self._analysis(analysis).caption()
 
     def runs(self) -> list[tuple[str, str, str, int | None]]:
         """Every result of a network or of seeds: (analysis, video, model, seed or None)."""
@@ -290,15 +295,16 @@ class Plan:
 
     def _analysis_spec(self, analysis: str, before: list[Spec], models: list[str]) -> Spec:
         cls = self._analysis(analysis)
-        source = ["xinc.analyses.run", cls.__module__]
+        source = [RUN, cls.__module__]
+        parts = {"video", *cls.needs} if models else set()
         if "model" in cls.needs:
-            source += ["xinc.models.checkpoints", *(self._model_module(model) for model in models)]
-        if "canvas" in cls.needs:
-            source.append("xinc.canvas.reader")
+            source += [self._model_module(model) for model in models]
+            parts.add("history")
         if cls.scope == "project":
             source += [self._analysis(name).__module__ for name in self.evidence(analysis)]
         settings = {"analysis": analysis, "settings": self._settings(analysis, without=cls.figure_settings)}
         entry: dict[str, tuple[str, ...]] = {cls.__module__: ("compute", "table")}
+        entry |= {RUN: ("run_analysis", "subject_from"), SUBJECT: tuple(sorted(parts))}
         entry |= {self._analysis(n).__module__: ("claims",) for n in (self.evidence(analysis) if not models else ())}
         return _spec(settings, source, *before, entry=entry)
 

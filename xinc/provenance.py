@@ -1,7 +1,8 @@
 """What a result depends on, as plain values: the settings of its job, the source of the code, what came before it.
 
 The workflow stores these with every result and makes it again when they differ. A digest of source is of the program
-itself, so that comments, docstrings and layout do not count, nor the time at which a file was touched.
+itself, so that comments, docstrings and layout do not count, nor what is said to people: messages of errors, and
+descriptions of settings. Nor does the time at which a file was touched.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from typing import Any
 
 PACKAGE = "xinc"
 ROOT = Path(__file__).resolve().parent
+
+#: Modules that only tell people how it goes.
+_TELLING = frozenset({f"{PACKAGE}.errors", f"{PACKAGE}.progress"})
 
 
 def digest(value: Any) -> str:
@@ -35,33 +39,56 @@ def source_digest(modules: Iterable[str], entry: Mapping[str, Iterable[str]] | N
     ----------
     modules : dotted names.
     entry : per module, the functions and methods that the job calls (an analysis's ``compute``, not its ``plot``): of
-        such a module only these count, what they call in it, and what stands outside functions.
+        such a module only these count, what others import from it by name, what they call in it, and what stands
+        outside functions.
     """
-    entries = tuple(sorted((name, tuple(sorted(names))) for name, names in (entry or {}).items()))
-    return _digest_of(tuple(sorted(set(modules))), entries)
+    return _digest_of(tuple(sorted(set(modules))), _frozen(entry))
+
+
+def sources(modules: Iterable[str], entry: Mapping[str, Iterable[str]] | None = None) -> frozenset[str]:
+    """Names of the modules of which anything counts in `source_digest`."""
+    return frozenset(_programs(tuple(sorted(set(modules))), _frozen(entry)))
+
+
+Entries = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def _frozen(entry: Mapping[str, Iterable[str]] | None) -> Entries:
+    return tuple(sorted((name, tuple(sorted(names))) for name, names in (entry or {}).items()))
 
 
 @functools.cache
-def _digest_of(modules: tuple[str, ...], entries: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+def _digest_of(modules: tuple[str, ...], entries: Entries) -> str:
+    return digest(_programs(modules, entries))
+
+
+def _programs(modules: tuple[str, ...], entries: Entries) -> dict[str, str]:
+    """What counts of each module, as text."""
     entry = dict(entries)
     seen: dict[str, str] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in seen:
+        if name in seen or name in _TELLING:
             continue
         text, imported = _module(name, entry.get(name))
         seen[name] = text
-        waiting.extend(imported)
+        for origin, member in imported:
+            waiting.append(origin)
+            if origin in entry and member not in entry[origin]:
+                wider = (*entry.pop(origin), member)
+                if member:  # otherwise it is the module that is imported, and all of it may be used
+                    entry[origin] = tuple(sorted(wider))
+                seen.pop(origin, None)  # to be looked at again
         parent = name.rpartition(".")[0]
         if parent:
             waiting.append(parent)
-    return digest(seen)
+    return seen
 
 
 @functools.cache
-def _module(name: str, entry: tuple[str, ...] | None) -> tuple[str, tuple[str, ...]]:
-    """A module's syntax tree, without docstrings and unused functions, as text, and what it imports of the package."""
+def _module(name: str, entry: tuple[str, ...] | None) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A module's syntax tree, without what does not count, as text, and what it imports: modules, and names of them."""
     file = _file(name)
     if file is None:
         raise ModuleNotFoundError(f"{name} is no module of {PACKAGE}")
@@ -70,11 +97,12 @@ def _module(name: str, entry: tuple[str, ...] | None) -> tuple[str, tuple[str, .
     imported = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            imported += [alias.name for alias in node.names]
+            imported += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             origin = _origin(node, name, file.name == "__init__.py")
-            imported += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
-    own = {m for m in imported if m.split(".")[0] == PACKAGE and _file(m) is not None}
+            imported += [(origin, alias.name) for alias in node.names]
+            imported += [(f"{origin}.{alias.name}", "") for alias in node.names]
+    own = {(module, member) for module, member in imported if _file(module) is not None}
     return ast.dump(tree, annotate_fields=False), tuple(sorted(own))
 
 
@@ -137,7 +165,7 @@ def _file(name: str) -> Path | None:
 
 
 class _Stripped(ast.NodeTransformer):
-    """Removes docstrings, imports for type checkers, and these functions."""
+    """Removes docstrings, what only people read, imports for type checkers, and these functions."""
 
     def __init__(self, unused: frozenset[ast.AST]) -> None:
         self.unused = unused
@@ -147,24 +175,40 @@ class _Stripped(ast.NodeTransformer):
             return None
         return self.generic_visit(node)
 
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        """A text alone describes the variable before it."""
+        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call) and _called(node.exc) == "InputError":
+            node.exc.args = []
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if _called(node) == "Field":
+            node.keywords = [one for one in node.keywords if one.arg != "description"]
+        return self.generic_visit(node)
+
     def visit_Module(self, node: ast.Module) -> ast.AST:
-        return self._without_docstring(node)
+        return self._not_empty(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        return self._without_docstring(node)
+        return self._not_empty(node)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-        return None if node in self.unused else node
+        return None if node in self.unused else self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        return None if node in self.unused else node
+        return None if node in self.unused else self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
-        return None if node in self.unused else self._without_docstring(node)
+        return None if node in self.unused else self._not_empty(node)
 
-    def _without_docstring(self, node: Any) -> ast.AST:
-        if ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:]
+    def _not_empty(self, node: Any) -> ast.AST:
         result = self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
         return result
+
+
+def _called(node: ast.Call) -> str | None:
+    return node.func.id if isinstance(node.func, ast.Name) else None

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests.small import write_clip
-from xinc.analyses.base import Subject
+from xinc.analyses.subject import Subject
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.models.storage import build, save_model
 from xinc.video.flow import FlowSettings, prepare_flow
+from xinc.video.prepare import prepare_video
 from xinc.video.regions import RegionSettings, prepare_regions
 from xinc.video.settings import VideoSettings
-from xinc.video.store import prepare_video
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "nerv": {"embed_levels": 4, "strides": [2, 2], "widths": [3, 2, 2], "output_activation": "sigmoid"},

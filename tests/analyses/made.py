@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.base import Subject
+from xinc.analyses.subject import Subject
 
 
 def made(source: np.ndarray, **layers: np.ndarray) -> Any:

@@ -12,16 +12,18 @@ from matplotlib.figure import Figure
 
 from tests.datasets import CITY_CLASSES, picture, write_cityscapes_vps
 from xinc.analyses._annotated import annotated_note
-from xinc.analyses.base import Project, Subject
+from xinc.analyses.base import Project
 from xinc.analyses.run import make_analysis, open_result, run_analysis
+from xinc.analyses.subject import Subject
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
 from xinc.models.storage import build, save_model
 from xinc.video.figure import animation, contact_sheet
 from xinc.video.flow import FlowSettings, prepare_flow
+from xinc.video.prepare import prepare_video
 from xinc.video.regions import RegionSettings, open_regions, prepare_regions
 from xinc.video.settings import VideoSettings
-from xinc.video.store import open_video, prepare_video
+from xinc.video.store import open_video
 
 COUNT, ANNOTATED = 12, [4, 9]
 NERV = {"embed_levels": 4, "strides": [2, 2], "widths": [3, 2, 2], "output_activation": "sigmoid"}

@@ -15,8 +15,9 @@ from xinc import figures
 from xinc.analyses.base import Project
 from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
 from xinc.errors import InputError
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import FORMAT, VERSION, prepare_video
+from xinc.video.store import FORMAT, VERSION
 
 
 def write(path: Path, source: str, instances: np.ndarray | None = None, things: Any = (), **sizes: int) -> None:

@@ -12,9 +12,9 @@ import xarray as xr
 from scipy import stats
 
 from tests.analyses.conftest import Make
-from xinc.analyses.base import Subject
 from xinc.analyses.objects import Objects, _category_ratio, _orders, _rank_correlation
 from xinc.analyses.run import make_analysis
+from xinc.analyses.subject import Subject
 
 RNG = np.random.default_rng(0)
 CATEGORIES = ["cat", "cat", "dog", "dog"]

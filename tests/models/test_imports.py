@@ -12,8 +12,8 @@ from xinc.canvas.dissect import dissect as dissect_function
 from xinc.errors import InputError
 from xinc.models.checkpoints import describe
 from xinc.models.storage import save_model
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import prepare_video
 
 
 def saved(network, path, **changes):

@@ -15,8 +15,9 @@ import xinc
 from tests.conftest import SHARED
 from xinc.canvas.writer import write_layer
 from xinc.contributions.maps import LayerMaps
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import open_video, prepare_video
+from xinc.video.store import open_video
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from xinc.training import learner
 from xinc.training.checkpoint import Checkpoint
 from xinc.training.loop import fit
 from xinc.training.run import train_model
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import prepare_video
 
 REPOSITORY = Path(__file__).parents[2]
 #: After every epoch.

@@ -13,8 +13,9 @@ from xinc import load_model
 from xinc.errors import InputError
 from xinc.training.run import train_model
 from xinc.training.settings import TrainingSettings
+from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import open_video, prepare_video
+from xinc.video.store import open_video
 
 TRAINING = TrainingSettings(epochs=4, threads=1, device="cpu")
 NERV = {"embed_levels": 4, "strides": [2, 2], "widths": [4, 3, 2]}

@@ -18,9 +18,9 @@ from xinc.errors import InputError
 from xinc.video.clip import Clip, Segment
 from xinc.video.datasets import expand, kind_of
 from xinc.video.datasets.panoptic import read_list, read_parts
+from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings, parse_range
 from xinc.video.sources import check_source, open_source, read_videos, source_files
-from xinc.video.store import build_video, prepare_video
 
 Spoil = Callable[[Path], None]
 

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from tests.video.conftest import pictures
 from xinc.analyses._objects_figure import _looks
 from xinc.video.figure import animation, contact_sheet, flow_colours, instance_colours
+from xinc.video.prepare import build_video
 from xinc.video.regions import UNLABELLED, instance_regions
 from xinc.video.settings import VideoSettings
-from xinc.video.store import build_video
 
 
 @pytest.fixture(scope="module")

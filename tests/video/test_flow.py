@@ -25,8 +25,8 @@ from xinc.video.flow import (
 )
 from xinc.video.given_flow import read_flo, read_flow
 from xinc.video.images import read_frame
+from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import build_video, prepare_video
 
 SIZE = (64, 128)
 

@@ -16,9 +16,9 @@ from xinc.errors import InputError
 from xinc.video import examples
 from xinc.video.clip import Window
 from xinc.video.flow import FlowSettings, build_flow
+from xinc.video.prepare import build_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import check_source, source_files
-from xinc.video.store import build_video
 
 COUNT, SIZE = 4, (64, 128)
 WHOLE = Window(0, 0, *examples.COLLAGE_SIZE)

@@ -16,8 +16,9 @@ from tests.video.conftest import pictures
 from xinc.errors import InputError
 from xinc.video import examples, store
 from xinc.video.clip import Clip, Segment
+from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.store import build_video, open_video, prepare_video
+from xinc.video.store import open_video
 from xinc.video.transforms import nearest_index
 
 COLLAGE = VideoSettings(name="c", source="example:collage", start=3, count=5, step=2, resolution=(64, 128))

@@ -44,8 +44,20 @@ SOURCES: dict[str, SourceEdit] = {
         "contributions/sources.py",
         "share = layer.bias[j] / layer.channels[0]",
         "share = 2 * layer.bias[j] / layer.channels[0]",
-        set().union(*(canvases(m) | studied(m, ANALYSES) for m in MODELS)),
+        set().union(*(canvases(m) | studied(m, ["maps"]) for m in MODELS)),
     ),
+    "how an existing checkpoint is read": SourceEdit(
+        "models/imports/nerv.py",
+        "from __future__ import annotations",
+        "from __future__ import annotations\n\nX = 1",
+        set(),
+    ),
+    "an analysis that is not asked for": SourceEdit(
+        "analyses/motion.py", "from __future__ import annotations", "from __future__ import annotations\n\nX = 1", set()
+    ),
+    "a message": SourceEdit("canvas/layer.py", "Unknown layer", "There is no layer", set()),
+    "the description of a setting": SourceEdit("training/settings.py", "Peak learning rate", "Highest rate", set()),
+    "how progress is shown": SourceEdit("progress.py", "import time", "import time\n\nX = 1", set()),
     "a docstring": SourceEdit(
         "contributions/sources.py", '"""Edge responses e_ij of', '"""The edge responses e_ij of', set()
     ),

@@ -51,7 +51,8 @@ from __future__ import annotations
 import xarray as xr
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Subject
+from xinc.analyses.base import Analysis
+from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import sum_abs
 from xinc.settings import StrictModel
 from pydantic import Field

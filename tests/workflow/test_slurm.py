@@ -48,7 +48,8 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Subject
+from xinc.analyses.base import Analysis
+from xinc.analyses.subject import Subject
 from xinc.errors import InputError
 from xinc.settings import StrictModel
 

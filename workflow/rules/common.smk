@@ -84,6 +84,11 @@ def labels_of(wildcards):
     return {name: own[name] for name in ("video", "model", "seed")} | {"view": view_of(own["part"])}
 
 
+def caption_of(analysis):
+    """What the report says under the figures of an analysis: no part of their specs, for nobody draws it."""
+    return plan.caption(analysis)
+
+
 def findings_summary():
     """What the first page of the report says of the findings."""
     return summary_of_findings("results/project/findings/table.csv") if "findings" in plan.analyses else ""

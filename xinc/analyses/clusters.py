@@ -20,7 +20,8 @@ from xinc.analyses._neuron_types import (
     separation,
     silhouette,
 )
-from xinc.analyses.base import Analysis, Claim, Subject
+from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.subject import Subject
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel

@@ -60,8 +60,8 @@ class Findings(Analysis):
         wrap: int = Field(64, ge=20, description="Characters of a sentence in a line of the figure.")
 
     def compute(self, subject: Project) -> xr.Dataset:
-        wanted = {name for name in analyses if analyses[name].claims} | {"quality"}
-        opened = [(record, _small(record.open())) for record in subject.results if record.analysis in wanted]
+        used = [r for r in subject.results if r.analysis == "quality" or analyses[r.analysis].claims]
+        opened = [(record, _small(record.open())) for record in used]
         rows = [row for record, result in opened for row in _rows(record, result)]
         rows += _compared(opened)
         rows += _undecided()

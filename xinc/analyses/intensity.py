@@ -14,7 +14,8 @@ from xinc.analyses._attention import BELOW, NUMBERS, PEOPLE, numbers_of_shifts
 from xinc.analyses._chance import NULL, labelled, mean_over_frames, standing_of
 from xinc.analyses._images import EdgeFilter, correlation, edges_of, intensity_of
 from xinc.analyses._ranks import average_ranks
-from xinc.analyses.base import Analysis, Claim, Subject, minmax
+from xinc.analyses.base import Analysis, Claim, minmax
+from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
 

@@ -9,7 +9,8 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Subject
+from xinc.analyses.base import Analysis
+from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
 

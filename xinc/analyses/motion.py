@@ -11,7 +11,8 @@ from pydantic import Field
 from xinc.analyses import analyses
 from xinc.analyses._chance import NULL, correlations_of_shifts, labelled, mean_over_frames, standing_of
 from xinc.analyses._motion_areas import AREAS, KINDS, areas_of, ratio_of_shifts, spearman
-from xinc.analyses.base import Analysis, Claim, Subject
+from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
 

@@ -13,7 +13,8 @@ from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
 from xinc.analyses._chance import NULL, standing_of
 from xinc.analyses._ranks import average_ranks
-from xinc.analyses.base import Analysis, Claim, Subject
+from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
 

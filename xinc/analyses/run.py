@@ -9,7 +9,8 @@ from typing import Any
 import xarray as xr
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Project, Record, Subject
+from xinc.analyses.base import Analysis, Project, Record
+from xinc.analyses.subject import Subject
 from xinc.settings import validate
 from xinc.stores import quiet_zarr, whole_directory, write_dataset
 

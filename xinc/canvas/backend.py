@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from xinc.canvas.reader import open_layer, stored_layers
+from xinc.canvas.reader import check_one_network, open_layer, stored_layers
 from xinc.locations import locate
 
 
@@ -33,10 +33,9 @@ class XincBackend(BackendEntrypoint):
     ) -> dict[str, xr.Dataset]:
         """All layers of a canvas, by path."""
         root = locate(filename_or_obj)
-        layers = stored_layers(root)
-        return {"/": xr.Dataset()} | {
-            f"/{name}": self.open_dataset(root / name, drop_variables=drop_variables) for name in layers
-        }
+        layers = {name: self.open_dataset(root / name, drop_variables=drop_variables) for name in stored_layers(root)}
+        check_one_network(layers, root)
+        return {"/": xr.Dataset()} | {f"/{name}": layer for name, layer in layers.items()}
 
     def open_datatree(self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None) -> xr.DataTree:
         """A canvas."""

@@ -20,6 +20,7 @@ from xinc.contributions.maps import LayerMaps
 from xinc.devices import full_precision
 from xinc.layers import Trace
 from xinc.models.base import INR
+from xinc.models.storage import identity
 
 
 def dissect(
@@ -66,6 +67,7 @@ def dissect(
     True
     """
     chosen = choose_frames(model, frames)
+    network = identity(model)
 
     @functools.lru_cache(maxsize=2)
     def trace_at(position: int) -> tuple[Trace, dict[str, Tensor]]:
@@ -79,7 +81,7 @@ def dissect(
             return trace_layer(trace, name, granularity, head_activation, model), inputs[name]
 
         maps, v = layer_at(0)
-        record = make_record(model, maps, "factored", map_resolution(maps, v))
+        record = make_record(model, network, maps, "factored", map_resolution(maps, v))
         return lazy_dataset(record, chosen, maps.neurons, layer_at)
 
     return xr.DataTree.from_dict({name: dataset(name) for name in choose_layers(model, layers)}, name="canvas")

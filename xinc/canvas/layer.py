@@ -17,14 +17,12 @@ if TYPE_CHECKING:
     from xinc.models.base import INR
 
 
-def make_record(
-    model: INR, maps: LayerMaps, layout: str, resolution: tuple[int, int], layer_name: str | None = None
-) -> LayerRecord:
-    """The record of a layer of a model's canvas."""
+def make_record(model: INR, network: str, maps: LayerMaps, layout: str, resolution: tuple[int, int]) -> LayerRecord:
+    """The record of a layer of a model's canvas; ``network`` is `xinc.models.storage.identity`."""
     layer = maps.layer
     return LayerRecord(
         layout="dense" if layout == "dense" else "factored",
-        layer=layer_name or layer.name,
+        layer=layer.name,
         layer_type="Linear" if isinstance(layer, Linear) else "Convolution",
         granularity=maps.neurons.granularity,
         activation=layer.activation,
@@ -35,6 +33,7 @@ def make_record(
         shared_weights=not model.per_frame,
         resolution=resolution,
         architecture=model.name,
+        network=network,
     )
 
 

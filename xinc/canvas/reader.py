@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def open_canvas(path: str | Path) -> xr.DataTree:
 
     Raises
     ------
-    InputError : there is no canvas, or a layer of it is damaged, incomplete or of another version.
+    InputError : there is no canvas; a layer of it is damaged, incomplete or of another version; or its layers are of
+        different networks.
 
     Examples
     --------
@@ -43,7 +45,24 @@ def open_canvas(path: str | Path) -> xr.DataTree:
     >>> canvas["head"]["contribution"].sel(frame=0, neuron=5).plot()  # doctest: +SKIP
     """
     root = locate(path)
-    return xr.DataTree.from_dict({name: open_layer(root / name) for name in stored_layers(root)}, name="canvas")
+    layers = {name: open_layer(root / name) for name in stored_layers(root)}
+    check_one_network(layers, root)
+    return xr.DataTree.from_dict(layers, name="canvas")
+
+
+def check_one_network(layers: Mapping[str, xr.Dataset], place: Path | Location) -> None:
+    """Raise `InputError` where layers are of different networks, as when one was left out before a new training."""
+    networks: dict[str, list[str]] = {}
+    for name, layer in layers.items():
+        networks.setdefault(layer.attrs["xinc"].get("network", ""), []).append(name)
+    networks.pop("", None)  # written before networks were noted
+    if len(networks) > 1:
+        found = ", but ".join(f"{', '.join(names)} of network {network}" for network, names in networks.items())
+        raise InputError(
+            f"{place} mixes layers of different networks: {found}. The network was made again since some of them were "
+            "written: run the workflow again, and remove the folders of layers that it no longer makes; or open "
+            "layers one by one."
+        )
 
 
 def stored_layers(root: Location) -> list[str]:

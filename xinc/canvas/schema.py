@@ -78,6 +78,7 @@ class LayerRecord(StrictModel):
     shared_weights: bool = Field(description="Whether all frames share one set of weights (NeRV) or not (FFN).")
     resolution: tuple[int, int] = Field(description="Height and width of a map in pixels.")
     architecture: str = Field("", description="Registered name of the network's architecture.")
+    network: str = Field("", description="Digest of the network's weights and settings.")
     dtype: Literal["float32", "float16"] = Field("float32", description="Type of dense maps on disk.")
     error: str = Field(NO_ERROR, description="What the stored maps lost, if anything.")
 

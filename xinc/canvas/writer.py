@@ -28,6 +28,7 @@ from xinc.contributions.neurons import Neurons
 from xinc.devices import full_precision, pick_device
 from xinc.locations import Remote, ensure_group, locate, whole_group
 from xinc.models.base import INR
+from xinc.models.storage import identity, load
 from xinc.progress import Progress
 from xinc.settings import validate
 
@@ -59,6 +60,7 @@ def write_layer(
     settings = settings or CanvasSettings()
     chosen = choose_frames(model, frames)
     name = choose_layers(model, [layer])[0]
+    network = identity(model)
     model.to(pick_device(settings.device))
 
     @functools.lru_cache(maxsize=1)
@@ -71,7 +73,7 @@ def write_layer(
     maps, v = layer_at(chosen[0])
     resolution = map_resolution(maps, v)
     layout = settings.layout_of(name, prefers_dense(maps, v, resolution))
-    record = make_record(model, maps, layout, resolution)
+    record = make_record(model, network, maps, layout, resolution)
     with whole_group(path) as store:
         small: dict[str, Any] = coordinates(record, chosen, np.arange(len(maps.neurons)), maps.neurons)
         factors = {name: dims for name, dims in data_arrays(record).items() if layout == "factored"}
@@ -109,9 +111,8 @@ def write_canvas_layer(model_path: str | Path, path: str | Path, layer: str, set
     settings : the fields of `CanvasSettings`, and ``frames``, see `xinc.frames.select_frames`.
     """
     from xinc.frames import select_frames
-    from xinc.models.checkpoints import load_model
 
-    model = load_model(model_path)
+    model = load(model_path)
     frames = settings.get("frames", "all")
     chosen = select_frames(model.frames, frames, of="the model")
     rest = {name: value for name, value in settings.items() if name != "frames"}

@@ -1,0 +1,104 @@
+"""No job uses code of the library that its spec does not count: otherwise an edit of it would leave old results."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from tests.small import write_clip, write_table
+from tests.workflow.everything import EVERYTHING
+from tests.workflow.runs import Workspace
+from xinc import plan as planning
+from xinc.config import Config
+from xinc.provenance import sources
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+#: What only tells people how it goes.
+TELLING = {"xinc.errors", "xinc.progress"}
+
+#: A job of every rule.
+VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
+
+#: What is counted though these jobs do not use it: it is for a GPU, for one kind of layer, one granularity, one layout.
+FOR_SOME = {
+    "xinc.activations", "xinc.canvas.kernels_torch", "xinc.canvas.streaming_gpu", "xinc.contributions.compiled",
+    "xinc.contributions.propagation", "xinc.contributions.sources",
+    # Each analysis of a network may look at its video, and the frames of one may be drawn as that of a video.
+    "xinc.video", "xinc.video.store", "xinc.video.figure",
+}  # fmt: skip
+
+#: Python imports this by itself. At the end of a job's script it writes which modules the script has imported.
+WATCH = """
+import atexit, json, os, sys
+
+def _write():
+    job = getattr(sys.modules["__main__"], "snakemake", None)
+    if hasattr(job, "wildcards"):
+        found = {"rule": job.rule, "wildcards": dict(job.wildcards.items())}
+        found["modules"] = [name for name in sys.modules if name.split(".")[0] == "xinc"]
+        with open(os.path.join(os.path.dirname(__file__), "watched", f"{os.getpid()}.json"), "w") as file:
+            json.dump(found, file)
+
+atexit.register(_write)
+"""
+
+
+def specs(plan: planning.Plan) -> dict[str, Any]:
+    """By rule, from wildcards to the spec of the job."""
+
+    def of(method: str, *names: str) -> Any:
+        return lambda wildcards: getattr(plan, method)(*(wildcards[name] for name in names))
+
+    network = ("video", "model", "seed")
+    return {
+        "video": of("video_spec", "video"),
+        "video_figure": of("video_figure_spec", "video"),
+        "regions": of("regions_spec", "video"),
+        "regions_figure": of("regions_figure_spec", "video"),
+        "flow": of("flow_spec", "video"),
+        "train": of("train_spec", *network),
+        "canvas": of("canvas_spec", *network, "layer"),
+        "materialise": of("materialise_spec", *network, "layer"),
+        "analysis": of("analysis_spec", *network, "analysis"),
+        "analysis_of_seeds": of("seeds_spec", "video", "model", "analysis"),
+        "analysis_of_project": of("project_spec", "analysis"),
+        "figure": of("figure_spec", "analysis", *network),
+        "figure_of_seeds": of("figure_spec", "analysis", "video", "model"),
+        "figure_of_project": of("figure_spec", "analysis"),
+    }
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[dict[str, Any]]]:
+    """A run of every rule, and what each of its jobs imported."""
+    space = Workspace.create(tmp_path_factory.mktemp("watched"))
+    (space.code / "watched").mkdir()
+    (space.code / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
+    write_clip(space.run)
+    write_table(space.run)
+    space.configure(VALUES)
+    space.make()
+    return space, [json.loads(file.read_text()) for file in (space.code / "watched").iterdir()]
+
+
+def test_what_jobs_import_counts(
+    watched: tuple[Workspace, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, jobs = watched
+    monkeypatch.setattr(planning, "source_digest", lambda *asked: sorted(sources(*asked)))
+    monkeypatch.chdir(space.run)
+    plan = planning.Plan(Config(copy.deepcopy(VALUES)))
+    rules = specs(plan)
+    assert {job["rule"] for job in jobs} == set(rules)
+    for job in jobs:
+        counted = set(rules[job["rule"]](job["wildcards"])["source"])
+        # The claims of an analysis are defined wherever it is imported, and used by the findings only.
+        claims = set() if job["rule"] == "analysis_of_project" else {m for m in job["modules"] if "_claims" in m}
+        missing = set(job["modules"]) - counted - TELLING - claims
+        assert not missing, f"{job['rule']} {job['wildcards']} uses {sorted(missing)}, which do not count"
+        idle = counted - set(job["modules"]) - FOR_SOME
+        assert not idle, f"{job['rule']} {job['wildcards']} does not use {sorted(idle)}, which count"
