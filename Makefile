@@ -94,7 +94,7 @@ lint: .venv/.ready-test-$(KEY) ## ruff, mypy and snakemake --lint
 test: lint ## all linters, then all tests, in parallel
 	@$(enter_env); \
 	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
-	python -m pytest -n auto --maxprocesses=8 --maxschedchunk=4
+	python -m pytest -n auto --maxprocesses=8 --dist worksteal
 
 # BENCH: which of the benchmarks; ARGS goes to each.
 BENCH ?= canvas training
