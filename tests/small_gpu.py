@@ -53,15 +53,15 @@ class SmallGPU(TorchDispatchMode):
 
         monkeypatch.setattr(owner, name, limited)
 
-    def spare_the_cpu(self, monkeypatch: Any) -> None:
-        """From the first copy of a network on the CPU on, memory is that of the CPU."""
+    def spare_the_cpu(self, monkeypatch: Any, user: Any = gpu_memory) -> None:
+        """From the first copy of a network that a module makes on the CPU on, memory is that of the CPU."""
         plain = gpu_memory.on_cpu
 
         def on_cpu(model: Any) -> Any:
             self.most = math.inf
             return plain(model)
 
-        monkeypatch.setattr(gpu_memory, "on_cpu", on_cpu)
+        monkeypatch.setattr(user, "on_cpu", on_cpu)
 
 
 def _place(tensor: Tensor) -> int:

@@ -86,7 +86,7 @@ def fit_together(
     device = pick_device(settings.device)
     jobs = list(zip(models, targets, names, places, strict=True))
     together = [jobs] if device.type == "cuda" else [[job] for job in jobs]
-    what = f"Training of {', '.join(names)} ({_size_of(models)})"
+    what = f"{', '.join(names)}: training {_size_of(models)}"
     with (
         threads(settings.threads),
         tensor_float(settings.precision == "tf32"),
@@ -98,8 +98,8 @@ def fit_together(
 
 def _size_of(models: Sequence[INR]) -> str:
     """What decides how much memory training takes, in words."""
-    (height, width), frames = models[0].resolution, len(models[0].frames)
-    return f"{sum(m.parameter_count() for m in models):,} parameters; frames of {height}x{width}, {frames} of them"
+    (height, width), frames = models[0].resolution, sum(len(model.frames) for model in models)
+    return f"{sum(model.parameter_count() for model in models):,} parameters on {frames} frames of {height}x{width}"
 
 
 def _train(
