@@ -70,8 +70,9 @@ class Progress:
 def job_log(path: str | Path, threads: int = 1, inputs: Iterable[str] = ()) -> Iterator[None]:
     """Send everything a job prints to ``path``; an `InputError` becomes one sentence there and exit status 1.
 
-    So does any failure of a job of whose ``inputs`` a store turns out to be damaged, and a full disk. The job computes
-    on ``threads`` CPU threads. Progress is also shown on the original standard error, a line every 15 seconds.
+    So does any failure of a job of whose ``inputs`` a store turns out to be damaged, a full disk, and a GPU whose
+    memory ran out. The job computes on ``threads`` CPU threads. Progress is also shown on the original standard error,
+    a line every 15 seconds.
     """
     global _console
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch imported later on
@@ -101,8 +102,11 @@ def job_log(path: str | Path, threads: int = 1, inputs: Iterable[str] = ()) -> I
 
 def _explained(error: Exception, inputs: Iterable[str]) -> str | None:
     """A failure that is not the job's own in one sentence; None for any other."""
+    from xinc.gpu_memory import ran_out, shortage
     from xinc.stores import find_damage
 
+    if ran_out(error):
+        return shortage(error)
     for path in inputs:
         damage = find_damage(path)
         if damage is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -613,9 +611,8 @@ def test_kernels_agree(name, temporary, monkeypatch):
         assert a.any()
 
 
-@pytest.mark.filterwarnings("ignore:The GPU's memory")
 def test_memory_of_the_gpu_runs_out(nerv, monkeypatch, in_pytorch):
-    """Blocks are halved until they fit, and what a failed block had added does not count."""
+    """Blocks are halved until they fit, for all that follows, and what a failed block had added does not count."""
     layer = xinc.dissect(nerv)["block1"].to_dataset()
     plain = kernels_torch.histogram
 
@@ -627,21 +624,32 @@ def test_memory_of_the_gpu_runs_out(nerv, monkeypatch, in_pytorch):
     expected = area_quantiles(layer, PERCENTS)
     in_pytorch.clear()
     monkeypatch.setattr(kernels_torch, "histogram", greedy)
-    with pytest.warns(UserWarning, match="memory does not hold 48 maps: blocks of 24 now"):
-        found = area_quantiles(layer, PERCENTS, [0])
-    np.testing.assert_array_equal(found, expected[:1])
-    assert in_pytorch == [48, 24, 12, 6, 6, 6, 6, 6, 6, 6, 6, 48]
+    with pytest.warns(UserWarning, match="The GPU") as said:
+        found = area_quantiles(layer, PERCENTS)
+    np.testing.assert_array_equal(found, expected)
+    assert in_pytorch == [48, 24, 12] + len(expected) * 2 * 8 * [6]
+    assert [str(w.message) for w in said] == [
+        "The GPU's memory does not hold 48 maps of 16x24 at a time: blocks of 6 now."
+    ]
 
 
-def test_one_map_is_too_large_for_the_gpu(nerv, monkeypatch, in_pytorch):
+def test_one_map_is_too_large_for_the_gpu(nerv, monkeypatch, request):
+    """Then it is the CPU's work, to its very bits."""
+    layer = xinc.dissect(nerv)["head"].to_dataset()
+    expected = sum_abs(layer)
+    blocks = request.getfixturevalue("in_pytorch")
+
     def full(maps, total):
         raise torch.cuda.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(kernels_torch, "add_magnitudes", full)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(torch.cuda.OutOfMemoryError):
-            sum_abs(xinc.dissect(nerv)["head"].to_dataset())
+    with pytest.warns(UserWarning, match="The GPU") as said:
+        found = sum_abs(layer)
+    np.testing.assert_array_equal(found, expected)
+    assert blocks == [6, 3, 1]
+    assert [str(w.message) for w in said] == [
+        "The GPU's memory does not hold a map of 16x24: computed on the CPU from here on."
+    ]
 
 
 @pytest.mark.gpu

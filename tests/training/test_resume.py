@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,10 +17,12 @@ import torch
 
 from tests.training.test_loop import SMALL, make, targets, training
 from xinc.errors import InputError
+from xinc.progress import job_log
 from xinc.training import learner
 from xinc.training.checkpoint import Checkpoint
 from xinc.training.loop import fit
 from xinc.training.run import train_model
+from xinc.training.steps import FrameSteps
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
 
@@ -222,6 +225,38 @@ def test_killed_again_and_again(video, tmp_path):
     }
     assert rows_of(place) == rows_of(undisturbed)
     assert sorted(path.name for path in place.iterdir()) == ["history.csv", "model.pt"]
+
+
+def test_a_training_for_which_a_gpu_has_no_memory_keeps_its_checkpoint(video, tmp_path, monkeypatch):
+    """One sentence and nothing else beside the checkpoint; with memory again it ends as if nothing had happened."""
+    settings, place = training(epochs=12, checkpoint_minutes=ALWAYS, batch_size=2), tmp_path / "run"
+    plain, steps = FrameSteps.gradients, []
+
+    def gradients(self, batch):
+        steps.append(self.at_once)
+        if len(steps) > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return plain(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FrameSteps, "gradients", gradients)
+        with pytest.raises(SystemExit) as ended, job_log(tmp_path / "log"):
+            trained(video, place, settings)
+    assert ended.value.code == 1
+    assert steps[-1] == 1
+    assert re.fullmatch(
+        r"Error: nerv seed 3: training [\d,]+ parameters on \d+ frames of 16x32 does not fit into the memory of the "
+        r"GPU \(.*2\.15 GB more asked for\): end what else uses it and run again, which goes on from .*\.\n",
+        (tmp_path / "log").read_text(),
+    )
+    assert [path.name for path in place.iterdir()] == [".training"]
+    kept = (place / ".training" / "checkpoint.pt").read_bytes()
+    assert 0 < len(torch.load(io.BytesIO(kept.split(b"\n", 1)[1]))["rows"]) < 12
+    trained(video, place, settings)
+    trained(video, tmp_path / "undisturbed", settings)
+    assert rows_of(place) == rows_of(tmp_path / "undisturbed")
+    undisturbed = state_of(tmp_path / "undisturbed")
+    assert all(torch.equal(tensor, undisturbed[name]) for name, tensor in state_of(place).items())
 
 
 def test_a_training_that_fails_leaves_no_checkpoint(video, tmp_path):

@@ -52,8 +52,33 @@ FAULTS: list[tuple[str, str, str]] = [
     ),
     (
         "a GPU without enough memory for a reduction (simulated)",
-        "smaller blocks, with a warning",
+        "smaller blocks, with one warning; without memory for a single map, on the CPU",
         "tests/canvas/test_reductions.py::test_memory_of_the_gpu_runs_out",
+    ),
+    (
+        "a GPU without enough memory to write or read maps (simulated)",
+        "smaller blocks, with one warning; without memory for a single map, on the CPU",
+        "tests/canvas/test_gpu_memory.py::test_dense_maps_in_smaller_blocks",
+    ),
+    (
+        "a GPU without enough memory for a pass through the network (simulated)",
+        "on the CPU, with one warning",
+        "tests/canvas/test_gpu_memory.py::test_a_pass_on_the_cpu",
+    ),
+    (
+        "a GPU without enough memory for a step of training (simulated)",
+        "the step in parts, with one warning, the same up to rounding",
+        "tests/training/test_gpu_memory.py::test_a_step_in_parts",
+    ),
+    (
+        "a GPU without enough memory for one frame of a step, the network or the frames (simulated)",
+        "one sentence, no network; its checkpoint stays, from which it goes on when there is memory again",
+        "tests/training/test_resume.py::test_a_training_for_which_a_gpu_has_no_memory_keeps_its_checkpoint",
+    ),
+    (
+        "a GPU without enough memory for anything else, as an analysis of the user's own (simulated)",
+        "the job fails with one sentence",
+        "tests/test_gpu_memory.py::test_a_job_that_runs_out_ends_in_one_sentence",
     ),
     (
         "two runs in one folder",

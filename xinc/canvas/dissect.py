@@ -18,6 +18,7 @@ from xinc.canvas.layer import (
 from xinc.canvas.lazy import lazy_dataset
 from xinc.contributions.maps import LayerMaps
 from xinc.devices import full_precision
+from xinc.gpu_memory import Room
 from xinc.layers import Trace
 from xinc.models.base import INR
 from xinc.models.storage import identity
@@ -68,12 +69,16 @@ def dissect(
     """
     chosen = choose_frames(model, frames)
     network = identity(model)
+    room = Room(f"a pass through this {model.name}")
 
     @functools.lru_cache(maxsize=2)
     def trace_at(position: int) -> tuple[Trace, dict[str, Tensor]]:
-        with full_precision():
-            trace = model.trace(chosen[position], resolution)
+        def traced(network: INR) -> tuple[Trace, dict[str, Tensor]]:
+            trace = network.trace(chosen[position], resolution)
             return trace, trace.inputs()
+
+        with full_precision():
+            return room.run(model, traced)
 
     def dataset(name: str) -> xr.Dataset:
         def layer_at(position: int) -> tuple[LayerMaps, Tensor]:

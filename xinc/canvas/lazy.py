@@ -16,6 +16,7 @@ from xinc.canvas.schema import ATTRIBUTES, LayerRecord
 from xinc.contributions.expansion import Expander, Window, expand_into, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
+from xinc.gpu_memory import Room
 from xinc.layers import Array
 
 #: Size of the chunks that ``chunks={}`` makes of maps that are expanded when read, in bytes.
@@ -29,19 +30,24 @@ class ExpandedMaps(BackendArray):
     ----------
     shape : (frames, neurons, H, W).
     layer_at : from a position on the frame axis to the layer's maps and its input (C_in, h, w).
+
+    Attributes
+    ----------
+    room : how many maps the memory of a GPU holds, where they are expanded on one.
     """
 
     def __init__(self, shape: tuple[int, int, int, int], layer_at: Callable[[int], tuple[LayerMaps, Array]]) -> None:
         self.shape = shape
         self.dtype = np.dtype(np.float32)
         self.layer_at = layer_at
+        self.room = Room(f"a map of {shape[2]}x{shape[3]}", f"maps of {shape[2]}x{shape[3]}")
         self._kept = functools.lru_cache(maxsize=2)(self._expander)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ExpandedMaps, (self.shape, self.layer_at)
 
     def _expander(self, position: int) -> Expander:
-        return expander(*self.layer_at(position))
+        return expander(*self.layer_at(position), self.room)
 
     def at(self, position: int) -> Expander:
         """What expands the maps of one frame; safe to use from several threads."""

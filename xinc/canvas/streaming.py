@@ -71,7 +71,9 @@ def reduce_frames(layer: xr.Dataset, frames: Sequence[int], reductions: Sequence
     if source is not None and has_gpu():
         from xinc.canvas.streaming_gpu import reduce_on_gpu
 
-        return reduce_on_gpu(source, positions, reductions)
+        found = reduce_on_gpu(source, positions, reductions)
+        if found is not None:
+            return found
     maps = [_stored_maps(variable, at) if source is None else _expanded_maps(source, at) for at in positions]
     sizes = variable.sizes
     return _on_cpu(maps, (sizes["neuron"], sizes["y"], sizes["x"]), reductions)

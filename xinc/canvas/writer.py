@@ -26,6 +26,7 @@ from xinc.contributions.expansion import Expander, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
 from xinc.devices import full_precision, pick_device
+from xinc.gpu_memory import Room
 from xinc.locations import Remote, ensure_group, locate, whole_group
 from xinc.models.base import INR
 from xinc.models.storage import identity, load
@@ -61,14 +62,18 @@ def write_layer(
     chosen = choose_frames(model, frames)
     name = choose_layers(model, [layer])[0]
     network = identity(model)
-    model.to(pick_device(settings.device))
+    device, passes = pick_device(settings.device), Room(f"a pass through this {model.name}")
+    passes.fit(1, lambda _: model.to(device), lambda: model.to("cpu"))
 
     @functools.lru_cache(maxsize=1)
     def layer_at(frame: int) -> tuple[LayerMaps, Tensor]:
-        with full_precision():
-            trace = model.trace(frame)
+        def traced(network: INR) -> tuple[LayerMaps, Tensor]:
+            trace = network.trace(frame)
             v = trace.input_of(name)
-        return trace_layer(trace, name, settings.granularity, settings.head_activation, model), v
+            return trace_layer(trace, name, settings.granularity, settings.head_activation, model), v
+
+        with full_precision():
+            return passes.run(model, traced)
 
     maps, v = layer_at(chosen[0])
     resolution = map_resolution(maps, v)
@@ -88,9 +93,10 @@ def write_layer(
             else:
                 shape = (len(chosen), len(maps.neurons), *resolution)
                 every = np.arange(len(maps.neurons))
+                room = Room(f"a map of {name}", f"maps of {name}")
 
                 def expander_at(position: int) -> Expander:
-                    return expander(*layer_at(chosen[position]))
+                    return expander(*layer_at(chosen[position]), room)
 
                 for done, _, _ in write_dense(group, expander_at, shape, every, settings.memory_mb):
                     progress.update(done - progress.done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from xinc.contributions.maps import LayerMaps
 from xinc.devices import cpu_threads
+from xinc.gpu_memory import Room
 from xinc.layers import Array, Convolution
 
 #: Size of a block of maps that one thread expands at a time, in bytes: it stays in the core's cache.
@@ -21,10 +23,11 @@ Window = tuple[int, int, int, int]
 Expander = Callable[[np.ndarray, Window, "np.ndarray | None"], np.ndarray]
 
 
-def expander(maps: LayerMaps, v: Array) -> Expander:
+def expander(maps: LayerMaps, v: Array, room: Room | None = None) -> Expander:
     """The best way to expand a layer's maps for one input: compiled code, or PyTorch where there is none.
 
-    That is on a GPU, in float64, and for a linear layer with others after it.
+    That is on a GPU, in float64, and for a linear layer with others after it. ``room`` is how many maps a GPU's memory
+    holds, if that is known from other inputs; what it does not hold is expanded on the CPU.
     """
     if str(v.device) == "cpu" and v.itemsize == 4:
         # Here, because what only writes a factored canvas expands nothing and should not wait for Numba.
@@ -34,23 +37,35 @@ def expander(maps: LayerMaps, v: Array) -> Expander:
             return Expansion(maps, v).expand
         if not maps.later:
             return LinearExpansion(maps, v).expand
-    return _in_pytorch(maps, v)
+    return _in_pytorch(maps, v, room or Room("a map", "maps"))
 
 
-def _in_pytorch(maps: LayerMaps, v: Array) -> Expander:
+def _in_pytorch(maps: LayerMaps, v: Array, room: Room) -> Expander:
     """By the definition, `LayerMaps.expand`."""
     import torch
 
     v = torch.as_tensor(v)
     maps = maps.to(v.device)
 
+    @functools.cache
+    def on_cpu() -> Expander:
+        return expander(maps.to(torch.device("cpu")), v.cpu())
+
     def expand(select: np.ndarray, window: Window, out: np.ndarray | None = None) -> np.ndarray:
         y0, y1, x0, x1 = window
-        block = maps.expand(v, torch.as_tensor(select, device=v.device))[:, y0:y1, x0:x1].cpu().numpy()
-        if out is None:
-            return np.ascontiguousarray(block)
-        out[...] = block
-        return out
+
+        def on_gpu(size: int) -> np.ndarray:
+            result = out
+            for start in range(0, max(1, len(select)), size):
+                part = torch.as_tensor(select[start : start + size], device=v.device)
+                block = maps.expand(v, part)[:, y0:y1, x0:x1].cpu().numpy()
+                if result is None:
+                    result = np.empty((len(select), *block.shape[1:]), block.dtype)
+                result[start : start + size] = block
+            assert result is not None
+            return result
+
+        return room.fit(len(select), on_gpu, lambda: on_cpu()(select, window, out))
 
     return expand
 

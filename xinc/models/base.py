@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from xinc.errors import InputError
 from xinc.frames import ranges
+from xinc.gpu_memory import Room
 from xinc.layers import Trace
 from xinc.settings import StrictModel
 
@@ -136,5 +137,6 @@ class INR(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, frame: int, resolution: tuple[int, int] | None = None) -> Tensor:
-        """One frame (3, H, W) in colours, not clamped."""
-        return self.colours_of(self.trace(frame, resolution).output())
+        """One frame (3, H, W) in colours, not clamped; on the CPU where a GPU does not hold what it takes."""
+        room = Room(f"a pass through this {self.name}")
+        return room.run(self, lambda network: network.colours_of(network.trace(frame, resolution).output()))

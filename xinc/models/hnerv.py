@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinc.errors import InputError
+from xinc.gpu_memory import Room, on_cpu
 from xinc.models import architectures
 from xinc.models.decoder import Decoder, DecoderSettings, divided
 from xinc.settings import StrictModel
@@ -156,7 +158,13 @@ class HNeRV(Decoder):
                 f"The encoder got frames of shape {tuple(images.shape)}; expected "
                 f"{(len(self.frames), 3, *self.resolution)}."
             )
-        self.embeddings.copy_(torch.cat([self.encoder(part) for part in images.split(_BATCH)]))
+
+        def encoded(encoder: Encoder, frames: Tensor, size: int) -> Tensor:
+            return torch.cat([encoder(part) for part in frames.split(size)])
+
+        room, encoder = Room("a frame in the encoder", "frames in the encoder"), self.encoder
+        on_gpu = partial(encoded, encoder, images)
+        self.embeddings.copy_(room.fit(_BATCH, on_gpu, lambda: encoded(on_cpu(encoder), images.cpu(), _BATCH)))
 
 
 class Encoder(nn.Module):

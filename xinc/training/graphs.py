@@ -35,9 +35,11 @@ class Recorded:
 
     def _record(self, batch: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
         positions, kept = batch.clone(), self._snapshot()
-        for _ in range(3):  # libraries choose and allocate on first use, which must not be recorded
-            self.step(positions)
-        self._restore(kept)
+        try:
+            for _ in range(3):  # libraries choose and allocate on first use, which must not be recorded
+                self.step(positions)
+        finally:  # also where memory runs out, since the step is tried again then
+            self._restore(kept)
         torch.cuda.synchronize()
         self.optimiser.zero_grad(set_to_none=True)  # so that the graph has gradients of its own
         graph = torch.cuda.CUDAGraph()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from xinc.errors import InputError
+from xinc.gpu_memory import Room
 from xinc.models.base import INR
 from xinc.models.mlp import MLP
 from xinc.progress import Progress
@@ -67,6 +68,9 @@ class Learner:
         self.optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=recorded)
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._record = Recorded(self._step, self.optimiser, rate) if recorded else None
+        self._room = Room(self.steps.part, self.steps.parts)
+        if device.type == "cuda":
+            self._allocate()
         #: Epochs trained but not looked at: last learning rate, errors (frames,), seconds.
         self._pending: list[tuple[float, Tensor, float]] = []
         if checkpoint is not None:
@@ -90,8 +94,7 @@ class Learner:
             rate = learning_rate(
                 number * self.steps.per_epoch + at, self.settings.epochs * self.steps.per_epoch, self.settings
             )
-            with self._on_stream():
-                errors.append(self._advance(batch, rate))
+            errors.append(self._fitting(batch, rate))
             yield
         with self._on_stream():
             self._pending.append((rate, torch.cat(errors), self.seconds))
@@ -118,6 +121,29 @@ class Learner:
 
     def _on_stream(self) -> Any:
         return contextlib.nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
+
+    def _allocate(self) -> None:
+        """Zeros of the optimiser, which it would make in the first step: where a GPU does not hold them, it shows now.
+
+        So a step for which memory runs out does so before it changes anything, and can be tried again.
+        """
+        for p in self.model.parameters():
+            zeros = {name: torch.zeros_like(p, requires_grad=False) for name in ("exp_avg", "exp_avg_sq")}
+            self.optimiser.state[p] = {"step": torch.zeros((), device=p.device), **zeros}
+
+    def _fitting(self, batch: Tensor, rate: float) -> Tensor:
+        """A step in as many parts as a GPU's memory asks for, which changes its result by rounding only."""
+        count = self.steps.count(batch)
+
+        def step(size: int) -> Tensor:
+            if size < min(count, self.steps.at_once):
+                self.steps.at_once = size
+                if self._record is not None:
+                    self._record.graphs.clear()
+            with self._on_stream():
+                return self._advance(batch, rate)
+
+        return self._room.fit(count, step)
 
     def _advance(self, batch: Tensor, rate: float) -> Tensor:
         if self._record is not None:
@@ -225,9 +251,8 @@ def steps_of(model: INR, targets: Tensor, settings: TrainingSettings) -> Steps:
 
 def final_psnr(model: INR, targets: Tensor) -> list[float]:
     """PSNR in dB of each frame's reconstruction clamped to [0, 1] against ``targets`` (frames, 3, H, W)."""
-    device = next(model.parameters()).device
     found = []
     for frame, target in zip(model.frames, targets, strict=True):
         image = model.reconstruct(frame).clamp(0, 1)
-        found.append(float(psnr((image - target.to(device)).square().mean())))
+        found.append(float(psnr((image - target.to(image.device)).square().mean())))
     return found

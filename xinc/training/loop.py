@@ -9,6 +9,7 @@ from torch import Tensor
 
 from xinc.devices import pick_device, tensor_float, threads
 from xinc.errors import InputError
+from xinc.gpu_memory import shortage_named
 from xinc.memory import freed_memory_kept
 from xinc.models.base import INR
 from xinc.training.checkpoint import Checkpoint
@@ -17,6 +18,12 @@ from xinc.training.learner import Learner, final_psnr, learning_rate
 from xinc.training.settings import TrainingSettings
 
 __all__ = ["History", "final_psnr", "fit", "fit_together", "learning_rate", "psnr"]
+
+#: What to do where a GPU's memory does not hold a training. Steps need no smaller batch: they are done in parts.
+_REMEDY = (
+    "end what else uses it and run again, which goes on from the last checkpoint; or take a lower resolution, fewer "
+    "frames or a smaller network, or set device: cpu"
+)
 
 
 def fit(
@@ -42,6 +49,8 @@ def fit(
     Raises
     ------
     InputError : the loss became infinite or NaN, or the PSNR reached lies below ``settings.min_psnr``.
+    GPUMemoryError : a GPU does not hold the frames, the network with its optimiser, or one frame's share of a step
+        (where it only does not hold the whole step, that is done in parts, with a warning).
     """
     return fit_together([model], [targets], settings, [label], [checkpoint])[0]
 
@@ -77,8 +86,20 @@ def fit_together(
     device = pick_device(settings.device)
     jobs = list(zip(models, targets, names, places, strict=True))
     together = [jobs] if device.type == "cuda" else [[job] for job in jobs]
-    with threads(settings.threads), tensor_float(settings.precision == "tf32"), freed_memory_kept():
+    what = f"{', '.join(names)}: training {_size_of(models)}"
+    with (
+        threads(settings.threads),
+        tensor_float(settings.precision == "tf32"),
+        freed_memory_kept(),
+        shortage_named(what, _REMEDY),
+    ):
         return [history for group in together for history in _train(group, settings, device)]
+
+
+def _size_of(models: Sequence[INR]) -> str:
+    """What decides how much memory training takes, in words."""
+    (height, width), frames = models[0].resolution, sum(len(model.frames) for model in models)
+    return f"{sum(model.parameter_count() for model in models):,} parameters on {frames} frames of {height}x{width}"
 
 
 def _train(

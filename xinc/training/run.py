@@ -10,6 +10,7 @@ import torch
 
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
+from xinc.gpu_memory import GPUMemoryError
 from xinc.models.storage import build, save_model
 from xinc.training.checkpoint import FOLDER, Checkpoint
 from xinc.training.history import History, write_history
@@ -57,6 +58,8 @@ def train_model(
     checkpoint = Checkpoint(Path(output).parent / FOLDER / "checkpoint.pt", model, targets, training)
     try:
         record = fit(model, targets, training, label or f"{architecture} seed {seed}", checkpoint)
+    except GPUMemoryError:
+        raise  # with more memory it would go on from its checkpoint
     except InputError:
         checkpoint.remove()  # it would fail again
         raise

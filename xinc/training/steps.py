@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import torch
 from torch import Tensor
@@ -20,10 +21,14 @@ class Steps:
     per_epoch : steps of an epoch.
     generator : draws the order of frames, where there is one.
     recordable : whether `gradients` only launches kernels, so that a GPU can record it.
+    at_once : how many of a step's `parts` go through the network together at most; their gradients add up.
+    part, parts : what a step can be divided into, in words, one and several.
     """
 
     per_epoch = 1
     recordable = True
+    at_once = sys.maxsize
+    part, parts = "a frame of a step", "frames of a step"
 
     def __init__(self, model: INR, settings: TrainingSettings) -> None:
         self.model, self.settings = model, settings
@@ -33,6 +38,10 @@ class Steps:
     def batches(self) -> list[Tensor]:
         """The steps of the next epoch: what each takes, as positions (n,) among the network's frames."""
         raise NotImplementedError
+
+    def count(self, batch: Tensor) -> int:
+        """Into how many parts a step can be divided."""
+        return len(batch)
 
     def gradients(self, batch: Tensor) -> Tensor:
         """Add the gradient of a step's loss to the parameters' ``grad``; the mean squared error of each frame (n,)."""
@@ -60,16 +69,21 @@ class FrameSteps(Steps):
         return list(order.to(self.device).split(self.settings.batch_size))
 
     def gradients(self, batch: Tensor) -> Tensor:
-        with self.precision():
-            images = self.model.render(self.inputs[batch])
-        errors = (images - self.targets[batch]).square().mean(dim=(1, 2, 3))
-        # A network of one frame has a loss of its own; a video network, the mean over the batch.
-        (errors.sum() if self.model.per_frame else errors.mean()).backward()
-        return errors.detach()
+        found = []
+        for part in batch.split(min(self.at_once, len(batch))):
+            with self.precision():
+                images = self.model.render(self.inputs[part])
+            errors = (images - self.targets[part]).square().mean(dim=(1, 2, 3))
+            # A network of one frame has a loss of its own; a video network, the mean over the batch.
+            (errors.sum() if self.model.per_frame else errors.sum() / len(batch)).backward()
+            found.append(errors.detach())
+        return torch.cat(found)
 
 
 class PixelSteps(Steps):
     """All networks on all pixels in every step; their errors are independent, so one sum trains each alone."""
+
+    part, parts = "a pixel of a step", "pixels of a step"
 
     def __init__(self, model: MLP, targets: Tensor, settings: TrainingSettings) -> None:
         super().__init__(model, settings)
@@ -81,9 +95,17 @@ class PixelSteps(Steps):
     def batches(self) -> list[Tensor]:
         return [self.all]
 
+    def count(self, batch: Tensor) -> int:
+        return len(self.inputs)
+
     def gradients(self, batch: Tensor) -> Tensor:
-        with self.precision():
-            colours = self.network.colours(self.inputs)
-        errors = (colours - self.targets).square().mean(dim=(1, 2))
-        errors.sum().backward()
-        return errors.detach()
+        found: list[Tensor] = []
+        size = min(self.at_once, len(self.inputs))
+        for inputs, targets in zip(self.inputs.split(size), self.targets.split(size, dim=1), strict=True):
+            with self.precision():
+                colours = self.network.colours(inputs)
+            share = len(inputs) / len(self.inputs)
+            errors = (colours - targets).square().mean(dim=(1, 2)) * share
+            errors.sum().backward()
+            found.append(errors.detach())
+        return found[0] if len(found) == 1 else torch.stack(found).sum(0)
