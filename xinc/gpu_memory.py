@@ -83,9 +83,9 @@ class Room:
         torch.cuda.empty_cache()
         if self._tried is None:
             self._tried = size
-        # Several threads may find out at once.
-        self.limit = size // 2 if self.limit is None else min(self.limit, size // 2)
-        if self.limit == 0:
+        before = self.limit  # several threads may find out at once
+        self.limit = size // 2 if before is None else min(before, size // 2)
+        if self.limit == 0 and before != 0:
             self._warn(f"{self.one}: computed on the CPU from here on.")
 
     def _say_blocks(self) -> None:
