@@ -46,6 +46,11 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/workflow/test_failures.py::test_a_frame_that_cannot_be_read_stops_before_training",
     ),
     (
+        "a broken link, a folder or a file without permission among the frames or masks",
+        "one sentence that names it, before anything is planned",
+        "tests/workflow/test_failures.py::test_a_link_that_leads_nowhere_is_told_of_at_once",
+    ),
+    (
         "a training below `min_psnr`",
         "it fails and says what to change; old results are not taken for new ones",
         "tests/workflow/test_failures.py::test_a_network_that_stays_below_min_psnr",
@@ -61,8 +66,9 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/workflow/test_faults.py::test_two_runs_in_one_folder",
     ),
     (
-        "blanks, letters of any alphabet and symbolic links in paths",
-        "work",
+        "blanks, quotes, letters of any alphabet and symbolic links in the paths of the project, its interpreter and "
+        "videos; links in the place of `results` and `logs`",
+        "work; a second run does nothing",
         "tests/workflow/test_places.py::test_blanks_and_letters_of_any_alphabet_and_links_in_paths",
     ),
     (

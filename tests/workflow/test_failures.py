@@ -55,6 +55,22 @@ def test_a_frame_that_cannot_be_read_stops_before_training(tmp_path: Path) -> No
     assert space.results() == set()
 
 
+def test_a_link_that_leads_nowhere_is_told_of_at_once(tmp_path: Path) -> None:
+    space = Workspace.create(tmp_path)
+    write_clip(space.run)
+    write_table(space.run)
+    space.configure(config())
+    (space.run / "clip_masks" / "2.png").unlink()
+    (space.run / "clip_masks" / "2.png").symlink_to("../gone.png")
+    failed = space.snakemake("--cores", "1")
+    assert failed.returncode == 1
+    sentence = "Error: 'clip_masks/2.png' cannot be read (it is a link to '../gone.png', which is not there): expected "
+    assert failed.stdout.count(sentence) == 1
+    assert "Traceback" not in failed.stdout
+    assert "MissingInputException" not in failed.stdout
+    assert not (space.run / "results").exists()
+
+
 def test_a_bug_leaves_its_traceback_in_the_log(workspace: Workspace) -> None:
     path = workspace.code / "xinc" / "analyses" / "quality.py"
     path.write_text(path.read_text().replace("        model, video = ", "        1 / 0\n        model, video = "))
