@@ -41,9 +41,14 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/canvas/test_damage.py::test_damaged_chunks_are_an_error_when_read",
     ),
     (
-        "a frame of a video that cannot be read",
-        "one sentence that names the file, before any training",
+        "a frame that cannot be read; a movie that was cut short",
+        "one sentence that names the file, and of the movie the frame found missing, before any training",
         "tests/workflow/test_failures.py::test_a_frame_that_cannot_be_read_stops_before_training",
+    ),
+    (
+        "a movie cut short, as MP4, AVI and Matroska, which does not tell its number of frames",
+        "not taken for a shorter one",
+        "tests/video/test_sources.py::test_a_truncated_movie_is_not_taken_for_a_shorter_one",
     ),
     (
         "a broken link, a folder or a file without permission among the frames or masks",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.small import changed, config, write_clip, write_table
+from tests.test_bad_input import truncated_movie
 from tests.workflow.runs import Workspace, branch, jobs
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -43,14 +45,20 @@ def test_a_network_that_stays_below_min_psnr(workspace: Workspace) -> None:
 
 
 def test_a_frame_that_cannot_be_read_stops_before_training(tmp_path: Path) -> None:
+    """A picture that is none, and frames that a movie announces and does not have, for it was cut short."""
     space = Workspace.create(tmp_path)
     write_clip(space.run)
-    write_table(space.run)
+    truncated_movie(space.run)
+    write_table(space.run, "clip clip", "movie clip.avi", columns="video source")
     (space.run / "clip" / "2.png").write_text("no picture")
     space.configure(config())
     failed = space.snakemake("--cores", "1")
     assert failed.returncode == 1
-    assert failed.stdout.count("Cannot read image 'clip/2.png'") == 1
+    for sentence in (
+        r"Cannot read image 'clip/2\.png'",
+        r"Video 'clip\.avi' ends after \d+ frames, frame \d+ was asked for",
+    ):
+        assert len(re.findall(f"^Error: {sentence}", failed.stdout, flags=re.MULTILINE)) == 1, failed.stdout
     assert "Traceback" not in failed.stdout
     assert space.results() == set()
 
