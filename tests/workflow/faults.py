@@ -16,6 +16,11 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/workflow/test_resume.py::test_a_killed_run",
     ),
     (
+        "`kill -9` of a long training with all results on object storage",
+        "on the same machine it goes on from its last checkpoint",
+        "tests/workflow/test_object_storage.py::test_results_go_there_and_stay",
+    ),
+    (
         "a disk that fills up",
         "the job fails and says so; what fitted stays, nothing half-written does; with room again the rest is made",
         "tests/workflow/test_faults.py::test_a_full_disk",
@@ -80,5 +85,10 @@ FAULTS: list[tuple[str, str, str]] = [
         "a job killed for memory on a cluster",
         "tried again with twice the memory",
         "tests/workflow/test_slurm.py::test_a_job_killed_for_memory_gets_more",
+    ),
+    (
+        "a job beyond its time limit on a cluster",
+        "tried again with twice the time",
+        "tests/workflow/test_slurm.py::test_a_job_that_takes_too_long_gets_more_time",
     ),
 ]

@@ -50,7 +50,8 @@ def _check_size(path: str | Path) -> None:
     found = os.path.getsize(path)
     if expected is not None and found < expected:
         raise InputError(
-            f"Video '{path}' is truncated: found {found} bytes, its header announces {expected}; copy it again."
+            f"Video '{path}' is truncated: found {found} bytes, its header announces {expected}; copy it again, or "
+            "write it anew from a player that shows it to its end."
         )
 
 
