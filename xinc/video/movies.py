@@ -51,7 +51,7 @@ def _check_size(path: str | Path) -> None:
     if expected is not None and found < expected:
         raise InputError(
             f"Video '{path}' is truncated: found {found} bytes, its header announces {expected}; copy it again, or "
-            "write it anew from a player that shows it to its end."
+            "convert it with a program that reads it to its end."
         )
 
 
