@@ -17,14 +17,9 @@ SHELL := bash
 # An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
 KEY := $(shell { pwd; cat pyproject.toml requirements.lock; } 2>/dev/null | cksum | cut -d' ' -f1)
 
-# Snakemake does not quote the path of its interpreter, so where that contains a blank it is reached through a link.
 # Byte code is kept whatever the user's settings: without it each of the hundred short jobs compiles xinc anew.
 define enter_env
-bin="$$PWD/.venv/bin"; \
-case "$$PWD" in *[[:space:]]*) \
-	link=$$(mktemp -d); trap 'rm -rf "$$link"' EXIT; ln -s "$$PWD/.venv" "$$link/venv"; bin="$$link/venv/bin" ;; \
-esac; \
-export PATH="$$bin:$$PATH"; unset PYTHONHOME PYTHONDONTWRITEBYTECODE
+export PATH="$$PWD/.venv/bin:$$PATH"; unset PYTHONHOME PYTHONDONTWRITEBYTECODE
 endef
 
 define check_python

@@ -250,7 +250,7 @@ def _mask_colour(root: Path) -> None:
     Image.fromarray(frame(1)).save(root / "clip_masks" / "1.png")
 
 
-def _truncated_movie(root: Path) -> None:
+def truncated_movie(root: Path) -> None:
     """A movie whose header is whole and whose frames are not."""
     with av.open(str(root / "clip.avi"), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
@@ -270,7 +270,7 @@ READING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "size of a frame": (_other_size, ["clip/1.png", "20x24", "clip/0.png", "16x32", "same size"]),
     "size of a mask": (_mask_size, ["clip_masks/1.png", "8x16", "16x32"]),
     "colour mask": (_mask_colour, ["clip_masks/1.png", "colour image", "convert it"]),
-    "truncated movie": (_truncated_movie, ["clip.avi", "truncated", "copy it again"]),
+    "truncated movie": (truncated_movie, ["clip.avi", "truncated", "copy it again"]),
     "crop": (table("clip clip 64x64", columns="video source crop"), ["'clip'", "crop 64x64", "16x32", "'fit'"]),
 }
 

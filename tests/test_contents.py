@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from xinc import contents
-from xinc.contents import Contents
+from xinc.contents import Contents, check_readable
 from xinc.errors import InputError
 
 
@@ -97,5 +99,53 @@ def test_a_folder_that_cannot_be_written_costs_time_only(files: list[str], tmp_p
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nothing.png cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"nothing.png' cannot be read \(No such file or directory\): expected"):
         Contents().digests("x", [str(tmp_path / "nothing.png")])
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("nowhere.png")
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+#: What may be found in the place of a file, and what is said of it.
+UNREADABLE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "nothing": (lambda path: None, "No such file or directory"),
+    "broken link": (_link, "it is a link to 'nowhere.png', which is not there"),
+    "loop": (_loop, "Too many levels of symbolic links"),
+    "folder": (lambda path: path.mkdir(), "it is a folder"),
+    "pipe": (os.mkfifo, "it is no regular file"),
+}
+
+
+@pytest.mark.parametrize(("put", "why"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_found_without_reading(
+    files: list[str], tmp_path: Path, read: list[str], put: Callable[[Path], None], why: str
+) -> None:
+    check_readable(files)
+    path = tmp_path / "2.png"
+    put(path)
+    with pytest.raises(
+        InputError, match=rf"^'{path}' cannot be read \({why}\): expected a file .* put one in its place"
+    ):
+        check_readable([*files, str(path)])
+    assert read == []
+
+
+def test_a_file_of_somebody_else() -> None:
+    """Root may read everything, and for a moment is nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = Path(folder) / "2.png"
+        path.touch(0)
+        me = os.geteuid()
+        if me == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(InputError, match=r"2.png' cannot be read \(its permissions do not allow it\)"):
+                check_readable([str(path)])
+        finally:
+            os.seteuid(me)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,26 @@ from xinc.errors import InputError
 
 #: A file that changed less than so many nanoseconds ago may change again within the same tick of the clock.
 _TICK = 2 * 10**9
+
+
+def check_readable(files: Sequence[str]) -> None:
+    """Look at each file without reading it.
+
+    Raises
+    ------
+    InputError : one is not there, is no file, or may not be read.
+    """
+    for file in files:
+        try:
+            mode = os.stat(file).st_mode
+        except OSError as error:
+            dangling = isinstance(error, FileNotFoundError) and os.path.islink(file)
+            link = f"it is a link to '{os.readlink(file)}', which is not there" if dangling else None
+            raise _unreadable(file, link or error.strerror or str(error)) from None
+        if not stat.S_ISREG(mode):
+            raise _unreadable(file, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+        if not os.access(file, os.R_OK, effective_ids=True):
+            raise _unreadable(file, "its permissions do not allow it")
 
 
 class Contents:
@@ -49,7 +70,7 @@ class Contents:
                 before = self._seen.get(file) or known.get(file, [])
                 found[file] = [*state, before[-1] if before[:-1] == state else _read(file)]
             except OSError as error:
-                raise InputError(f"{file} cannot be read: {error.strerror or error}.") from None
+                raise _unreadable(file, error.strerror or str(error)) from None
         self._seen |= found
         settled = {file: entry for file, entry in found.items() if entry[2] < time.time_ns() - _TICK}
         if settled != known:
@@ -75,6 +96,13 @@ class Contents:
             partial = file.with_suffix(f".{os.getpid()}.partial")
             partial.write_text(json.dumps(known), encoding="utf-8")
             os.replace(partial, file)
+
+
+def _unreadable(file: str, why: str) -> InputError:
+    return InputError(
+        f"'{file}' cannot be read ({why}): expected a file of a video or network: put one in its place, or take "
+        "this name away."
+    )
 
 
 def _read(file: str) -> str:

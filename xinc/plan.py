@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.config import Config
-from xinc.contents import Contents
+from xinc.contents import Contents, check_readable
 from xinc.devices import has_gpu
 from xinc.models import architectures
 from xinc.provenance import digest, source_digest
@@ -107,6 +107,16 @@ class Plan:
         section = self.config.file.models[model].training if job == "train" else self.config.canvases[model]
         device = section.device
         return int(device == "cuda" or (device == "auto" and has_gpu()))
+
+    def check_files(self) -> None:
+        """Look at every file of the user's, before Snakemake meets one that it cannot read with a traceback.
+
+        Raises
+        ------
+        InputError : see `xinc.contents.check_readable`.
+        """
+        for video in self.videos:
+            check_readable(self.video_files(video))
 
     def video_files(self, video: str) -> list[str]:
         """The user's files that a video is made from."""

@@ -16,6 +16,11 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/workflow/test_resume.py::test_a_killed_run",
     ),
     (
+        "`kill -9` of a long training with all results on object storage",
+        "on the same machine it goes on from its last checkpoint",
+        "tests/workflow/test_object_storage.py::test_results_go_there_and_stay",
+    ),
+    (
         "a disk that fills up",
         "the job fails and says so; what fitted stays, nothing half-written does; with room again the rest is made",
         "tests/workflow/test_faults.py::test_a_full_disk",
@@ -41,9 +46,19 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/canvas/test_damage.py::test_damaged_chunks_are_an_error_when_read",
     ),
     (
-        "a frame of a video that cannot be read",
-        "one sentence that names the file, before any training",
+        "a frame that cannot be read; a movie that was cut short",
+        "one sentence that names the file, and of the movie the frame found missing, before any training",
         "tests/workflow/test_failures.py::test_a_frame_that_cannot_be_read_stops_before_training",
+    ),
+    (
+        "a movie cut short, as MP4, AVI and Matroska, which does not tell its number of frames",
+        "not taken for a shorter one",
+        "tests/video/test_sources.py::test_a_truncated_movie_is_not_taken_for_a_shorter_one",
+    ),
+    (
+        "a broken link, a folder or a file without permission among the frames or masks",
+        "one sentence that names it, before anything is planned",
+        "tests/workflow/test_failures.py::test_a_link_that_leads_nowhere_is_told_of_at_once",
     ),
     (
         "a training below `min_psnr`",
@@ -86,13 +101,19 @@ FAULTS: list[tuple[str, str, str]] = [
         "tests/workflow/test_faults.py::test_two_runs_in_one_folder",
     ),
     (
-        "blanks, letters of any alphabet and symbolic links in paths",
-        "work",
+        "blanks, quotes, letters of any alphabet and symbolic links in the paths of the project, its interpreter and "
+        "videos; links in the place of `results` and `logs`",
+        "work; a second run does nothing",
         "tests/workflow/test_places.py::test_blanks_and_letters_of_any_alphabet_and_links_in_paths",
     ),
     (
         "a job killed for memory on a cluster",
         "tried again with twice the memory",
         "tests/workflow/test_slurm.py::test_a_job_killed_for_memory_gets_more",
+    ),
+    (
+        "a job beyond its time limit on a cluster",
+        "tried again with twice the time",
+        "tests/workflow/test_slurm.py::test_a_job_that_takes_too_long_gets_more_time",
     ),
 ]

@@ -66,8 +66,14 @@ def _a_frame_more(space: Workspace) -> None:
 
 
 def _a_video_more(space: Workspace) -> None:
-    """With another order of rows and columns."""
+    """After the first."""
     write_clip(space.run, "disc", 5)
+    write_table(space.run, "clip clip clip_masks", "disc disc disc_masks")
+
+
+def _a_table_reordered(space: Workspace) -> None:
+    _a_video_more(space)
+    space.make()
     write_table(space.run, "disc_masks disc disc", "clip_masks clip clip", columns="masks source video")
 
 
@@ -93,9 +99,8 @@ FILES: dict[str, FileEdit] = {
     ),
     "a mask replaced by another": FileEdit(_another_mask, of_video("clip", ["siren"], ["maps"])),
     "a frame added to a video": FileEdit(_a_frame_more, of_video("clip", ["siren"], ["maps"])),
-    "a video added to the table, its rows and columns reordered": FileEdit(
-        _a_video_more, of_video("disc", ["siren"], ["maps"])
-    ),
+    "a video added to the table": FileEdit(_a_video_more, of_video("disc", ["siren"], ["maps"])),
+    "the rows and columns of the table reordered": FileEdit(_a_table_reordered, set()),
     "a video taken out of the table": FileEdit(_a_video_less, set()),
     "a result deleted": FileEdit(_a_result_deleted, studied("siren", ["maps"])),
     "the project folder moved": FileEdit(_moved, set()),

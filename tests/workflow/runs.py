@@ -27,6 +27,8 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.code, self.run = root / "code", root / "run"
+        #: The interpreter that runs Snakemake.
+        self.python = sys.executable
 
     @classmethod
     def create(cls, root: Path) -> Workspace:
@@ -87,7 +89,7 @@ class Workspace:
     def words(self, *arguments: str, config: Path | None = None) -> list[str]:
         """The command line of such a run."""
         return [
-            *(sys.executable, "-m", "snakemake"),
+            *(self.python, "-m", "snakemake"),
             *("--snakefile", str(self.code / "workflow" / "Snakefile")),
             *("--configfile", str(config or self.run / "config.yaml")),
             *("--directory", str(self.run)),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.small import changed, config, write_clip, write_table
+from tests.test_bad_input import truncated_movie
 from tests.workflow.runs import Workspace, branch, jobs
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -43,16 +45,38 @@ def test_a_network_that_stays_below_min_psnr(workspace: Workspace) -> None:
 
 
 def test_a_frame_that_cannot_be_read_stops_before_training(tmp_path: Path) -> None:
+    """A picture that is none, and frames that a movie announces and does not have, for it was cut short."""
     space = Workspace.create(tmp_path)
     write_clip(space.run)
-    write_table(space.run)
+    truncated_movie(space.run)
+    write_table(space.run, "clip clip", "movie clip.avi", columns="video source")
     (space.run / "clip" / "2.png").write_text("no picture")
     space.configure(config())
     failed = space.snakemake("--cores", "1")
     assert failed.returncode == 1
-    assert failed.stdout.count("Cannot read image 'clip/2.png'") == 1
+    for sentence in (
+        r"Cannot read image 'clip/2\.png'",
+        r"Video 'clip\.avi' ends after \d+ frames, frame \d+ was asked for",
+    ):
+        assert len(re.findall(f"^Error: {sentence}", failed.stdout, flags=re.MULTILINE)) == 1, failed.stdout
     assert "Traceback" not in failed.stdout
     assert space.results() == set()
+
+
+def test_a_link_that_leads_nowhere_is_told_of_at_once(tmp_path: Path) -> None:
+    space = Workspace.create(tmp_path)
+    write_clip(space.run)
+    write_table(space.run)
+    space.configure(config())
+    (space.run / "clip_masks" / "2.png").unlink()
+    (space.run / "clip_masks" / "2.png").symlink_to("../gone.png")
+    failed = space.snakemake("--cores", "1")
+    assert failed.returncode == 1
+    sentence = "Error: 'clip_masks/2.png' cannot be read (it is a link to '../gone.png', which is not there): expected "
+    assert failed.stdout.count(sentence) == 1
+    assert "Traceback" not in failed.stdout
+    assert "MissingInputException" not in failed.stdout
+    assert not (space.run / "results").exists()
 
 
 def test_a_bug_leaves_its_traceback_in_the_log(workspace: Workspace) -> None:

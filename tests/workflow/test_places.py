@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.small import config, write_clip, write_table
-from tests.workflow.runs import Workspace, branch, jobs, of_video
-from xinc.video.store import open_video
+from tests.workflow.files import siren
+from tests.workflow.runs import Workspace, announced, branch, jobs, of_video
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 
 def test_blanks_and_letters_of_any_alphabet_and_links_in_paths(tmp_path: Path) -> None:
+    """In the paths of the project, of its interpreter and of the clip; clip, results and logs are links, too."""
     space = Workspace.create(tmp_path / "große Bilder, 视频")
+    environment = space.root / "Anna's Umgebung"
+    environment.symlink_to(sys.prefix)
+    space.python = str(environment / "bin" / Path(sys.executable).name)
     write_clip(space.run / "anderswo", "ein Clip")
     for name in ("ein Clip", "ein Clip_masks"):
         (space.run / name).symlink_to(space.run / "anderswo" / name)
+    disk = tmp_path / "another disk"
+    for name in ("results", "logs"):
+        (disk / name).mkdir(parents=True)
+        (space.run / name).symlink_to(disk / name)
     (space.run / "videos.tsv").write_text("video\tsource\tmasks\nclip\tein Clip\tein Clip_masks\n", encoding="utf-8")
-    space.configure(config())
-    assert space.pending() == of_video("clip")
-    space.make("results/figures/videos/clip")
-    assert open_video(space.run / "results/clip/video.zarr").sizes["frame"] == 4
-    assert (space.run / "results/figures/videos/clip/animation.gif").stat().st_size > 1000
-    assert space.pending() == of_video("clip") - jobs("video", video="clip") - jobs("video_figure", video="clip")
+    space.configure(siren())
+    assert announced(space.make()) == of_video("clip", ["siren"], ["maps"])
+    assert space.pending() == set()
+    run = "clip/siren/seed0"
+    assert space.results() == {
+        *("clip/video.zarr", "figures/videos/clip", f"{run}/model.pt", f"{run}/history.csv", f"{run}/maps"),
+        *(f"{run}/canvas.zarr/zarr.json", f"{run}/canvas.zarr/layer1", f"figures/maps/{run}"),
+    }
+    assert (disk / "results" / "figures" / "maps" / run).is_dir()
+    assert (disk / "logs" / "figure" / run / "maps.log").is_file()
 
 
 def test_the_example_is_not_mixed_into_another_configuration(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ ALWAYS = {
     "every file touched, as a fresh checkout does", "how one figure is drawn", "a docstring",
 }  # fmt: skip
 
-exhaustive = pytest.mark.skipif(not EXHAUSTIVE, reason="twelve minutes on two cores: set XINC_EXHAUSTIVE=1")
+exhaustive = pytest.mark.skipif(not EXHAUSTIVE, reason="nine minutes on two cores: set XINC_EXHAUSTIVE=1")
 
 
 def made_again(space: Workspace, name: str) -> set[str]:

@@ -42,10 +42,10 @@ def without_seconds(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
-def kept(run: Path) -> list[dict[str, float]]:
-    """The history in the checkpoint."""
-    content = (run / MODEL).with_name(".training").joinpath("checkpoint.pt").read_bytes()
-    rows: list[dict[str, float]] = torch.load(io.BytesIO(content.split(b"\n", 1)[1]), weights_only=True)["rows"]
+def kept(checkpoint: Path) -> list[dict[str, float]]:
+    """The history in a checkpoint."""
+    content = checkpoint.read_bytes().split(b"\n", 1)[1]
+    rows: list[dict[str, float]] = torch.load(io.BytesIO(content), weights_only=True)["rows"]
     return rows
 
 
@@ -59,7 +59,7 @@ def test_a_killed_run(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (killed.run / MODEL).exists()
-    rows = kept(killed.run)
+    rows = kept(checkpoint)
     assert 0 < len(rows) < EPOCHS
     assert killed.snakemake("--unlock").returncode == 0
     killed.make("--rerun-incomplete", MODEL)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.small import config, write_clip, write_table
 from tests.workflow.runs import Workspace
 
 REASON = slurm.why_not()
+EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))
 REQUIRED = bool(os.environ.get("XINC_REQUIRE_SLURM"))  # in continuous integration
 pytestmark = [
     pytest.mark.workflow,
@@ -42,6 +44,7 @@ ODD = '''"""Fails, or takes long, or much memory."""
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -64,11 +67,15 @@ class Odd(Analysis):
     class Settings(StrictModel):
         memory_mb: int = Field(1, description="Memory.")
         seconds: float = Field(0.0, description="Duration.")
+        once: bool = Field(False, description="Whether only the first attempt takes so long.")
         fail: bool = Field(False, description="Whether it fails.")
 
     def compute(self, subject: Subject) -> xr.Dataset:
         taken = np.ones(self.settings.memory_mb * 2**20 // 8)
-        time.sleep(self.settings.seconds)
+        tried = Path("odd was tried")
+        if not (self.settings.once and tried.exists()):
+            tried.touch()
+            time.sleep(self.settings.seconds)
         if self.settings.fail:
             raise InputError("The clip is too odd: found 4 frames, expected an even number of odd ones.")
         return xr.Dataset({"size": taken.size})
@@ -141,13 +148,24 @@ def test_the_same_results_as_here(node: Path, finished: Workspace, tmp_path: Pat
     assert space.pending() == set()
 
 
-def odd(space: Workspace, **settings: object) -> None:
-    """An analysis that behaves so, of 1500 MB and a minute at the first attempt."""
+def odd(space: Workspace, minutes: int = 60, **settings: object) -> None:
+    """An analysis that behaves so, of 1500 MB and so many minutes at the first attempt.
+
+    The path of the interpreter has a blank.
+    """
+    environment = space.root / "an environment"
+    environment.symlink_to(sys.prefix)
+    space.python = str(environment / "bin" / Path(sys.executable).name)
     (space.code / "xinc" / "analyses" / "odd.py").write_text(ODD, encoding="utf-8")
     rules = space.code / "workflow" / "rules" / "analysis.smk"
     text = rules.read_text(encoding="utf-8")
-    assert "mem_mb=growing(4000)" in text
-    rules.write_text(text.replace("mem_mb=growing(4000)", "mem_mb=growing(1500)"), encoding="utf-8")
+    for usual, own in (
+        ("mem_mb=growing(4000)", "mem_mb=growing(1500)"),
+        ("runtime=growing(60)", f"runtime=growing({minutes})"),
+    ):
+        assert usual in text
+        text = text.replace(usual, own)
+    rules.write_text(text, encoding="utf-8")
     values = config()
     values["analyses"]["odd"] = settings
     space.configure(values)
@@ -158,6 +176,15 @@ def test_a_job_killed_for_memory_gets_more(node: Path, workspace: Workspace) -> 
     done = workspace.snakemake(*on_slurm(workspace, f"{RUN}/odd"))
     assert done.returncode == 0, done.stdout
     assert [line[1:] for line in submissions("minmemory", "state")] == [["1500M", "FAILED"], ["3000M", "COMPLETED"]]
+    assert (workspace.run / RUN / "odd" / "result.zarr").is_dir()
+
+
+@pytest.mark.skipif(not EXHAUSTIVE, reason="two minutes of waiting, for Slurm counts in minutes: set XINC_EXHAUSTIVE=1")
+def test_a_job_that_takes_too_long_gets_more_time(node: Path, workspace: Workspace) -> None:
+    odd(workspace, minutes=1, seconds=600, once=True)
+    done = workspace.snakemake(*on_slurm(workspace, f"{RUN}/odd"))
+    assert done.returncode == 0, done.stdout
+    assert [line[1:] for line in submissions("timelimit", "state")] == [["1:00", "TIMEOUT"], ["2:00", "COMPLETED"]]
     assert (workspace.run / RUN / "odd" / "result.zarr").is_dir()
 
 

@@ -2,6 +2,15 @@
 import re
 
 
+# Where results are taken as they are, no rule makes them.
+wildcard_constraints:
+    video="(?!)" if plan.only_project else "[^/]+",
+    model="[^/]+",
+    seed=r"\d+",
+    layer="[^/]+",
+    analysis="[a-z_]+",
+
+
 def canvas_layers(video, model, seed):
     """The layers of one network's canvas."""
     return [f"results/{video}/{model}/seed{seed}/canvas.zarr/{layer}" for layer in plan.layers(model)]

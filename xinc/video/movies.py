@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def movie_length(path: str | Path) -> int:
 
     Raises
     ------
-    InputError : not a video, truncated, or without frames.
+    InputError : not a video, truncated as far as its header shows, or without frames.
     """
     import av
 
@@ -26,6 +27,7 @@ def movie_length(path: str | Path) -> int:
         stream = container.streams.video[0]
         length = int(stream.frames)
         if not length:
+            _check_size(path)
             try:
                 length = sum(1 for packet in container.demux(stream) if packet.size)
             except av.error.FFmpegError as error:
@@ -33,6 +35,33 @@ def movie_length(path: str | Path) -> int:
     if not length:
         raise InputError(f"Video '{path}' has no frames: give another file.")
     return length
+
+
+def _check_size(path: str | Path) -> None:
+    """`InputError` where a Matroska or WebM file is shorter than its header says: its end would not be missed."""
+    with open(path, "rb") as file:
+        if file.read(4) != b"\x1a\x45\xdf\xa3":
+            return
+        file.seek(_vint(file) or 0, os.SEEK_CUR)
+        if file.read(4) != b"\x18\x53\x80\x67":
+            return
+        size = _vint(file)
+        expected = None if size is None else file.tell() + size
+    found = os.path.getsize(path)
+    if expected is not None and found < expected:
+        raise InputError(
+            f"Video '{path}' is truncated: found {found} bytes, its header announces {expected}; copy it again, or "
+            "convert it with a program that reads it to its end."
+        )
+
+
+def _vint(file: BinaryIO) -> int | None:
+    """The next size of an EBML element (RFC 8794, section 4), None where it is unknown, as of live streams."""
+    first = file.read(1)
+    length = 9 - int.from_bytes(first, "big").bit_length()
+    ones = 2 ** (7 * length) - 1
+    value = int.from_bytes(first + file.read(length - 1), "big") & ones
+    return None if value == ones else value
 
 
 def movie_frames(path: str | Path, indices: Sequence[int]) -> Iterator[np.ndarray]:
