@@ -91,6 +91,18 @@ def _moved(space: Workspace) -> Workspace:
     return Workspace(space.root.rename(space.root.with_name("elsewhere")))
 
 
+def _copied_without_times(space: Workspace) -> Workspace:
+    """As `cp -r` does, what was made of a file before the file; then what the documentation advises."""
+    copy = Workspace(space.root.with_name("copy"))
+    shutil.copytree(space.root, copy.root, symlinks=True)
+    for age, path in enumerate(sorted((copy.run / "results").rglob("*"), key=lambda p: "video.zarr" not in str(p))):
+        os.utime(path, (time.time() - age, time.time() - age))
+    assert copy.pending(), "the times of results count"
+    done = copy.snakemake("--cores", "1", "--touch")
+    assert done.returncode == 0, done.stdout
+    return copy
+
+
 FILES: dict[str, FileEdit] = {
     "every file touched, as a fresh checkout does": FileEdit(_everything_touched, set()),
     "a frame replaced by another of the same name": FileEdit(_another_frame, of_video("clip", ["siren"], ["maps"])),
@@ -104,4 +116,5 @@ FILES: dict[str, FileEdit] = {
     "a video taken out of the table": FileEdit(_a_video_less, set()),
     "a result deleted": FileEdit(_a_result_deleted, studied("siren", ["maps"])),
     "the project folder moved": FileEdit(_moved, set()),
+    "the project copied without its times, then `snakemake --touch`": FileEdit(_copied_without_times, set()),
 }
