@@ -1,4 +1,4 @@
-"""Tests of the video store."""
+"""Tests of how videos are prepared and opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import xarray as xr
 
 from tests.video.conftest import pictures
 from xinc.errors import InputError
-from xinc.video import examples, store
+from xinc.video import examples, prepare
 from xinc.video.clip import Clip, Segment
 from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings
@@ -116,7 +116,7 @@ def test_frames_without_masks_are_told_apart(monkeypatch: pytest.MonkeyPatch, se
         return (np.full((12, 20), 9, np.int32) if index == 1 else None for index in indices)
 
     clip = Clip("made", 3, lambda indices: (frames[i] for i in indices), masks, (Segment(9, "sky", isthing=False),))
-    monkeypatch.setattr(store, "open_source", lambda _: clip)
+    monkeypatch.setattr(prepare, "open_source", lambda _: clip)
     video = build_video(settings("made", resolution="6x10"))
     assert video.annotated.values.tolist() == [False, True, False]
     assert (video.category.item(), video.isthing.item()) == ("sky", False)
