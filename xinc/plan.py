@@ -21,7 +21,7 @@ from xinc.models import architectures
 from xinc.provenance import digest, source_digest
 from xinc.report import title_of
 from xinc.training.settings import UNSEEN
-from xinc.video.sources import has_masks, source_files
+from xinc.video.sources import source_files
 
 
 class Spec(dict[str, Any]):
@@ -243,7 +243,7 @@ class Plan:
     def applies(self, analysis: str, video: str, model: str) -> bool:
         """Whether an analysis has anything to look at: no objects without masks, no change from network to network."""
         cls = self._analysis(analysis)
-        if cls.annotated_only and not has_masks(self.config.videos[video]):
+        if cls.annotated_only and not self.config.has_masks(video):
             return False
         return not (cls.across_frames and architectures[self.config.file.models[model].architecture].per_frame)
 
