@@ -18,7 +18,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,22 +141,29 @@ class Experiment:
         return spent([sys.executable, "-c", code], self.run)[1]
 
 
+#: Runs a command and counts what it takes. Linux counts the memory of a process that starts another as the other's, so
+#: that it has to be a small one.
+_COUNT = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stderr=subprocess.STDOUT)
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - start
+peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+found = {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": peak}
+print(json.dumps(found), file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def spent(words: Sequence[str], folder: Path) -> tuple[str, dict[str, Any]]:
     """Output of a command, and its seconds, CPU seconds and peak of memory in MB (1e6 bytes)."""
-    load, start = load_average(), time.perf_counter()
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(words, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - start
-        output.seek(0)
-        text = output.read()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(words)} failed:\n{text[-4000:]}")
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
-    found = {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": peak, "load": load}
-    return text, found
+    load, environment = load_average(), os.environ | {"PYTHONPATH": str(ROOT)}
+    counting = [sys.executable, "-S", "-c", _COUNT, *words]
+    done = subprocess.run(counting, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)} failed:\n{done.stdout[-4000:]}")
+    return done.stdout, json.loads(done.stderr) | {"load": load}
 
 
 @dataclass(frozen=True)
