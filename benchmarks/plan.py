@@ -119,8 +119,8 @@ class Experiment:
         (run / "videos.tsv").write_text(f"video\tsource\tclips\nvipseg\tvipseg\t{clips}\n", "utf-8")
         values = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text("utf-8"))
         values |= {"videos": "videos.tsv", "roots": {"vipseg": str(root)}, "seeds": SEEDS}
-        # Those of the paper are of frames that Cityscapes-VPS annotates, and need 30 frames.
-        values["models"]["ffn"]["frames"] = SHORTEST
+        # As many as the paper's, which are those that Cityscapes-VPS annotates and need 30 frames.
+        values["models"]["ffn"]["frames"] = len(values["models"]["ffn"]["frames"])
         (run / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False), "utf-8")
         return cls(run)
 
