@@ -91,7 +91,7 @@ test: lint ## all linters, then all tests, in parallel
 	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
 	python -m pytest -n auto --maxprocesses=8 --dist worksteal
 
-# BENCH: which of the benchmarks; ARGS goes to each.
+# BENCH: which of the benchmarks, canvas, training and plan (a quarter of an hour); ARGS goes to each.
 BENCH ?= canvas training
 
 bench: .venv/.ready-workflow-$(KEY) ## measure speed and memory (an hour; BENCH=training, ARGS="--quick", "--only sum")

@@ -14,8 +14,10 @@ import torch
 import xarray as xr
 
 import xinc
-from benchmarks import dense_baseline, roofline, tasks, training_tasks
+from benchmarks import dense_baseline, plan, roofline, tasks, training_tasks
 from benchmarks.training_baseline import plain_epochs
+from tests.datasets import write_vipseg
+from xinc.config import read_config
 from xinc.models.storage import build
 from xinc.training.loop import fit
 from xinc.training.settings import TrainingSettings
@@ -148,3 +150,47 @@ def test_quick_run(tmp_path):
     assert {"layer", "flop_per_map", "seconds", "share_of_peak"} <= set(found["roofline"]["rows"][0])
     assert "| frames |" in done.stdout
     assert (tmp_path / "frames.png").stat().st_size < 100_000
+
+
+def test_generated_data_set_has_vipsegs_size():
+    """Section 4.1, table 1; the frames in all are those that VIPSeg's authors count."""
+    found = plan.lengths(plan.VIDEOS)
+    assert len(found) == 3536
+    assert sum(found) == 84750
+    assert (min(found), max(found)) == (4, 81)
+
+
+def keys(value):
+    """Names of all levels of a JSON, of lists those of the first entry."""
+    if isinstance(value, list):
+        return [keys(value[0])] if value else []
+    return {name: keys(one) for name, one in value.items()} if isinstance(value, dict) else None
+
+
+def test_generated_data_set_lies_as_vipseg_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "_LINKS", 50)
+    root = plan.write_tree(tmp_path / "made", 6)
+    real = write_vipseg(tmp_path / "real", {"0_a": 4})
+    lists = [json.loads((one / "panoptic_gt_VIPSeg.json").read_text("utf-8")) for one in (root, real)]
+    assert keys(lists[0]) == keys(lists[1])
+    assert {path.name for path in root.iterdir()} < {path.name for path in real.iterdir()}
+    one = plan.Experiment.create(tmp_path / "run", root)
+    monkeypatch.chdir(one.run)
+    config = read_config("config.yaml")
+    assert sorted(config.count(name) for name in config.videos) == sorted(plan.lengths(6))
+    assert all(config.has_masks(name) for name in config.videos)
+    assert config.file.seeds == (0, 1, 2, 3, 4)
+
+
+@pytest.mark.slow
+def test_quick_run_of_plan(tmp_path):
+    words = [sys.executable, "-m", "benchmarks.plan", "--quick", "--only", "parts", "--output", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, again = json.loads((tmp_path / "plan.json").read_text("utf-8"))["parts"]
+    # Of three videos: five jobs each, trainings and canvases of two networks and five seeds, and every analysis with
+    # its figures, of those from frame to frame none for networks of one frame.
+    assert first["jobs"] == again["jobs"] == 3 * (5 + 5 * (4 + 5) + 2 * (5 * (8 + 9) + 2)) + 1
+    assert all(row["cpu_seconds"] > 0 and row["peak_mb"] > 100 for row in (first, again))
+    assert "| part 1/2, again | 673 |" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"plan.json"}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.datasets import write_vipseg
 from tests.small import changed, config, write_clip, write_table
 from tests.workflow import edits
 from tests.workflow.edits import EDITS
@@ -242,3 +245,24 @@ def test_a_spec_is_made_once() -> None:
     plan = Plan(Config(config()))
     assert plan.canvas_spec("clip", "nerv", 0, "head") is plan.canvas_spec("clip", "nerv", "0", "head")  # type: ignore
     assert plan.canvas_spec("clip", "nerv", 0, "head") is not plan.canvas_spec("clip", "nerv", 1, "head")
+
+
+def test_folders_are_listed_as_often_whatever_is_asked_of_a_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a data set's video: once for its length and once for what is annotated; its files are another matter."""
+    root = write_vipseg(tmp_path / "data", {"1_a": 4, "2_b": 4})
+    (tmp_path / "videos.tsv").write_text(f"video\tsource\tclips\nv\tvipseg:{root}\tall\n", "utf-8")
+    values = config(seeds=[0, 1], analyses={"objects": {}, "grouping": {}, "quality": {}, "maps": {}})
+    listed: Counter[Path] = Counter()
+    listing = os.listdir
+
+    def counted(folder: Any) -> list[str]:
+        listed[Path(folder)] += 1
+        return listing(folder)
+
+    monkeypatch.setattr("os.listdir", counted)
+    plan = Plan(Config(values))
+    assert len(plan.runs()) == 2 * 3 * 2 * 4
+    folders = [root / kind / name for kind in ("images", "panomasks") for name in ("1_a", "2_b")]
+    assert {folder: listed[folder] for folder in folders} == dict.fromkeys(folders, 2)

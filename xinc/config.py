@@ -21,7 +21,7 @@ from xinc.training.settings import TrainingSettings
 from xinc.video.flow import FlowSettings
 from xinc.video.regions import RegionSettings
 from xinc.video.settings import Size, VideoSettings
-from xinc.video.sources import annotated_positions, check_source, read_videos
+from xinc.video.sources import annotated_positions, check_source, has_masks, read_videos
 
 if TYPE_CHECKING:
     from xinc.models.imports.parts import Imported
@@ -191,6 +191,15 @@ class Config:
         """Number of frames of a video."""
         return len(check_source(self.videos[video]))
 
+    @functools.cache  # noqa: B019 (as above)
+    def annotated(self, video: str) -> list[int] | None:
+        """Positions of the frames of a video that a data set annotates; None where every frame may be."""
+        return annotated_positions(self.videos[video])
+
+    def has_masks(self, video: str) -> bool:
+        """Whether any frame of a video has a mask."""
+        return has_masks(self.videos[video], self.annotated(video))
+
     def architecture(self, model: str) -> str:
         """Registered name of a model's architecture, an imported one's as its checkpoint has it."""
         if model in self.imports:
@@ -343,7 +352,7 @@ class Config:
                     if "canvas" in analyses[analysis].needs and "frames" in settings:
                         select_frames(kept, settings["frames"], of="the canvas")
                     if analyses[analysis].annotated_only:
-                        _check_annotated(video, kept, settings["frames"])
+                        _check_annotated(self.annotated(video.name), kept, settings["frames"])
                 if name in self.file.materialise:
                     where = f"Section 'materialise.{name}' on video '{video.name}'"
                     select_frames(kept, self.file.materialise[name].frames, of="the canvas")
@@ -351,9 +360,8 @@ class Config:
                 raise InputError(f"{where}: {error}") from None
 
 
-def _check_annotated(video: VideoSettings, kept: list[int], wanted: FrameChoice) -> None:
+def _check_annotated(annotated: list[int] | None, kept: list[int], wanted: FrameChoice) -> None:
     """`InputError` where an analysis of masks asks for frames that the video is known to have no masks of."""
-    annotated = annotated_positions(video)
     if not annotated:
         return  # any frame may have masks; or none has, and there is nothing to ask
     both = [frame for frame in kept if frame in annotated]

@@ -21,7 +21,7 @@ from xinc.models import architectures
 from xinc.provenance import digest, source_digest
 from xinc.report import title_of
 from xinc.training.settings import UNSEEN
-from xinc.video.sources import has_masks, source_files
+from xinc.video.sources import source_files
 
 #: Where analyses are run and drawn, and what they look at: of these modules a job uses a part.
 RUN, SUBJECT = "xinc.analyses.run", "xinc.analyses.subject"
@@ -30,10 +30,15 @@ RUN, SUBJECT = "xinc.analyses.run", "xinc.analyses.subject"
 class Spec(dict[str, Any]):
     """What a job's result depends on. Where Snakemake shows it to people, in the report and in logs, it is a digest.
 
-    Snakemake compares its ``repr``, which is that of the dictionary, and hands a plain dictionary to scripts.
+    Snakemake compares its ``repr``, which is that of the dictionary, and hands a plain dictionary to scripts. Nobody
+    changes one: its digest is found once for all the jobs that follow.
     """
 
     def __str__(self) -> str:
+        return self.digest
+
+    @cached_property
+    def digest(self) -> str:
         return digest(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -227,7 +232,7 @@ class Plan:
     def project_spec(self, analysis: str) -> Spec:
         """Of an analysis of all results together."""
         before = [self.video_spec(video) for video in self.videos]
-        before += [self._spec_of(*run) for run in self.runs() if run[0] in self.evidence(analysis)]
+        before += [self._spec_of(*run) for run in self.runs_before(analysis)]
         return self._analysis_spec(analysis, before, [])
 
     def figure_spec(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
@@ -258,7 +263,7 @@ class Plan:
     def applies(self, analysis: str, video: str, model: str) -> bool:
         """Whether an analysis has anything to look at: no objects without masks, no change from network to network."""
         cls = self._analysis(analysis)
-        if cls.annotated_only and not has_masks(self.config.videos[video]):
+        if cls.annotated_only and not self.config.has_masks(video):
             return False
         return not (cls.across_frames and architectures[self.config.file.models[model].architecture].per_frame)
 
@@ -266,6 +271,11 @@ class Plan:
         """Names of the configured analyses whose results an analysis of the project builds on."""
         uses = self._analysis(analysis).uses
         return [n for n in self.analyses if self._analysis(n).scope != "project" and (uses is None or n in uses)]
+
+    def runs_before(self, analysis: str) -> list[tuple[str, str, str, int | None]]:
+        """Of `runs`, those that an analysis of the project builds on."""
+        names = self.evidence(analysis)
+        return [run for run in self.runs() if run[0] in names]
 
     def analyses_of(self, scope: str) -> list[str]:
         """Names of the configured analyses of this scope; of the project none where there is only a part of it."""
@@ -353,4 +363,4 @@ def _plain(value: Any) -> Any:
 def _spec(
     settings: dict[str, Any], source: list[str], *before: Spec, entry: dict[str, tuple[str, ...]] | None = None
 ) -> Spec:
-    return Spec(settings=settings, source=source_digest(source, entry), upstream=[digest(spec) for spec in before])
+    return Spec(settings=settings, source=source_digest(source, entry), upstream=[spec.digest for spec in before])

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import matplotlib.colors
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
@@ -273,6 +274,38 @@ def test_what_is_not_significant_is_not_drawn_as_failing(project: Project) -> No
 
         drawn = section_figures(table[table["video"] != ""], "Why?", 64)
         assert colours_of(drawn["section4.2"]) == {COLOURS[verdict].lower()}
+
+
+def test_long_names_above_columns_stay_apart_and_inside(project: Project) -> None:
+    """As VIPSeg's videos have them, with and without a place to break."""
+    from xinc.analyses._findings_figure import section_figures
+
+    table = Findings().table(Findings().compute(project))
+    rows = table[table["video"] != ""]
+    names = ["vipseg-1007_ThLFPe4CkUo", "vipseg-1_dogs-jump", "averyveryverylongname"]
+    table = pd.concat([rows.assign(video=name) for name in names])
+    for figure in section_figures(table, "Why?", 64).values():
+        figure.canvas.draw()
+        headings = [text for text in figure.axes[0].texts if text.get_text().split("\n")[-1] in set(rows["model"])]
+        assert {"".join(text.get_text().split("\n")[:-1]) for text in headings} == set(names)
+        boxes = [text.get_window_extent() for text in headings]
+        assert not any(box.count_overlaps(boxes[:at]) for at, box in enumerate(boxes))
+        assert all(box.y1 <= figure.bbox.height - 0.3 * figure.dpi for box in boxes)
+        assert figure.get_size_inches()[1] <= HIGHEST
+
+
+def test_many_videos_share_a_column_for_each_model(project: Project) -> None:
+    """A figure of thousands of columns could not be drawn."""
+    from xinc.analyses._findings_figure import MOST, section_figures
+
+    table = Findings().table(Findings().compute(project))
+    rows = table[table["video"] != ""]
+    models = set(rows["model"])
+    many = pd.concat([rows.assign(video=f"v{k}") for k in range(MOST + 1)])
+    for name, figure in section_figures(many, "Why?", 64).items():
+        headings = [t.get_text() for t in figure.axes[0].texts if t.get_text().startswith("all ")]
+        assert sorted(headings) == [f"all {MOST + 1}\nvideos\n{model}" for model in sorted(models)], name
+        assert figure.get_size_inches()[0] < 8
 
 
 def test_the_page_has_every_row_and_stands_alone(project: Project) -> None:

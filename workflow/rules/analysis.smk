@@ -76,9 +76,7 @@ use rule analysis as analysis_of_seeds with:
 use rule analysis as analysis_of_project with:
     input:
         videos=[f"results/{video}/video.zarr" for video in plan.videos],
-        results=lambda wildcards: [
-            result_of(*run) for run in plan.runs() if run[0] in plan.evidence(wildcards.analysis)
-        ],
+        results=lambda wildcards: [result_of(*run) for run in plan.runs_before(wildcards.analysis)],
     output:
         directory("results/project/{analysis}"),
     params:

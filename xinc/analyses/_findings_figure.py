@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -23,28 +24,54 @@ COLOURS = {
 DECIDED = ("holds", "does not hold", "not significant")
 #: Inches of the highest figure: 200 of its pixels each, it has to fit into a browser's window.
 HIGHEST = 4.4
-_CELL, _LINE, _HEAD, _FOOT = 0.75, 0.125, 0.4, 0.35
+_CELL, _LINE, _FOOT = 0.75, 0.125, 0.35
+#: Characters of a video's name that fit above a cell.
+_NAME = 10
+#: Columns up to which each network has its own; beyond, a model's column is of all its videos.
+MOST = 24
 
 
 def section_figures(table: pd.DataFrame, question: str, wrap: int) -> dict[str, Figure]:
     """Figures by name: ``section4.2``, and ``section4.2-2`` where one does not hold all claims of a section."""
-    rows = table[table["video"] != ""]
-    columns = sorted(set(zip(rows["video"], rows["model"], strict=True)))
+    columns = _columns(table)
+    if len(columns) > MOST:
+        every = f"all {table['video'][table['video'] != ''].nunique()} videos"
+        table = table.assign(video=table["video"].where(table["video"] == "", every))
+        columns = _columns(table)
+    head = 0.15 + _LINE * max((len(_broken(video) + _broken(model)) for video, model in columns), default=2)
     found = {}
     for section, members in table.groupby("section", sort=False):
         claims = list(dict.fromkeys(zip(members["claim"], members["sentence"], strict=True)))
-        parts = _parts([textwrap.wrap(sentence, wrap) for _, sentence in claims])
+        parts = _parts([textwrap.wrap(sentence, wrap) for _, sentence in claims], head)
         for at, (start, stop, lines) in enumerate(parts):
             title = f"{question} Section {section}" + (f", {at + 1} of {len(parts)}" if len(parts) > 1 else "")
             names = [name for name, _ in claims[start:stop]]
-            figure = _figure(members, names, lines, columns, title, wrap)
+            figure = _figure(members, names, lines, columns, title, wrap, head)
             found[f"section{section}" + (f"-{at + 1}" if at else "")] = figure
     return found
 
 
-def _parts(sentences: list[list[str]]) -> list[tuple[int, int, list[list[str]]]]:
+def _columns(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Every (video, model)."""
+    rows = table[table["video"] != ""]
+    return sorted(set(zip(rows["video"], rows["model"], strict=True)))
+
+
+def _broken(name: str) -> list[str]:
+    """A name in lines that fit above a cell, broken after ``-``, ``_``, ``.`` or blanks where it has some."""
+    lines = [""]
+    for piece in re.findall(r"[^-_. ]*[-_. ]?", name):
+        if lines[-1] and len((lines[-1] + piece).strip()) > _NAME:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].strip()) > _NAME:
+            lines[-1:] = [lines[-1][:_NAME], lines[-1][_NAME:]]
+    return [line.strip() for line in lines]
+
+
+def _parts(sentences: list[list[str]], head: float) -> list[tuple[int, int, list[list[str]]]]:
     """Sentences (wrapped) cut into figures that are not too high: first, end, and the sentences of each."""
-    room = HIGHEST - _HEAD - _FOOT - 0.5
+    room = HIGHEST - head - _FOOT - 0.5
     cuts, used = [0], 0.0
     for at, lines in enumerate(sentences):
         if used + _height(lines) > room and at > cuts[-1]:
@@ -59,7 +86,13 @@ def _height(lines: list[str]) -> float:
 
 
 def _figure(
-    rows: pd.DataFrame, names: list[str], lines: list[list[str]], columns: list[tuple[str, str]], title: str, wrap: int
+    rows: pd.DataFrame,
+    names: list[str],
+    lines: list[list[str]],
+    columns: list[tuple[str, str]],
+    title: str,
+    wrap: int,
+    head: float,
 ) -> Figure:
     from xinc import figures
 
@@ -67,12 +100,13 @@ def _figure(
     text_width = 0.047 * wrap + 0.2
     # A single column leaves room for the legend.
     width = max(text_width + _CELL * len(columns), 6.6)
-    figure = figures.new_figure(width + 0.1, top + _HEAD + _FOOT + 0.35, title)
+    figure = figures.new_figure(width + 0.1, top + head + _FOOT + 0.35, title)
     axis = figure.add_subplot()
     axis.axis("off")
-    axis.set(xlim=(-text_width, width - text_width), ylim=(-_FOOT, top + _HEAD))
+    axis.set(xlim=(-text_width, width - text_width), ylim=(-_FOOT, top + head))
     for at, (video, model) in enumerate(columns):
-        axis.text(_CELL * (at + 0.5), top + 0.08, f"{video}\n{model}", ha="center", va="bottom", fontsize=7)
+        heading = "\n".join(_broken(video) + _broken(model))
+        axis.text(_CELL * (at + 0.5), top + 0.08, heading, ha="center", va="bottom", fontsize=6.5)
     y = top
     for name, own in zip(names, lines, strict=True):
         height = _height(own)

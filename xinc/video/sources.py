@@ -104,13 +104,14 @@ def annotated_positions(settings: VideoSettings) -> list[int] | None:
     if not kind_of(settings.source):
         return None
     found = open_recording(settings)
-    return [at for at, index in enumerate(check_source(settings)) if found.masks[index] is not None]
+    return [at for at, index in enumerate(select_frames(found.clip(), settings)) if found.masks[index] is not None]
 
 
-def has_masks(settings: VideoSettings) -> bool:
-    """Whether any of the frames selected has a mask."""
-    known = annotated_positions(settings)
-    return settings.masks is not None or _example(settings) == "collage" if known is None else bool(known)
+def has_masks(settings: VideoSettings, annotated: Sequence[int] | None) -> bool:
+    """Whether any of the frames selected has a mask; ``annotated`` is what `annotated_positions` says of them."""
+    if annotated is None:
+        return settings.masks is not None or _example(settings) == "collage"
+    return bool(annotated)
 
 
 def select_frames(clip: Clip, settings: VideoSettings) -> range:

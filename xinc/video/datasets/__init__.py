@@ -90,7 +90,7 @@ def expand(video: VideoSettings) -> list[VideoSettings]:
         return [video]
     if video.masks is not None and kind != "coco-panoptic":
         raise InputError(f"{_of(video)} gives masks for a data set, which has its own: leave masks empty.")
-    lengths = _open(video).lengths()
+    lengths = _open(video).lengths
     if video.clips is None or video.clips in lengths:
         name = _only(video, lengths)
         return [video.model_copy(update={"clips": name, "lengths": None})]
@@ -110,7 +110,7 @@ def open_recording(video: VideoSettings) -> Recording:
     InputError : no such video, or one of its files is missing.
     """
     data = _open(video)
-    lengths = data.lengths()
+    lengths = data.lengths
     return data.recording(_only(video, lengths))
 
 

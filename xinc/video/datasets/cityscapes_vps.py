@@ -59,6 +59,7 @@ class CityscapesVPS:
                 "images there, or correct the root."
             )
 
+    @cached_property
     def lengths(self) -> dict[str, int]:
         return {name: len(self._frames[name]) for name in sorted(self._annotations)}
 

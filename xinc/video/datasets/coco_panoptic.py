@@ -39,6 +39,7 @@ class CocoPanoptic:
                 f"The masks of '{self.list}' are not in '{self.masks}': name their folder in the column masks."
             )
 
+    @cached_property
     def lengths(self) -> dict[str, int]:
         return {name: len(images) for name, images in self._videos.items()}
 

@@ -28,6 +28,7 @@ CORRECTIONS = {"vegitation": "vegetation"}
 class DataSet(Protocol):
     """A data set whose lists have been read; no image has been opened."""
 
+    @property
     def lengths(self) -> Mapping[str, int]:
         """Number of frames of each video, by name."""
 

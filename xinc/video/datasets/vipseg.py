@@ -34,6 +34,7 @@ class VIPSeg:
     def __init__(self, root: Path, split: str | None) -> None:
         self.root, self.list = root, _list(root, split)
 
+    @cached_property
     def lengths(self) -> dict[str, int]:
         return {name: len(stems) for name, stems in self._videos.items()}
 
