@@ -42,7 +42,8 @@ def main(arguments: list[str]) -> None:
 def measure(checkpoint: str, frame: int, layers: list[str] | None, root: Path) -> dict[str, Any]:
     """Seconds of each step, gigabytes of memory and of dense maps."""
     import xinc
-    from xinc.analyses.run import open_result, run_analysis, subject_of
+    from xinc.analyses.results import open_result
+    from xinc.analyses.run import run_analysis, subject_of
     from xinc.canvas.writer import write_layer
     from xinc.video.prepare import prepare_video
     from xinc.video.regions import RegionSettings, prepare_regions

@@ -18,7 +18,8 @@ import yaml
 from tests.datasets import write_cityscapes_vps, write_vipseg
 from tests.workflow.runs import announced, jobs
 from xinc.analyses import analyses
-from xinc.analyses.run import draw_figures, open_result, run_analysis, subject_from
+from xinc.analyses.results import open_result
+from xinc.analyses.run import draw_figures, run_analysis, subject_from
 from xinc.canvas.writer import write_canvas_layer
 from xinc.config import Config, read_config
 from xinc.errors import InputError

@@ -7,8 +7,9 @@ from typing import Any
 
 from xinc.analyses import analyses, findings
 from xinc.analyses._comparisons import COMPARISONS
-from xinc.analyses.base import Claim, Record
+from xinc.analyses.base import Claim
 from xinc.analyses.findings import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED, Findings
+from xinc.analyses.results import Record
 
 __all__ = ["CLAIMS", "FAILS", "HOLDS", "INAPPLICABLE", "UNCLEAR", "UNMEASURED", "judged", "row_of"]
 

@@ -19,7 +19,8 @@ from xinc import figures
 from xinc.analyses import analyses
 from xinc.analyses._clusters_figure import name_offsets
 from xinc.analyses._neuron_types import cluster, layout, mixing, neighbouring, seed_entropy, separation, silhouette
-from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
+from xinc.analyses.results import open_result
+from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
 
 SIZE = (8, 12)

@@ -17,7 +17,8 @@ from tests.analyses.conftest import SETTINGS, Make
 from xinc import figures
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
-from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
+from xinc.analyses.results import open_result
+from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
 
 #: What the results are said to be of.

@@ -12,8 +12,8 @@ import xarray as xr
 
 from tests.small import write_clip
 from xinc import figures
-from xinc.analyses.base import Project
-from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
+from xinc.analyses.results import Project, open_result
+from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings

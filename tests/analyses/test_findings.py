@@ -19,7 +19,7 @@ from xinc.analyses import analyses, findings
 from xinc.analyses._chance import labelled
 from xinc.analyses._comparisons import COMPARISONS, SENTENCES
 from xinc.analyses._findings_figure import COLOURS, HIGHEST
-from xinc.analyses.base import Claim, Project, Record
+from xinc.analyses.base import Claim
 from xinc.analyses.findings import (
     COLUMNS,
     FAILS,
@@ -31,6 +31,7 @@ from xinc.analyses.findings import (
     _benjamini_hochberg,
     _corrected,
 )
+from xinc.analyses.results import Project, Record
 
 LAYERS = ["l1", "l2", "l3"]
 

@@ -15,7 +15,8 @@ from tests.analyses.made import made
 from xinc.analyses import analyses
 from xinc.analyses._chance import correlations_of_shifts
 from xinc.analyses._motion_areas import AREAS, areas_of, ratio_of_shifts, spearman
-from xinc.analyses.run import draw_figures, make_analysis, open_result, run_analysis
+from xinc.analyses.results import open_result
+from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
 from xinc.figures import LETTERING, colour
 

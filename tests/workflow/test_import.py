@@ -12,7 +12,7 @@ import xinc
 from tests.small import config, write_clip, write_table
 from tests.test_imported_models import HINTS, write_nerv
 from tests.workflow.runs import Workspace, jobs
-from xinc.analyses.run import open_result
+from xinc.analyses.results import open_result
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.workflow.runs import Workspace, jobs
-from xinc.analyses.run import open_result
+from xinc.analyses.results import open_result
 from xinc.video.flow import open_flow
 from xinc.video.images import read_mask
 from xinc.video.store import open_video

@@ -16,7 +16,7 @@ from PIL import Image
 import xinc
 from tests.small import FRAMES, HEIGHT, WIDTH, config
 from tests.workflow.runs import ANALYSES, LAYERS, Workspace, canvases, jobs, of_video, studied
-from xinc.analyses.run import open_result
+from xinc.analyses.results import open_result
 from xinc.figures import MOST_PIXELS
 from xinc.video.store import open_video
 

@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses._chance import NULL, labelled, standing_of
-from xinc.analyses.base import Claim, Record
+from xinc.analyses.base import Claim
+from xinc.analyses.results import Record
 
 
 @dataclass(frozen=True)

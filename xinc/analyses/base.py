@@ -1,13 +1,12 @@
 """What an analysis is: settings, a computation on canvas, video and model, and figures drawn from its result alone.
 
-What it looks at is a `xinc.analyses.subject.Subject`, or a `Project`.
+What it looks at is in `xinc.analyses.subject` and `xinc.analyses.results`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -20,35 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Needs = Literal["model", "canvas", "regions", "flow"]
-
-
-@dataclass(frozen=True)
-class Record:
-    """A result of the workflow and what it is of; ``seed`` is None for a result over several seeds."""
-
-    analysis: str
-    video: str
-    model: str
-    seed: int | None
-    path: Path
-
-    def open(self) -> xr.Dataset:
-        """The result, read when used."""
-        from xinc.analyses.run import open_result
-
-        return open_result(self.path)
-
-
-@dataclass(frozen=True)
-class Project:
-    """Everything there is: the stores of all videos by name, and the results that an analysis builds on."""
-
-    videos: Mapping[str, Path]
-    results: tuple[Record, ...] = ()
-
-    def of(self, analysis: str) -> list[Record]:
-        """The results of one analysis."""
-        return [record for record in self.results if record.analysis == analysis]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Project
+from xinc.analyses.base import Analysis
+from xinc.analyses.results import Project
 from xinc.errors import InputError
 from xinc.frames import ranges
 from xinc.settings import StrictModel

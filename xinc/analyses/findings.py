@@ -12,7 +12,8 @@ from pydantic import Field
 from xinc.analyses import analyses
 from xinc.analyses._chance import NULL, combined
 from xinc.analyses._comparisons import COMPARISONS, SENTENCES, pairs_of
-from xinc.analyses.base import Analysis, Claim, Project, Record
+from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.results import Project, Record
 from xinc.settings import StrictModel
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import Any
 import xarray as xr
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis, Project, Record
+from xinc.analyses.base import Analysis
+from xinc.analyses.results import Project, Record, open_result
 from xinc.analyses.subject import Subject
 from xinc.settings import validate
-from xinc.stores import quiet_zarr, whole_directory, write_dataset
+from xinc.stores import whole_directory, write_dataset
 
 
 def make_analysis(name: str, settings: Any = None) -> Analysis:
@@ -160,12 +161,6 @@ def _described(result: xr.Dataset) -> xr.Dataset:
     return result.assign_coords(
         {name: (values.dims, values.data, said[name] | values.attrs) for name, values in known.items()}
     )
-
-
-def open_result(path: str | Path) -> xr.Dataset:
-    """The result that `run_analysis` wrote to ``path``."""
-    with quiet_zarr():
-        return xr.open_zarr(Path(path) / "result.zarr", consolidated=False, chunks=None)
 
 
 def draw_figures(name: str, settings: Any, result: str | Path, output: str | Path) -> None:

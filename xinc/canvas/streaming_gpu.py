@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from xinc.canvas import kernels_torch
 from xinc.canvas.lazy import ExpandedMaps
-from xinc.canvas.streaming import Reduction
 from xinc.contributions.maps import LayerMaps
 from xinc.devices import pick_device
 from xinc.layers import Array
+
+if TYPE_CHECKING:
+    from xinc.canvas.streaming import Reduction
 
 #: Size of a block of maps, in bytes; expanding it takes about four times as much.
 _BLOCK_BYTES = 2**28

@@ -10,13 +10,16 @@ The head is a later layer with r = 1 and φ the identity, so one rule serves all
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from xinc.activations import ACTIVATIONS
-from xinc.contributions.maps import Stage
+
+if TYPE_CHECKING:
+    from xinc.contributions.maps import Stage
 
 
 def insert_zeros(source: Tensor, phase: Tensor, upscale: int) -> Tensor:
