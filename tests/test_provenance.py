@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinc import provenance
+from xinc.plan import CLAIMED, COMPUTING, DRAWING
 from xinc.provenance import digest, source_digest
 
 SOURCE = {
@@ -37,6 +38,8 @@ SOURCE = {
 
         if TYPE_CHECKING:
             from xinc.types_only import T
+        else:
+            T = float
 
         LIMIT = 4
 
@@ -55,13 +58,22 @@ SOURCE = {
             def compute(self, x):
                 """The result."""
                 # A reason.
-                return quarter(self.shared(checked(x))) * self.settings.doubled()
+                return quarter(self.shared(checked(x))) * self.settings.doubled() * Twice(x).value
 
             def plot(self, x):
                 return drawn(self.shared(x), "title")
 
             def shared(self, x):
                 return x + LIMIT
+
+
+        class Twice:
+            def __init__(self, x):
+                self.value = x + x
+
+
+        def by_any_name(x):
+            return x
 
 
         def drawn(x, title):
@@ -105,7 +117,7 @@ SOURCE = {
 
 def forget() -> None:
     provenance._digest_of.cache_clear()
-    provenance._module.cache_clear()
+    provenance._program.cache_clear()
 
 
 @pytest.fixture
@@ -128,8 +140,8 @@ def found() -> dict[str, str]:
     forget()
     return {
         "whole": source_digest(["xinc.work"]),
-        "compute": source_digest(["xinc.work"], {"xinc.work": ("compute",), "xinc.part": ()}),
-        "plot": source_digest(["xinc.work"], {"xinc.work": ("plot",), "xinc.part": ()}),
+        "compute": source_digest(["xinc.work"], {"xinc.work": ("plot",), "xinc.part": ("not_used",)}),
+        "plot": source_digest(["xinc.work"], {"xinc.work": ("compute",), "xinc.part": ("not_used",)}),
     }
 
 
@@ -144,6 +156,7 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "white space": ("work.py", "return x + LIMIT", "return (x  +\n            LIMIT)", set()),
     "blank lines": ("base.py", "SCALE = 3", "\n\nSCALE = 3\n\n", set()),
     "an import for type checkers": ("work.py", "types_only import T", "types_only import T as U", set()),
+    "what is there for the program only": ("work.py", "T = float", "T = int", ALL),
     "what is imported for type checkers": ("types_only.py", "int", "float", set()),
     "a module not imported": ("alone.py", "42", "43", set()),
     "a constant": ("work.py", "LIMIT = 4", "LIMIT = 5", ALL),
@@ -154,6 +167,8 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "a helper of both": ("work.py", "x + LIMIT", "x - LIMIT", ALL),
     "a method of the settings": ("work.py", "2 * self.width", "3 * self.width", ALL),
     "a default of the settings": ("work.py", "width = 5", "width = 6", ALL),
+    "how an object is made": ("work.py", "x + x", "x * x", ALL),
+    "what nothing can be seen to use": ("work.py", "return x\n", "return -x\n", ALL),
     "an import": ("deep/inner.py", "halve(halve(x))", "halve(x)", ALL),
     "an import of an import": ("base.py", "x / 2", "x / 3", ALL),
     "a constant of a module used for a function": ("base.py", "SCALE = 3", "SCALE = 4", ALL),
@@ -198,11 +213,11 @@ def test_relative_imports_count(package: Path) -> None:
 
 def test_what_others_import_of_a_module_used_for_a_part(package: Path) -> None:
     """Also where the module that imports it is looked at later."""
-    entry = {"xinc.work": ("plot",), "xinc.part": (), "xinc.other": ()}
+    without = {"xinc.work": ("compute",), "xinc.part": ("used_elsewhere", "not_used")}
 
     def of_plot() -> str:
         forget()
-        return source_digest(["xinc.work"], entry)
+        return source_digest(["xinc.work"], without)
 
     (package / "other.py").write_text("def f():\n    from xinc.part import used_elsewhere\n")
     before = of_plot()
@@ -226,8 +241,35 @@ def test_what_decorates_and_defines_a_class_is_used(package: Path) -> None:
         (package / "marked.py").write_text(text.format(value).replace("mark(c)", "mark(d)") if value == "d" else text)
         (package / "marked.py").write_text((package / "marked.py").read_text().replace("{}", value))
         forget()
-        digests.add(source_digest(["xinc.marked"], {"xinc.marked": ("compute",)}))
+        digests.add(source_digest(["xinc.marked"], {"xinc.marked": ("plot",)}))
     assert len(digests) == 2
+
+
+def test_scripts_count_and_what_they_import(package: Path, tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+
+    def of_script(text: str) -> str:
+        script.write_text(text)
+        forget()
+        return source_digest(["xinc.base"], scripts=[script])
+
+    alone = of_script("x = 1\n")
+    assert of_script('"""A job."""\nx = 1  # one\n') == alone
+    found = [alone, of_script("x = 2\n"), of_script("from xinc.alone import ANSWER\n")]
+    (package / "alone.py").write_text("ANSWER = 43\n")
+    found.append(of_script("from xinc.alone import ANSWER\n"))
+    assert len(set(found)) == 4
+
+
+@pytest.mark.parametrize("text", ["import xinc\n", "from xinc import summarise\n", "from xinc import *\n"])
+def test_what_the_package_offers_itself(package: Path, text: str) -> None:
+    """It is imported when it is used, and not where it can be seen."""
+    (package / "canvas").mkdir()
+    (package / "canvas" / "__init__.py").write_text("")
+    (package / "canvas" / "summary.py").write_text("X = 1\n")
+    (package / "own.py").write_text(text)
+    forget()
+    assert ("xinc.canvas.summary" in provenance.sources(["xinc.own"])) is not text.endswith("*\n")
 
 
 def test_modules_that_import_each_other(package: Path) -> None:
@@ -242,8 +284,8 @@ def test_modules_that_import_each_other(package: Path) -> None:
 
 def test_order_and_repetition_do_not_count(package: Path) -> None:
     assert source_digest(["xinc.base", "xinc.work"]) == source_digest(["xinc.work", "xinc.base", "xinc.base"])
-    one = source_digest(["xinc.work"], {"xinc.work": ("plot", "compute")})
-    assert one == source_digest(["xinc.work"], {"xinc.work": ("compute", "plot")})
+    one = source_digest(["xinc.work"], {"xinc.work": ("plot", "drawn")})
+    assert one == source_digest(["xinc.work"], {"xinc.work": ("drawn", "plot")})
 
 
 def test_an_unknown_module(package: Path) -> None:
@@ -265,8 +307,8 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _of_analysis(name: str) -> tuple[str, str]:
     forget()
     modules = ["xinc.analyses.run", f"xinc.analyses.{name}"]
-    entries: Callable[..., dict[str, tuple[str, ...]]] = lambda *names: {modules[1]: names}  # noqa: E731
-    return source_digest(modules, entries("compute", "table")), source_digest(modules, entries("plot", "animate"))
+    computing, drawing = {modules[1]: (*DRAWING, *CLAIMED)}, {modules[1]: (*COMPUTING, *CLAIMED)}
+    return source_digest(modules, computing), source_digest(modules, drawing)
 
 
 def _appended(path: Path, method: str, line: str) -> None:

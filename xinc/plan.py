@@ -25,6 +25,10 @@ from xinc.video.sources import source_files
 
 #: Where analyses are run and drawn, and what they look at: of these modules a job uses a part.
 RUN, SUBJECT = "xinc.analyses.run", "xinc.analyses.subject"
+#: The parts of a subject.
+PARTS = ("video", "regions", "flow", "canvas", "model", "history")
+#: What an analysis does, in three kinds of jobs.
+COMPUTING, DRAWING, CLAIMED = ("compute", "table"), ("plot", "animate", "pages"), ("claims",)
 
 
 class Spec(dict[str, Any]):
@@ -68,10 +72,12 @@ class Plan:
     ----------
     config : the configuration.
     kept : a folder for what is known of the user's files, so that they are not read at every start (default: none).
+    scripts : the folder of the jobs' scripts, whose code counts too (default: none).
     """
 
-    def __init__(self, config: Config, kept: Path | None = None) -> None:
+    def __init__(self, config: Config, kept: Path | None = None, scripts: Path | None = None) -> None:
         self.config = config
+        self._scripts = scripts
         self._contents = Contents(kept)
         self._specs: dict[tuple[str, ...], Spec] = {}
 
@@ -134,18 +140,20 @@ class Plan:
             "video": self.config.videos[video].model_dump(mode="json"),
             "files": self._contents.digests(f"video-{video}", self.video_files(video)),
         }
-        return _spec(settings, ["xinc.video.prepare"])
+        return self._spec("video", settings, ["xinc.video.prepare"])
 
     def video_figure_spec(self, video: str) -> Spec:
-        return _spec({"name": video}, ["xinc.video.figure", "xinc.figures"], self.video_spec(video))
+        source = ["xinc.video.figure", "xinc.figures"]
+        return self._spec("video_figure", {"name": video}, source, self.video_spec(video))
 
     @_once
     def regions_spec(self, video: str) -> Spec:
         settings = self.config.file.regions.model_dump(mode="json")
-        return _spec(settings, ["xinc.video.regions"], self.video_spec(video))
+        return self._spec("regions", settings, ["xinc.video.regions"], self.video_spec(video))
 
     def regions_figure_spec(self, video: str) -> Spec:
-        return _spec({"name": video}, ["xinc.video.regions_figure", "xinc.figures"], self.regions_spec(video))
+        source = ["xinc.video.regions_figure", "xinc.figures"]
+        return self._spec("regions_figure", {"name": video}, source, self.regions_spec(video))
 
     @property
     def uses_regions(self) -> bool:
@@ -155,7 +163,7 @@ class Plan:
     @_once
     def flow_spec(self, video: str) -> Spec:
         settings = self.config.file.flow.model_dump(mode="json")
-        return _spec(settings, ["xinc.video.flow"], self.video_spec(video))
+        return self._spec("flow", settings, ["xinc.video.flow"], self.video_spec(video))
 
     def is_imported(self, model: str) -> bool:
         """Whether a model's networks are existing checkpoints, rather than trained here."""
@@ -183,7 +191,8 @@ class Plan:
             "seed": int(seed),
             "label": f"train {video} {model} seed{seed}",
         }
-        return _spec(settings, ["xinc.training.run", self._model_module(model)], self.video_spec(video))
+        source = ["xinc.training.run", self._model_module(model)]
+        return self._spec("train", settings, source, self.video_spec(video))
 
     def _import_spec(self, video: str, model: str, seed: int) -> Spec:
         """Files count by their content, as those of videos."""
@@ -202,7 +211,8 @@ class Plan:
             "seed": int(seed),
             "files": dict(zip(files, self._contents.digests(f"import-{video}-{model}-{seed}", files), strict=True)),
         }
-        return _spec(settings, ["xinc.models.imports.run", self._model_module(model)], self.video_spec(video))
+        source = ["xinc.models.imports.run", self._model_module(model)]
+        return self._spec("import_model", settings, source, self.video_spec(video))
 
     @_once
     def canvas_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
@@ -210,11 +220,12 @@ class Plan:
         if isinstance(canvas["layout"], dict):
             canvas["layout"] = canvas["layout"].get(layer, "auto")
         source = ["xinc.canvas.writer", self._model_module(model)]
-        return _spec({"layer": layer, "canvas": canvas}, source, self.train_spec(video, model, seed))
+        return self._spec("canvas", {"layer": layer, "canvas": canvas}, source, self.train_spec(video, model, seed))
 
     def materialise_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
         settings = self.config.file.materialise[model].model_dump(mode="json", exclude={"layers"})
-        return _spec(settings, ["xinc.canvas.materialise"], self.canvas_spec(video, model, seed, layer))
+        before = self.canvas_spec(video, model, seed, layer)
+        return self._spec("materialise", settings, ["xinc.canvas.materialise"], before)
 
     @_once
     def analysis_spec(self, video: str, model: str, seed: int, analysis: str) -> Spec:
@@ -244,8 +255,9 @@ class Plan:
             "question": cls.question,
             "section": cls.section,
         }
-        entry = {cls.__module__: ("plot", "animate", "pages"), RUN: ("draw_figures",), SUBJECT: ()}
-        return _spec(settings, [RUN, cls.__module__], self._spec_of(analysis, video, model, seed), entry=entry)
+        without = {cls.__module__: (*COMPUTING, *CLAIMED), RUN: ("run_analysis", "subject_from"), SUBJECT: PARTS}
+        before = self._spec_of(analysis, video, model, seed)
+        return self._spec("figure", settings, [RUN, cls.__module__], before, without=without)
 
     def caption(self, analysis: str) -> str:
         """What the report says under the figures of an analysis."""
@@ -323,10 +335,11 @@ class Plan:
         if cls.scope == "project":
             source += [self._analysis(name).__module__ for name in self.evidence(analysis)]
         settings = {"analysis": analysis, "settings": self._settings(analysis, without=cls.figure_settings)}
-        entry: dict[str, tuple[str, ...]] = {cls.__module__: ("compute", "table")}
-        entry |= {RUN: ("run_analysis", "subject_from"), SUBJECT: tuple(sorted(parts))}
-        entry |= {self._analysis(n).__module__: ("claims",) for n in (self.evidence(analysis) if not models else ())}
-        return _spec(settings, source, *before, entry=entry)
+        without: dict[str, tuple[str, ...]] = {cls.__module__: (*DRAWING, *CLAIMED), RUN: ("draw_figures",)}
+        without[SUBJECT] = tuple(sorted(set(PARTS) - parts))
+        if not models:
+            without |= {self._analysis(n).__module__: (*COMPUTING, *DRAWING) for n in self.evidence(analysis)}
+        return self._spec("analysis", settings, source, *before, without=without)
 
     def category(self, analysis: str) -> str:
         """Heading of an analysis in the report, which sorts headings: analyses by their section of the paper.
@@ -340,6 +353,18 @@ class Plan:
             "maps": "3. Canvases",
         }
         return titles.get(analysis) or f"{self._analysis(analysis).section} {title_of(analysis)}"
+
+    def _spec(
+        self,
+        script: str,
+        settings: dict[str, Any],
+        source: list[str],
+        *before: Spec,
+        without: dict[str, tuple[str, ...]] | None = None,
+    ) -> Spec:
+        scripts = [] if self._scripts is None else [self._scripts / f"{script}.py"]
+        upstream = [spec.digest for spec in before]
+        return Spec(settings=settings, source=source_digest(source, without, scripts), upstream=upstream)
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}
@@ -358,9 +383,3 @@ class Plan:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _spec(
-    settings: dict[str, Any], source: list[str], *before: Spec, entry: dict[str, tuple[str, ...]] | None = None
-) -> Spec:
-    return Spec(settings=settings, source=source_digest(source, entry), upstream=[spec.digest for spec in before])

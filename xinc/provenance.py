@@ -18,8 +18,8 @@ from typing import Any
 PACKAGE = "xinc"
 ROOT = Path(__file__).resolve().parent
 
-#: Modules that only tell people how it goes.
-_TELLING = frozenset({f"{PACKAGE}.errors", f"{PACKAGE}.progress"})
+#: Modules that change no result: they tell people how it goes, or are about these digests.
+_NOT_COUNTED = frozenset({f"{PACKAGE}.errors", f"{PACKAGE}.progress", f"{PACKAGE}.provenance"})
 
 
 def digest(value: Any) -> str:
@@ -32,53 +32,61 @@ def _refuse(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no plain builtin and cannot be part of a digest")
 
 
-def source_digest(modules: Iterable[str], entry: Mapping[str, Iterable[str]] | None = None) -> str:
+#: By module, the functions and methods that a job does not call.
+Without = Mapping[str, Iterable[str]]
+_Parts = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def source_digest(modules: Iterable[str], without: Without | None = None, scripts: Iterable[Path] = ()) -> str:
     """Digest of the source of modules of this package and of all they import from it, directly or not.
 
     Parameters
     ----------
     modules : dotted names.
-    entry : per module, the functions and methods that the job calls (an analysis's ``compute``, not its ``plot``): of
-        such a module only these count, what others import from it by name, what they call in it, and what stands
-        outside functions.
+    without : by module, the functions and methods that the job does not call (of an analysis that is computed, its
+        ``plot``): these do not count, nor what nothing but they use, unless another module imports it by name. All
+        else in the module counts, whether it can be seen to be used or not.
+    scripts : files of programs that count as well, and what they import.
     """
-    return _digest_of(tuple(sorted(set(modules))), _frozen(entry))
+    return _digest_of(*_frozen(modules, without, scripts))
 
 
-def sources(modules: Iterable[str], entry: Mapping[str, Iterable[str]] | None = None) -> frozenset[str]:
-    """Names of the modules of which anything counts in `source_digest`."""
-    return frozenset(_programs(tuple(sorted(set(modules))), _frozen(entry)))
+def sources(modules: Iterable[str], without: Without | None = None, scripts: Iterable[Path] = ()) -> frozenset[str]:
+    """Names of the modules of which anything counts in `source_digest`, and of the scripts."""
+    return frozenset(_programs(*_frozen(modules, without, scripts)))
 
 
-Entries = tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def _frozen(entry: Mapping[str, Iterable[str]] | None) -> Entries:
-    return tuple(sorted((name, tuple(sorted(names))) for name, names in (entry or {}).items()))
+def _frozen(
+    modules: Iterable[str], without: Without | None, scripts: Iterable[Path]
+) -> tuple[tuple[str, ...], _Parts, tuple[Path, ...]]:
+    parts = tuple(sorted((name, tuple(sorted(names))) for name, names in (without or {}).items()))
+    return tuple(sorted(set(modules))), parts, tuple(sorted(scripts))
 
 
 @functools.cache
-def _digest_of(modules: tuple[str, ...], entries: Entries) -> str:
-    return digest(_programs(modules, entries))
+def _digest_of(modules: tuple[str, ...], without: _Parts, scripts: tuple[Path, ...]) -> str:
+    return digest(_programs(modules, without, scripts))
 
 
-def _programs(modules: tuple[str, ...], entries: Entries) -> dict[str, str]:
+def _programs(modules: tuple[str, ...], without: _Parts, scripts: tuple[Path, ...]) -> dict[str, str]:
     """What counts of each module, as text."""
-    entry = dict(entries)
+    hidden, wanted = dict(without), {name: frozenset[str]() for name, _ in without}
     seen: dict[str, str] = {}
     waiting = list(modules)
+    for script in scripts:
+        seen[script.name], imported = _program(script, script.stem, False, (), frozenset())
+        waiting += [module for module, _ in imported]
     while waiting:
         name = waiting.pop()
-        if name in seen or name in _TELLING:
+        if name in seen or name in _NOT_COUNTED:
             continue
-        text, imported = _module(name, entry.get(name))
-        seen[name] = text
+        seen[name], imported = _module(name, hidden.get(name, ()), wanted.get(name, frozenset()))
         for origin, member in imported:
             waiting.append(origin)
-            if origin in entry and member not in entry[origin]:
-                wider = (*entry.pop(origin), member)
-                if member:  # otherwise it is the module that is imported, and all of it may be used
-                    entry[origin] = tuple(sorted(wider))
+            if origin in hidden and member not in wanted[origin]:
+                wanted[origin] |= {member}
+                if not member:  # the module itself is imported, and all of it may be used
+                    del hidden[origin]
                 seen.pop(origin, None)  # to be looked at again
         parent = name.rpartition(".")[0]
         if parent:
@@ -86,24 +94,42 @@ def _programs(modules: tuple[str, ...], entries: Entries) -> dict[str, str]:
     return seen
 
 
-@functools.cache
-def _module(name: str, entry: tuple[str, ...] | None) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """A module's syntax tree, without what does not count, as text, and what it imports: modules, and names of them."""
+def _module(name: str, hidden: tuple[str, ...], wanted: frozenset[str]) -> tuple[str, frozenset[tuple[str, str]]]:
+    """What counts of a module as text, and what it imports: modules, and names of them."""
     file = _file(name)
     if file is None:
         raise ModuleNotFoundError(f"{name} is no module of {PACKAGE}")
+    return _program(file, name, file.name == "__init__.py", hidden, wanted)
+
+
+@functools.cache
+def _program(
+    file: Path, name: str, is_package: bool, hidden: tuple[str, ...], wanted: frozenset[str]
+) -> tuple[str, frozenset[tuple[str, str]]]:
+    """A program's syntax tree, without what does not count, as text, and what it imports of the package."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    tree = _Stripped(frozenset() if entry is None else _unused(tree, entry)).visit(tree)
+    tree = _Stripped(_unused(tree, hidden, wanted)).visit(tree)
     imported = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported += [(alias.name, "") for alias in node.names]
+            if any(alias.name == PACKAGE for alias in node.names):
+                imported += [(module, member) for member, module in _interface().items()]
         elif isinstance(node, ast.ImportFrom):
-            origin = _origin(node, name, file.name == "__init__.py")
+            origin = _origin(node, name, is_package)
             imported += [(origin, alias.name) for alias in node.names]
             imported += [(f"{origin}.{alias.name}", "") for alias in node.names]
-    own = {(module, member) for module, member in imported if _file(module) is not None}
-    return ast.dump(tree, annotate_fields=False), tuple(sorted(own))
+            if origin == PACKAGE:
+                imported += [(_interface().get(alias.name, ""), alias.name) for alias in node.names]
+    own = frozenset((module, member) for module, member in imported if _file(module) is not None)
+    return ast.dump(tree, annotate_fields=False), own
+
+
+def _interface() -> dict[str, str]:
+    """By name, the module of each function that the package offers itself and imports when it is first used."""
+    import xinc
+
+    return xinc._WHERE
 
 
 def _origin(node: ast.ImportFrom, module: str, is_package: bool) -> str:
@@ -125,10 +151,10 @@ def _declared(node: ast.AST) -> str | None:
     return next((t.id for t in targets if isinstance(t, ast.Name) and t.id in _DECLARED), None)
 
 
-def _unused(tree: ast.Module, entry: tuple[str, ...]) -> frozenset[ast.AST]:
-    """Functions, methods and claims of a module that are not used by those named, by each other, or elsewhere in it."""
+def _unused(tree: ast.Module, hidden: tuple[str, ...], wanted: frozenset[str]) -> frozenset[ast.AST]:
+    """Functions, methods and claims of a module that are hidden, or used by such only, and not wanted by another."""
     functions: dict[str, list[ast.AST]] = {}
-    waiting = list(entry)
+    roots = set(wanted)
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
             members = [*node.body, *node.bases, *node.keywords, *node.decorator_list]
@@ -136,17 +162,24 @@ def _unused(tree: ast.Module, entry: tuple[str, ...]) -> frozenset[ast.AST]:
             members = [node]
         for member in members:
             name = member.name if isinstance(member, ast.FunctionDef) else _declared(member)
-            if name is not None:
-                functions.setdefault(name, []).append(member)
+            if name is None:
+                roots |= _names(member)
             else:
-                waiting += _names(member)
-    found: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name in functions and name not in found:
-            found.add(name)
-            waiting += [used for node in functions[name] for used in _names(node)]
-    return frozenset(node for name, nodes in functions.items() if name not in found for node in nodes)
+                functions.setdefault(name, []).append(member)
+
+    def reached(names: set[str]) -> set[str]:
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in functions and name not in found:
+                found.add(name)
+                waiting += [used for node in functions[name] for used in _names(node)]
+        return found
+
+    below = reached(set(hidden) - wanted)
+    used = reached(roots | (functions.keys() - below))
+    return frozenset(node for name in below - used for node in functions[name])
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -170,10 +203,9 @@ class _Stripped(ast.NodeTransformer):
     def __init__(self, unused: frozenset[ast.AST]) -> None:
         self.unused = unused
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:
-        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            return None
-        return self.generic_visit(node)
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
+        self.generic_visit(node)
+        return node.orelse if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" else node
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         """A text alone describes the variable before it."""

@@ -15,7 +15,8 @@ from xinc.canvas.reader import open_layer
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
-from xinc.models.storage import build, identity, load, save_model
+from xinc.models.loading import load
+from xinc.models.storage import build, identity, save_model
 
 NERV = ("nerv", {"fc_dim": 4, "strides": [2, 2]}, (16, 32), range(4), 4)
 

@@ -46,6 +46,12 @@ SOURCES: dict[str, SourceEdit] = {
         "share = 2 * layer.bias[j] / layer.channels[0]",
         set().union(*(canvases(m) | studied(m, ["maps"]) for m in MODELS)),
     ),
+    "a script of the workflow": SourceEdit(
+        "../workflow/scripts/canvas.py",
+        'settings["canvas"])',
+        'settings["canvas"] | {"frames": [0]})',
+        set().union(*(canvases(m) | studied(m, ["maps"]) for m in MODELS)),
+    ),
     "how an existing checkpoint is read": SourceEdit(
         "models/imports/nerv.py",
         "from __future__ import annotations",

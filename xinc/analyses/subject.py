@@ -72,7 +72,7 @@ class Subject:
     @cached_property
     def model(self) -> INR:
         """The network."""
-        from xinc.models.storage import load
+        from xinc.models.loading import load
 
         return load(_given(self.model_path, "model"))
 

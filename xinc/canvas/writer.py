@@ -29,7 +29,8 @@ from xinc.devices import full_precision, pick_device
 from xinc.gpu_memory import Room
 from xinc.locations import Remote, ensure_group, locate, whole_group
 from xinc.models.base import INR
-from xinc.models.storage import identity, load
+from xinc.models.loading import load
+from xinc.models.storage import identity
 from xinc.progress import Progress
 from xinc.settings import validate
 

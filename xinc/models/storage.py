@@ -13,7 +13,6 @@ import torch
 from xinc.errors import InputError
 from xinc.models import architectures
 from xinc.models.base import INR
-from xinc.models.imports.unpickling import read_checkpoint
 from xinc.settings import validate
 from xinc.stores import whole_file
 
@@ -75,19 +74,6 @@ def save_model(model: INR, path: str | Path, training: dict[str, Any] | None = N
     }
     with whole_file(path) as partial:
         torch.save(content | {"checksum": checksum(content)}, partial)
-
-
-def load(path: str | Path) -> INR:
-    """The network in a ``model.pt``, and in no other file (`xinc.load_model` also reads those of other code bases).
-
-    Raises
-    ------
-    InputError : the file is missing, no ``model.pt``, damaged, or of another version.
-    """
-    content = read_checkpoint(path)
-    if content.get("format") != FORMAT:
-        raise InputError(f"{path} is no model.pt of xinc: import it first (docs/checkpoints.md), or give a model.pt.")
-    return restore(content, path)
 
 
 def identity(model: INR) -> str:

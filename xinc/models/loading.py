@@ -1,0 +1,23 @@
+"""Opening a ``model.pt``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xinc.errors import InputError
+from xinc.models.base import INR
+from xinc.models.imports.unpickling import read_checkpoint
+from xinc.models.storage import FORMAT, restore
+
+
+def load(path: str | Path) -> INR:
+    """The network in a ``model.pt``, and in no other file (`xinc.load_model` also reads those of other code bases).
+
+    Raises
+    ------
+    InputError : the file is missing, no ``model.pt``, damaged, or of another version.
+    """
+    content = read_checkpoint(path)
+    if content.get("format") != FORMAT:
+        raise InputError(f"{path} is no model.pt of xinc: import it first (docs/checkpoints.md), or give a model.pt.")
+    return restore(content, path)
