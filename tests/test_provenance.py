@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from xinc import provenance
 from xinc.plan import CLAIMED, COMPUTING, DRAWING
-from xinc.provenance import digest, source_digest
+from xinc.provenance import Part, digest, source_digest
 
 SOURCE = {
     "__init__.py": "",
@@ -61,7 +61,10 @@ SOURCE = {
                 return quarter(self.shared(checked(x))) * self.settings.doubled() * Twice(x).value
 
             def plot(self, x):
-                return drawn(self.shared(x), "title")
+                return drawn(self.shared(x), self.table(x))
+
+            def table(self, x):
+                return "title"
 
             def shared(self, x):
                 return x + LIMIT
@@ -138,10 +141,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def found() -> dict[str, str]:
     """The digests of the whole module, of its computation and of its drawing."""
     forget()
+    part = {"xinc.part": Part((), ("not_used",))}
     return {
         "whole": source_digest(["xinc.work"]),
-        "compute": source_digest(["xinc.work"], {"xinc.work": ("plot",), "xinc.part": ("not_used",)}),
-        "plot": source_digest(["xinc.work"], {"xinc.work": ("compute",), "xinc.part": ("not_used",)}),
+        "compute": source_digest(["xinc.work"], {"xinc.work": Part(("compute", "table"), ("plot",)), **part}),
+        "plot": source_digest(["xinc.work"], {"xinc.work": Part(("plot",), ("compute",)), **part}),
     }
 
 
@@ -161,7 +165,8 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "a module not imported": ("alone.py", "42", "43", set()),
     "a constant": ("work.py", "LIMIT = 4", "LIMIT = 5", ALL),
     "the computation": ("work.py", "quarter(self", "1 + quarter(self", {"whole", "compute"}),
-    "the drawing": ("work.py", '"title"', '"another"', {"whole", "plot"}),
+    "the drawing": ("work.py", "return drawn(", "return 2 * drawn(", {"whole", "plot"}),
+    "a hook that another calls": ("work.py", '"title"', '"another"', ALL),
     "a helper of the drawing": ("work.py", "return x, title", "return title, x", {"whole", "plot"}),
     "a module that the drawing imports": ("painting.py", "red", "blue", {"whole", "plot"}),
     "a helper of both": ("work.py", "x + LIMIT", "x - LIMIT", ALL),
@@ -213,11 +218,11 @@ def test_relative_imports_count(package: Path) -> None:
 
 def test_what_others_import_of_a_module_used_for_a_part(package: Path) -> None:
     """Also where the module that imports it is looked at later."""
-    without = {"xinc.work": ("compute",), "xinc.part": ("used_elsewhere", "not_used")}
+    parts = {"xinc.work": Part(("plot",), ("compute",)), "xinc.part": Part((), ("used_elsewhere", "not_used"))}
 
     def of_plot() -> str:
         forget()
-        return source_digest(["xinc.work"], without)
+        return source_digest(["xinc.work"], parts)
 
     (package / "other.py").write_text("def f():\n    from xinc.part import used_elsewhere\n")
     before = of_plot()
@@ -241,7 +246,7 @@ def test_what_decorates_and_defines_a_class_is_used(package: Path) -> None:
         (package / "marked.py").write_text(text.format(value).replace("mark(c)", "mark(d)") if value == "d" else text)
         (package / "marked.py").write_text((package / "marked.py").read_text().replace("{}", value))
         forget()
-        digests.add(source_digest(["xinc.marked"], {"xinc.marked": ("plot",)}))
+        digests.add(source_digest(["xinc.marked"], {"xinc.marked": Part(("compute",), ("plot",))}))
     assert len(digests) == 2
 
 
@@ -284,8 +289,8 @@ def test_modules_that_import_each_other(package: Path) -> None:
 
 def test_order_and_repetition_do_not_count(package: Path) -> None:
     assert source_digest(["xinc.base", "xinc.work"]) == source_digest(["xinc.work", "xinc.base", "xinc.base"])
-    one = source_digest(["xinc.work"], {"xinc.work": ("plot", "drawn")})
-    assert one == source_digest(["xinc.work"], {"xinc.work": ("drawn", "plot")})
+    one = source_digest(["xinc.work"], {"xinc.work": Part((), ("plot", "drawn"))})
+    assert one == source_digest(["xinc.work"], {"xinc.work": Part((), ("drawn", "plot"))})
 
 
 def test_an_unknown_module(package: Path) -> None:
@@ -307,8 +312,8 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _of_analysis(name: str) -> tuple[str, str]:
     forget()
     modules = ["xinc.analyses.run", f"xinc.analyses.{name}"]
-    computing, drawing = {modules[1]: (*DRAWING, *CLAIMED)}, {modules[1]: (*COMPUTING, *CLAIMED)}
-    return source_digest(modules, computing), source_digest(modules, drawing)
+    computing, drawing = Part(COMPUTING, (*DRAWING, *CLAIMED)), Part(DRAWING, (*COMPUTING, *CLAIMED))
+    return source_digest(modules, {modules[1]: computing}), source_digest(modules, {modules[1]: drawing})
 
 
 def _appended(path: Path, method: str, line: str) -> None:

@@ -18,7 +18,7 @@ from xinc.config import Config
 from xinc.contents import Contents, check_readable
 from xinc.devices import has_gpu
 from xinc.models import architectures
-from xinc.provenance import digest, source_digest
+from xinc.provenance import Part, digest, source_digest
 from xinc.report import title_of
 from xinc.training.settings import UNSEEN
 from xinc.video.sources import source_files
@@ -255,9 +255,13 @@ class Plan:
             "question": cls.question,
             "section": cls.section,
         }
-        without = {cls.__module__: (*COMPUTING, *CLAIMED), RUN: ("run_analysis", "subject_from"), SUBJECT: PARTS}
+        parts = {
+            cls.__module__: Part(DRAWING, (*COMPUTING, *CLAIMED)),
+            RUN: Part(("draw_figures",), ("run_analysis", "subject_from")),
+            SUBJECT: Part((), PARTS),
+        }
         before = self._spec_of(analysis, video, model, seed)
-        return self._spec("figure", settings, [RUN, cls.__module__], before, without=without)
+        return self._spec("figure", settings, [RUN, cls.__module__], before, parts=parts)
 
     def caption(self, analysis: str) -> str:
         """What the report says under the figures of an analysis."""
@@ -328,18 +332,21 @@ class Plan:
     def _analysis_spec(self, analysis: str, before: list[Spec], models: list[str]) -> Spec:
         cls = self._analysis(analysis)
         source = [RUN, cls.__module__]
-        parts = {"video", *cls.needs} if models else set()
+        opened = {"video", *cls.needs} if models else set()
         if "model" in cls.needs:
             source += [self._model_module(model) for model in models]
-            parts.add("history")
+            opened.add("history")
         if cls.scope == "project":
             source += [self._analysis(name).__module__ for name in self.evidence(analysis)]
         settings = {"analysis": analysis, "settings": self._settings(analysis, without=cls.figure_settings)}
-        without: dict[str, tuple[str, ...]] = {cls.__module__: (*DRAWING, *CLAIMED), RUN: ("draw_figures",)}
-        without[SUBJECT] = tuple(sorted(set(PARTS) - parts))
-        if not models:
-            without |= {self._analysis(n).__module__: (*COMPUTING, *DRAWING) for n in self.evidence(analysis)}
-        return self._spec("analysis", settings, source, *before, without=without)
+        parts = {
+            cls.__module__: Part(COMPUTING, (*DRAWING, *CLAIMED)),
+            RUN: Part(("run_analysis", "subject_from"), ("draw_figures",)),
+            SUBJECT: Part(tuple(opened), tuple(set(PARTS) - opened)),
+        }
+        for name in [] if models else self.evidence(analysis):
+            parts[self._analysis(name).__module__] = Part(CLAIMED, (*COMPUTING, *DRAWING))
+        return self._spec("analysis", settings, source, *before, parts=parts)
 
     def category(self, analysis: str) -> str:
         """Heading of an analysis in the report, which sorts headings: analyses by their section of the paper.
@@ -360,11 +367,11 @@ class Plan:
         settings: dict[str, Any],
         source: list[str],
         *before: Spec,
-        without: dict[str, tuple[str, ...]] | None = None,
+        parts: dict[str, Part] | None = None,
     ) -> Spec:
         scripts = [] if self._scripts is None else [self._scripts / f"{script}.py"]
         upstream = [spec.digest for spec in before]
-        return Spec(settings=settings, source=source_digest(source, without, scripts), upstream=upstream)
+        return Spec(settings=settings, source=source_digest(source, parts, scripts), upstream=upstream)
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}

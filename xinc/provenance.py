@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PACKAGE = "xinc"
 ROOT = Path(__file__).resolve().parent
@@ -32,56 +32,80 @@ def _refuse(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no plain builtin and cannot be part of a digest")
 
 
-#: By module, the functions and methods that a job does not call.
-Without = Mapping[str, Iterable[str]]
-_Parts = tuple[tuple[str, tuple[str, ...]], ...]
+class Part(NamedTuple):
+    """Which part of a module a job uses.
+
+    Attributes
+    ----------
+    calls, skips : functions and methods that are called from outside the module, in this job and in others only.
+    """
+
+    calls: tuple[str, ...]
+    skips: tuple[str, ...]
 
 
-def source_digest(modules: Iterable[str], without: Without | None = None, scripts: Iterable[Path] = ()) -> str:
+_Parts = tuple[tuple[str, Part], ...]
+#: Of a module, the names that are hidden, and those that are called all the same, or imported by others.
+_Use = tuple[tuple[str, ...], frozenset[str]]
+#: What counts of a program as text, and what it imports: modules, and names of them.
+_Program = tuple[str, frozenset[tuple[str, str]]]
+
+
+def source_digest(modules: Iterable[str], parts: Mapping[str, Part] | None = None, scripts: Iterable[Path] = ()) -> str:
     """Digest of the source of modules of this package and of all they import from it, directly or not.
 
     Parameters
     ----------
     modules : dotted names.
-    without : by module, the functions and methods that the job does not call (of an analysis that is computed, its
-        ``plot``): these do not count, nor what nothing but they use, unless another module imports it by name. All
-        else in the module counts, whether it can be seen to be used or not.
+    parts : by module, which part of it the job uses. Of an analysis that is computed it skips ``plot``: that does not
+        count, nor what nothing but it uses, unless another module imports it by name. All else in the module counts,
+        whether it can be seen to be used or not.
     scripts : files of programs that count as well, and what they import.
     """
-    return _digest_of(*_frozen(modules, without, scripts))
+    return _digest_of(*_frozen(modules, parts, scripts))
 
 
-def sources(modules: Iterable[str], without: Without | None = None, scripts: Iterable[Path] = ()) -> frozenset[str]:
-    """Names of the modules of which anything counts in `source_digest`, and of the scripts."""
-    return frozenset(_programs(*_frozen(modules, without, scripts)))
+def sources(
+    modules: Iterable[str], parts: Mapping[str, Part] | None = None, scripts: Iterable[Path] = ()
+) -> frozenset[str]:
+    """Names of the modules of which anything counts in `source_digest`."""
+    return frozenset(_reached(*_frozen(modules, parts, scripts)))
+
+
+def left_out(modules: Iterable[str], parts: Mapping[str, Part] | None = None) -> dict[str, set[int]]:
+    """By module that counts, the lines on which the functions begin that do not count in `source_digest`."""
+    found = {}
+    for name, (hidden, wanted) in _reached(*_frozen(modules, parts, ())).items():
+        unused = _unused(_tree(_existing(name)), hidden, wanted)
+        found[name] = {min(one.lineno for one in [node, *getattr(node, "decorator_list", [])]) for node in unused}
+    return found
 
 
 def _frozen(
-    modules: Iterable[str], without: Without | None, scripts: Iterable[Path]
+    modules: Iterable[str], parts: Mapping[str, Part] | None, scripts: Iterable[Path]
 ) -> tuple[tuple[str, ...], _Parts, tuple[Path, ...]]:
-    parts = tuple(sorted((name, tuple(sorted(names))) for name, names in (without or {}).items()))
-    return tuple(sorted(set(modules))), parts, tuple(sorted(scripts))
+    chosen = {name: Part(*(tuple(sorted(names)) for names in part)) for name, part in (parts or {}).items()}
+    return tuple(sorted(set(modules))), tuple(sorted(chosen.items())), tuple(sorted(scripts))
 
 
 @functools.cache
-def _digest_of(modules: tuple[str, ...], without: _Parts, scripts: tuple[Path, ...]) -> str:
-    return digest(_programs(modules, without, scripts))
+def _digest_of(modules: tuple[str, ...], parts: _Parts, scripts: tuple[Path, ...]) -> str:
+    found = {name: _module(name, part)[0] for name, part in _reached(modules, parts, scripts).items()}
+    return digest(found | {script.name: _script(script)[0] for script in scripts})
 
 
-def _programs(modules: tuple[str, ...], without: _Parts, scripts: tuple[Path, ...]) -> dict[str, str]:
-    """What counts of each module, as text."""
-    hidden, wanted = dict(without), {name: frozenset[str]() for name, _ in without}
-    seen: dict[str, str] = {}
-    waiting = list(modules)
-    for script in scripts:
-        seen[script.name], imported = _program(script, script.stem, False, (), frozenset())
-        waiting += [module for module, _ in imported]
+def _reached(modules: tuple[str, ...], parts: _Parts, scripts: tuple[Path, ...]) -> dict[str, _Use]:
+    """The modules that count, and of each what is hidden, and what is wanted by others all the same."""
+    hidden = {name: part.skips for name, part in parts}
+    wanted = {name: frozenset(part.calls) for name, part in parts}
+    seen: dict[str, _Use] = {}
+    waiting = [*modules, *(module for script in scripts for module, _ in _script(script)[1])]
     while waiting:
         name = waiting.pop()
         if name in seen or name in _NOT_COUNTED:
             continue
-        seen[name], imported = _module(name, hidden.get(name, ()), wanted.get(name, frozenset()))
-        for origin, member in imported:
+        seen[name] = hidden.get(name, ()), wanted.get(name, frozenset())
+        for origin, member in _module(name, seen[name])[1]:
             waiting.append(origin)
             if origin in hidden and member not in wanted[origin]:
                 wanted[origin] |= {member}
@@ -94,21 +118,20 @@ def _programs(modules: tuple[str, ...], without: _Parts, scripts: tuple[Path, ..
     return seen
 
 
-def _module(name: str, hidden: tuple[str, ...], wanted: frozenset[str]) -> tuple[str, frozenset[tuple[str, str]]]:
-    """What counts of a module as text, and what it imports: modules, and names of them."""
-    file = _file(name)
-    if file is None:
-        raise ModuleNotFoundError(f"{name} is no module of {PACKAGE}")
-    return _program(file, name, file.name == "__init__.py", hidden, wanted)
+def _module(name: str, part: _Use) -> _Program:
+    file = _existing(name)
+    return _program(file, name, file.name == "__init__.py", part)
+
+
+def _script(file: Path) -> _Program:
+    return _program(file, file.stem, False, ((), frozenset()))
 
 
 @functools.cache
-def _program(
-    file: Path, name: str, is_package: bool, hidden: tuple[str, ...], wanted: frozenset[str]
-) -> tuple[str, frozenset[tuple[str, str]]]:
+def _program(file: Path, name: str, is_package: bool, part: _Use) -> _Program:
     """A program's syntax tree, without what does not count, as text, and what it imports of the package."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    tree = _Stripped(_unused(tree, hidden, wanted)).visit(tree)
+    tree = _tree(file)
+    tree = _Stripped(_unused(tree, *part)).visit(tree)
     imported = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -151,6 +174,10 @@ def _declared(node: ast.AST) -> str | None:
     return next((t.id for t in targets if isinstance(t, ast.Name) and t.id in _DECLARED), None)
 
 
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def _unused(tree: ast.Module, hidden: tuple[str, ...], wanted: frozenset[str]) -> frozenset[ast.AST]:
     """Functions, methods and claims of a module that are hidden, or used by such only, and not wanted by another."""
     functions: dict[str, list[ast.AST]] = {}
@@ -186,6 +213,13 @@ def _names(node: ast.AST) -> set[str]:
     """Every name and attribute used in a piece of code."""
     plain = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     return plain | {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+
+
+def _existing(name: str) -> Path:
+    file = _file(name)
+    if file is None:
+        raise ModuleNotFoundError(f"{name} is no module of {PACKAGE}")
+    return file
 
 
 def _file(name: str) -> Path | None:

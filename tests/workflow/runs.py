@@ -17,6 +17,9 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 
+#: Whether there is time for everything, as in continuous integration.
+EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))
+
 
 class Workspace:
     """A copy of the library and its workflow in ``code/``, beside a working directory ``run/``.

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.small import write_clip, write_table
 from tests.workflow.everything import EVERYTHING
-from tests.workflow.runs import Workspace
+from tests.workflow.runs import EXHAUSTIVE, Workspace
 from xinc import plan as planning
 from xinc.config import Config
-from xinc.provenance import sources
+from xinc.provenance import left_out, sources
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.slow,
+    pytest.mark.skipif(not EXHAUSTIVE, reason="two minutes on two cores: set XINC_EXHAUSTIVE=1"),
+]
 
 #: What changes no result: what tells people how it goes, and the digests themselves.
 CHANGES_NOTHING = {"xinc.errors", "xinc.progress", "xinc.provenance"}
@@ -31,19 +37,29 @@ FOR_SOME = {
     "xinc.video", "xinc.video.store", "xinc.video.figure",
 }  # fmt: skip
 
-#: Python imports this by itself. At the end of a job's script it writes which modules the script has imported.
+#: Python imports this by itself. At the end of a job's script it writes which modules of the library the script has
+#: imported, and on which lines the functions begin that were called in them.
 WATCH = """
-import atexit, json, os, sys
+import atexit, json, os, sys, threading
+
+CALLED = set()
+
+def _note(frame, event, _):
+    if event == "call" and "/xinc/" in frame.f_code.co_filename:
+        CALLED.add((frame.f_globals.get("__name__", ""), frame.f_code.co_firstlineno))
 
 def _write():
-    job = getattr(sys.modules["__main__"], "snakemake", None)
-    if hasattr(job, "wildcards"):
-        found = {"rule": job.rule, "wildcards": dict(job.wildcards.items())}
-        found["modules"] = [name for name in sys.modules if name.split(".")[0] == "xinc"]
-        with open(os.path.join(os.path.dirname(__file__), "watched", f"{os.getpid()}.json"), "w") as file:
-            json.dump(found, file)
+    sys.setprofile(None)
+    job = sys.modules["__main__"].snakemake
+    found = {"rule": job.rule, "wildcards": dict(job.wildcards.items()), "called": sorted(CALLED)}
+    found["modules"] = [name for name in sys.modules if name.split(".")[0] == "xinc"]
+    with open(os.path.join(os.path.dirname(__file__), "watched", f"{os.getpid()}.json"), "w") as file:
+        json.dump(found, file)
 
-atexit.register(_write)
+if any("/.snakemake/scripts/" in word for word in sys.orig_argv):
+    atexit.register(_write)
+    sys.setprofile(_note)
+    threading.setprofile(_note)
 """
 
 
@@ -74,7 +90,7 @@ def specs(plan: planning.Plan) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[dict[str, Any]]]:
-    """A run of every rule, and what each of its jobs imported."""
+    """A run of every rule, and what each of its jobs imported and called."""
     space = Workspace.create(tmp_path_factory.mktemp("watched"))
     (space.code / "watched").mkdir()
     (space.code / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
@@ -89,10 +105,9 @@ def test_what_jobs_import_counts(
     watched: tuple[Workspace, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     space, jobs = watched
-    monkeypatch.setattr(planning, "source_digest", lambda *asked: sorted(sources(*asked)))
     monkeypatch.chdir(space.run)
-    plan = planning.Plan(Config(copy.deepcopy(VALUES)))
-    rules = specs(plan)
+    monkeypatch.setattr(planning, "source_digest", lambda modules, parts, _: sorted(sources(modules, parts)))
+    rules = specs(planning.Plan(Config(copy.deepcopy(VALUES))))
     assert {job["rule"] for job in jobs} == set(rules)
     for job in jobs:
         counted = set(rules[job["rule"]](job["wildcards"])["source"])
@@ -102,3 +117,30 @@ def test_what_jobs_import_counts(
         assert not missing, f"{job['rule']} {job['wildcards']} uses {sorted(missing)}, which do not count"
         idle = counted - set(job["modules"]) - FOR_SOME
         assert not idle, f"{job['rule']} {job['wildcards']} does not use {sorted(idle)}, which count"
+
+
+def test_what_jobs_call_counts(
+    watched: tuple[Workspace, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, jobs = watched
+    monkeypatch.chdir(space.run)
+    monkeypatch.setattr(planning, "source_digest", lambda modules, parts, _: _plain(left_out(modules, parts)))
+    rules = specs(planning.Plan(Config(copy.deepcopy(VALUES))))
+    left = 0
+    for job in jobs:
+        out = rules[job["rule"]](job["wildcards"])["source"]
+        wrong = [(module, line) for module, line in job["called"] if line in out.get(module, ())]
+        wrong = [one for one in wrong if not _defines_claims(*one)]
+        assert not wrong, f"{job['rule']} {job['wildcards']} calls functions that do not count: {wrong}"
+        left += sum(map(len, out.values()))
+    assert left > 100, "there are functions that do not count"
+
+
+def _plain(found: dict[str, set[int]]) -> dict[str, list[int]]:
+    return {name: sorted(lines) for name, lines in found.items()}
+
+
+def _defines_claims(module: str, line: int) -> bool:
+    """Whether the function that begins there makes the claims of an analysis, wherever that is imported."""
+    lines = Path(importlib.import_module(module).__file__ or "").read_text(encoding="utf-8").splitlines()
+    return lines[line - 1].startswith("def _claim")

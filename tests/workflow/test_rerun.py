@@ -8,7 +8,6 @@ the others are dry runs. The edits of single analyses' settings are dry runs eac
 from __future__ import annotations
 
 import copy
-import os
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,11 @@ import pytest
 from tests.workflow.edits import EDITS, config
 from tests.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS, brought_about
 from tests.workflow.files import FILES, siren
-from tests.workflow.runs import Workspace
+from tests.workflow.runs import EXHAUSTIVE, Workspace
 from tests.workflow.sources import SOURCES
 from tests.workflow.tables import PAGE, render, tests_exist
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-
-EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))
 
 #: Edits that are always run, one or two of each kind.
 ALWAYS = {
