@@ -40,7 +40,7 @@ class Phase:
 
 #: Seconds as such jobs take on two cores; results of analyses are written in some 50 ms, their figures in a second.
 PHASES = {
-    "training": Phase(["train"], 2.0, 1.0),
+    "training": Phase(["train"], 3.0, 1.0),
     "canvases": Phase(["canvas"], 0.7, 0.4),
     "analyses": Phase(["analysis", "figure"], 1.5, 0.04),
 }
@@ -196,7 +196,7 @@ def long_jobs() -> dict[str, object]:
     values = config(canvas={"layout": "dense", "memory_mb": 0.001})
     values["models"] = {name: values["models"][name] for name in ("ffn", "nerv")}
     for model in values["models"].values():
-        model["training"] |= {"epochs": 400, "checkpoint_minutes": 1e-9}
+        model["training"] |= {"epochs": 200, "checkpoint_minutes": 1e-9}
     return values
 
 
