@@ -5,9 +5,10 @@ from __future__ import annotations
 #: Fault, outcome, test.
 FAULTS: list[tuple[str, str, str]] = [
     (
-        "`kill -9` of the run and its jobs at random moments, ten times each in training, canvases, analyses",
+        "`kill -9` of the run and its jobs at random moments while a job works, ten times each in training, canvases, "
+        "analyses",
         "after `--unlock` and `--rerun-incomplete` all results are bit-identical to an undisturbed run; in between "
-        "every store and network that can be found reads to its last byte",
+        "whatever can be found is so too, to its last byte; what was being written stays beside it, hidden",
         "tests/workflow/test_kill.py::test_killed_again_and_again",
     ),
     (
