@@ -16,18 +16,22 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 def test_blanks_and_letters_of_any_alphabet_and_links_in_paths(tmp_path: Path) -> None:
     """In the paths of the project, of its interpreter and of the clip; clip, results and logs are links, too."""
-    space = Workspace.create(tmp_path / "große Bilder, 视频")
+    folder = tmp_path / 'große "Bilder"'
+    folder.mkdir()
+    space = Workspace.create(folder / "Anna's, 视频")
     environment = space.root / "Anna's Umgebung"
     environment.symlink_to(sys.prefix)
     space.python = str(environment / "bin" / Path(sys.executable).name)
-    write_clip(space.run / "anderswo", "ein Clip")
-    for name in ("ein Clip", "ein Clip_masks"):
+    write_clip(space.run / "anderswo", "Anna's Clip")
+    for name in ("Anna's Clip", "Anna's Clip_masks"):
         (space.run / name).symlink_to(space.run / "anderswo" / name)
     disk = tmp_path / "another disk"
     for name in ("results", "logs"):
         (disk / name).mkdir(parents=True)
         (space.run / name).symlink_to(disk / name)
-    (space.run / "videos.tsv").write_text("video\tsource\tmasks\nclip\tein Clip\tein Clip_masks\n", encoding="utf-8")
+    (space.run / "videos.tsv").write_text(
+        "video\tsource\tmasks\nclip\tAnna's Clip\tAnna's Clip_masks\n", encoding="utf-8"
+    )
     space.configure(siren())
     assert announced(space.make()) == of_video("clip", ["siren"], ["maps"])
     assert space.pending() == set()
