@@ -8,7 +8,7 @@ import os
 import pytest
 
 from xinc.errors import InputError
-from xinc.stores import whole_file
+from xinc.stores import remove_unfinished, whole_directory, whole_file
 
 
 def test_a_file_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path):
@@ -37,3 +37,13 @@ def test_a_place_where_no_file_can_be(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         with whole_file(tmp_path / "file" / "inside"):
             pass
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    """Of this target only, whatever is in its name."""
+    writers = [whole_file(tmp_path / "a[1]"), whole_directory(tmp_path / "a[1]"), whole_file(tmp_path / "a1")]
+    left = [writer.__enter__() for writer in writers]
+    (left[1] / "chunk").write_text("half")
+    (tmp_path / "a[1].txt").write_text("")
+    remove_unfinished(tmp_path / "a[1]")
+    assert {p.name for p in tmp_path.iterdir()} == {left[2].name, "a[1].txt"}

@@ -67,18 +67,24 @@ class Progress:
 
 
 @contextlib.contextmanager
-def job_log(path: str | Path, threads: int = 1, inputs: Iterable[str] = ()) -> Iterator[None]:
+def job_log(
+    path: str | Path, threads: int = 1, inputs: Iterable[str] = (), outputs: Iterable[str] = ()
+) -> Iterator[None]:
     """Send everything a job prints to ``path``; an `InputError` becomes one sentence there and exit status 1.
 
     So does any failure of a job of whose ``inputs`` a store turns out to be damaged, a full disk, and a GPU whose
-    memory ran out. The job computes on ``threads`` CPU threads. Progress is also shown on the original standard error,
-    a line every 15 seconds.
+    memory ran out. The job computes on ``threads`` CPU threads. What an earlier attempt that was killed left of its
+    ``outputs`` is removed. Progress is also shown on the original standard error, a line every 15 seconds.
     """
+    from xinc.stores import remove_unfinished
+
     global _console
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch imported later on
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    for output in outputs:
+        remove_unfinished(output)
     with open(path, "w", encoding="utf-8", buffering=1) as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             _console = sys.__stderr__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import tempfile
@@ -47,7 +48,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.partial-")
         os.close(handle)
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror or error}.") from None
@@ -62,6 +63,16 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{target} could not be written: {error.strerror or error}.") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what was left beside ``path`` by a process that was killed while it wrote it; nobody may be writing it."""
+    target = Path(path)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.partial-*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -224,3 +224,4 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
     assert found.keys() == expected.keys()
     assert [name for name in expected if found[name] != expected[name]] == []
     assert list(space.run.rglob(".training")) == []
+    assert list(space.run.rglob(".*.partial-*")) == [], "what was left unfinished is removed by the job that makes it"

@@ -2,5 +2,5 @@ from xinc.analyses.run import draw_figures
 from xinc.progress import job_log
 
 settings = snakemake.params.spec["settings"]
-with job_log(snakemake.log[0], snakemake.threads, snakemake.input):
+with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     draw_figures(settings["analysis"], settings["settings"], snakemake.input[0], snakemake.output[0])
