@@ -8,7 +8,8 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
         "`kill -9` of the run and its jobs at random moments while a job works, ten times each in training, canvases, "
         "analyses",
         "after `--unlock` and `--rerun-incomplete` all results are bit-identical to an undisturbed run; in between "
-        "whatever can be found is so too, to its last byte; what was being written lies beside it, hidden, until the job is done again",
+        "whatever can be found is so too, to its last byte; what was being written lies beside it, hidden, until the "
+        "job is done again",
         "tests/workflow/test_kill.py::test_killed_again_and_again",
     ),
     (
