@@ -133,7 +133,7 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
         "tests/workflow/test_slurm.py::test_a_job_killed_for_memory_gets_more",
     ),
     (
-        "a job beyond its time limit on a cluster",
+        "a job beyond its time limit on a cluster (run with `XINC_PATIENT=1`, not in continuous integration)",
         "tried again with twice the time",
         "tests/workflow/test_slurm.py::test_a_job_that_takes_too_long_gets_more_time",
     ),

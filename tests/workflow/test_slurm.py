@@ -20,7 +20,7 @@ from tests.small import config, write_clip, write_table
 from tests.workflow.runs import Workspace
 
 REASON = slurm.why_not()
-EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))
+PATIENT = bool(os.environ.get("XINC_PATIENT"))
 REQUIRED = bool(os.environ.get("XINC_REQUIRE_SLURM"))  # in continuous integration
 pytestmark = [
     pytest.mark.workflow,
@@ -179,7 +179,7 @@ def test_a_job_killed_for_memory_gets_more(node: Path, workspace: Workspace) -> 
     assert (workspace.run / RUN / "odd" / "result.zarr").is_dir()
 
 
-@pytest.mark.skipif(not EXHAUSTIVE, reason="two minutes of waiting, for Slurm counts in minutes: set XINC_EXHAUSTIVE=1")
+@pytest.mark.skipif(not PATIENT, reason="three minutes of waiting, for Slurm counts in minutes: set XINC_PATIENT=1")
 def test_a_job_that_takes_too_long_gets_more_time(node: Path, workspace: Workspace) -> None:
     odd(workspace, minutes=1, seconds=600, once=True)
     done = workspace.snakemake(*on_slurm(workspace, f"{RUN}/odd"))
