@@ -63,6 +63,9 @@ if any("/.snakemake/scripts/" in word for word in sys.orig_argv):
 """
 
 
+Watched = tuple[Workspace, list[dict[str, Any]]]
+
+
 def specs(plan: planning.Plan) -> dict[str, Any]:
     """By rule, from wildcards to the spec of the job."""
 
@@ -89,7 +92,7 @@ def specs(plan: planning.Plan) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[dict[str, Any]]]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     """A run of every rule, and what each of its jobs imported and called."""
     space = Workspace.create(tmp_path_factory.mktemp("watched"))
     (space.code / "watched").mkdir()
@@ -101,16 +104,19 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[d
     return space, [json.loads(file.read_text()) for file in (space.code / "watched").iterdir()]
 
 
-def test_what_jobs_import_counts(
-    watched: tuple[Workspace, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def with_what_counts(watched: Watched, ask: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], Any]]:
+    """Each job, and what ``ask`` answers of its modules and parts in the place of their digest."""
     space, jobs = watched
     monkeypatch.chdir(space.run)
-    monkeypatch.setattr(planning, "source_digest", lambda modules, parts, _: sorted(sources(modules, parts)))
+    monkeypatch.setattr(planning, "source_digest", lambda modules, parts, _: ask(modules, parts))
     rules = specs(planning.Plan(Config(copy.deepcopy(VALUES))))
     assert {job["rule"] for job in jobs} == set(rules)
-    for job in jobs:
-        counted = set(rules[job["rule"]](job["wildcards"])["source"])
+    return [(job, rules[job["rule"]](job["wildcards"])["source"]) for job in jobs]
+
+
+def test_what_jobs_import_counts(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = with_what_counts(watched, lambda *job: sorted(sources(*job)), monkeypatch)
+    for job, counted in [(job, set(names)) for job, names in asked]:
         # The claims of an analysis are defined wherever it is imported, and used by the findings only.
         claims = set() if job["rule"] == "analysis_of_project" else {m for m in job["modules"] if "_claims" in m}
         missing = set(job["modules"]) - counted - CHANGES_NOTHING - claims
@@ -119,16 +125,9 @@ def test_what_jobs_import_counts(
         assert not idle, f"{job['rule']} {job['wildcards']} does not use {sorted(idle)}, which count"
 
 
-def test_what_jobs_call_counts(
-    watched: tuple[Workspace, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    space, jobs = watched
-    monkeypatch.chdir(space.run)
-    monkeypatch.setattr(planning, "source_digest", lambda modules, parts, _: _plain(left_out(modules, parts)))
-    rules = specs(planning.Plan(Config(copy.deepcopy(VALUES))))
+def test_what_jobs_call_counts(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     left = 0
-    for job in jobs:
-        out = rules[job["rule"]](job["wildcards"])["source"]
+    for job, out in with_what_counts(watched, lambda *job: _plain(left_out(*job)), monkeypatch):
         wrong = [(module, line) for module, line in job["called"] if line in out.get(module, ())]
         wrong = [one for one in wrong if not _defines_claims(*one)]
         assert not wrong, f"{job['rule']} {job['wildcards']} calls functions that do not count: {wrong}"

@@ -19,5 +19,7 @@ def load(path: str | Path) -> INR:
     """
     content = read_checkpoint(path)
     if content.get("format") != FORMAT:
-        raise InputError(f"{path} is no model.pt of xinc: import it first (docs/checkpoints.md), or give a model.pt.")
+        raise InputError(
+            f"{path} is no model.pt of xinc: import it first (docs/your-own-checkpoint.md), or give a model.pt."
+        )
     return restore(content, path)
