@@ -115,7 +115,7 @@ def with_what_counts(watched: Watched, ask: Any, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_jobs_import_counts(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = with_what_counts(watched, lambda *job: sorted(sources(*job)), monkeypatch)
+    asked = with_what_counts(watched, lambda *used: sorted(sources(*used)), monkeypatch)
     for job, counted in [(job, set(names)) for job, names in asked]:
         # The claims of an analysis are defined wherever it is imported, and used by the findings only.
         claims = set() if job["rule"] == "analysis_of_project" else {m for m in job["modules"] if "_claims" in m}
@@ -127,7 +127,7 @@ def test_what_jobs_import_counts(watched: Watched, monkeypatch: pytest.MonkeyPat
 
 def test_what_jobs_call_counts(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     left = 0
-    for job, out in with_what_counts(watched, lambda *job: _plain(left_out(*job)), monkeypatch):
+    for job, out in with_what_counts(watched, lambda *used: _plain(left_out(*used)), monkeypatch):
         wrong = [(module, line) for module, line in job["called"] if line in out.get(module, ())]
         wrong = [one for one in wrong if not _defines_claims(*one)]
         assert not wrong, f"{job['rule']} {job['wildcards']} calls functions that do not count: {wrong}"
