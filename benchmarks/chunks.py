@@ -140,7 +140,8 @@ def _median(read: Callable[[int], Any], repeats: int) -> float:
 @task
 def source(job: Job) -> None:
     """Source responses of all layers of a frame: computed, by two ways, against read from a store that holds them."""
-    from xinc.contributions.compiled import _ERF, CODES, _activate, _source
+    from xinc.contributions.kernels.compiled import CODES, ERF, activate
+    from xinc.contributions.kernels.convolution import _source
     from xinc.contributions.maps import LayerMaps
     from xinc.contributions.sources import source_responses
 
@@ -170,7 +171,7 @@ def source(job: Job) -> None:
             for n in numbers:
                 _source(padded[maps.neurons.in_channel[n]], kernels[0, 0], 0.0, window, out)
                 for row in out:
-                    _activate(CODES[one.activation], row, _ERF)
+                    activate(CODES[one.activation], row, ERF)
 
         few = range(0, len(values), max(1, len(values) // 200))
         compiled(few[:1])

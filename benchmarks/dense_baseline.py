@@ -3,8 +3,8 @@
 It is what `benchmarks.canvas` measures against, so it is written to be fast: a grouped convolution for the edge
 responses, average pooling for the box filters, activations before the upsampling that they commute with, and blocks of
 neurons small enough that what lies between two operations stays in cache. Reductions run on a block while it is there,
-where they can. Nothing is shared with the library but the description of the network (`xinc.layers`), so results can
-serve as an oracle too.
+where they can. Nothing is shared with the library but the description of the network
+(`xinc.trace.layers`), so results can serve as an oracle too.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import zarr
 from torch import Tensor
 from zarr.codecs import BloscCodec
 
-from xinc.activations import ACTIVATIONS
-from xinc.layers import Convolution, Trace
+from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.layers import Convolution, Trace
 
 #: Bytes of full-resolution maps that are made at a time; measured, see docs/performance.md.
 BLOCK_BYTES = 2**26

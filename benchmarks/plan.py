@@ -135,7 +135,7 @@ class Experiment:
 
     def read(self, part: str | None = None) -> dict[str, Any]:
         """What reading and validating the configuration takes, imports included; without one, imports alone."""
-        code = "import yaml; from xinc.config import Config"
+        code = "import yaml; from xinc.experiment.config import Config"
         if part != "":
             code += f"; Config(yaml.safe_load(open('config.yaml')) | {{'part': {part!r}}})"
         return spent([sys.executable, "-c", code], self.run)[1]
@@ -202,8 +202,8 @@ def parts(scene: Scene) -> list[dict[str, Any]]:
 
 def project(scene: Scene) -> list[dict[str, Any]]:
     """The analyses of the project, of results that are there: empty folders take their place."""
-    from xinc.config import read_config
-    from xinc.plan import Plan
+    from xinc.experiment.config import read_config
+    from xinc.experiment.plan import Plan
 
     whole = Experiment.create(scene.folder / "project", scene.root)
     before = Path.cwd()

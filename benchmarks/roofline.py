@@ -18,11 +18,11 @@ from numba import njit
 
 from benchmarks.process import Job
 from benchmarks.tasks import network, task
-from xinc.canvas import kernels
-from xinc.canvas.streaming import Reduction
-from xinc.contributions.compiled import Expansion
+from xinc.canvas.reductions import kernels
+from xinc.canvas.reductions.execute import Reduction
+from xinc.contributions.kernels.convolution import Expansion
 from xinc.contributions.maps import LayerMaps
-from xinc.layers import Convolution, Trace
+from xinc.trace.layers import Convolution, Trace
 
 #: Operations of an activation; an error function to float32 is some sixteen of GELU's.
 ACTIVATION_FLOP = {"identity": 0, "relu": 1, "gelu": 20}

@@ -14,9 +14,9 @@ from benchmarks import dense_baseline
 from benchmarks.process import Job, forget_cached, size_of
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
-from xinc.layers import Trace
 from xinc.models.base import INR
 from xinc.models.storage import build
+from xinc.trace.layers import Trace
 
 #: The paper's network, and one small enough for a test.
 NETWORKS: dict[str, dict[str, Any]] = {

@@ -12,10 +12,10 @@ from benchmarks.process import Job
 from benchmarks.roofline import ACTIVATION_FLOP, peak_gflops
 from benchmarks.tasks import task
 from benchmarks.training_baseline import plain_curve, plain_epochs
-from xinc.layers import Convolution
-from xinc.memory import freed_memory_kept
 from xinc.models.base import INR
 from xinc.models.storage import build
+from xinc.runtime.malloc import freed_memory_kept
+from xinc.trace.layers import Convolution
 from xinc.training.history import psnr
 from xinc.training.learner import Learner, final_psnr
 from xinc.training.loop import fit

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from xinc.video import examples
+from xinc.video.sources import examples
 
 HEIGHT, WIDTH = 64, 128
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 from hypothesis import strategies as st
 
-from xinc.activations import ACTIVATIONS
-from xinc.layers import Convolution, Linear, Trace
+from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.layers import Convolution, Linear, Trace
 
 #: No output of a drawn network has a longer side, so that a naive dense expansion stays quick.
 LONGEST_SIDE = 48

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from xinc import gpu_memory
+from xinc.runtime import gpu_memory
 
 #: PyTorch's own words, shortened.
 MESSAGE = (

@@ -17,7 +17,7 @@ import xinc
 from benchmarks import dense_baseline, plan, roofline, tasks, training_tasks
 from benchmarks.training_baseline import plain_epochs
 from tests.datasets import write_vipseg
-from xinc.config import read_config
+from xinc.experiment.config import read_config
 from xinc.models.storage import build
 from xinc.training.loop import fit
 from xinc.training.settings import TrainingSettings

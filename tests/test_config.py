@@ -9,8 +9,8 @@ import yaml
 
 from tests.datasets import write_cityscapes_vps
 from tests.small import CONFIG, changed, config, write_clip, write_table
-from xinc.config import Config, ConfigFile, read_config
 from xinc.errors import InputError
+from xinc.experiment.config import Config, ConfigFile, read_config
 from xinc.settings import StrictModel
 
 REPOSITORY = Path(__file__).parents[1]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from xinc import contents
-from xinc.contents import Contents, check_readable
 from xinc.errors import InputError
+from xinc.experiment import input_digests as contents
+from xinc.experiment.input_digests import Contents, check_readable
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xinc.progress import job_log
-from xinc.stores import find_damage, whole_directory, write_dataset
+from xinc.experiment.job import job_log
+from xinc.storage.atomic import whole_directory
+from xinc.storage.damage import find_damage
+from xinc.storage.datasets import write_dataset
 
 
 @pytest.fixture

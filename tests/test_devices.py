@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import xinc
-from xinc import devices
 from xinc.canvas.writer import CanvasSettings, write_layer
-from xinc.devices import cpu_threads, full_precision, has_gpu, pick_device, tensor_float, threads
 from xinc.errors import InputError
-from xinc.memory import freed_memory_kept
+from xinc.runtime import devices
+from xinc.runtime.devices import cpu_threads, full_precision, has_gpu, pick_device, tensor_float, threads
+from xinc.runtime.malloc import freed_memory_kept
 
 
 def test_no_gpu(monkeypatch):
@@ -54,7 +54,7 @@ def test_without_a_driver_there_is_no_gpu_and_pytorch_is_not_imported(monkeypatc
 
 
 def test_threads_before_pytorch_is_imported():
-    code = "from xinc.devices import cpu_threads; print(cpu_threads())"
+    code = "from xinc.runtime.devices import cpu_threads; print(cpu_threads())"
     assert int(run_apart(code, OMP_NUM_THREADS="3")) == 3
     assert int(run_apart(code, OMP_NUM_THREADS="")) == len(os.sched_getaffinity(0))
     with threads(5):

@@ -19,9 +19,9 @@ from xinc.analyses.run import run_analysis, subject_of
 from xinc.canvas.writer import write_layer
 from xinc.models.base import INR
 from xinc.models.storage import build, save_model
-from xinc.video.examples import bunny_path
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
+from xinc.video.sources.examples import bunny_path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -115,9 +115,11 @@ def test_pictures_are_small():
 
 
 def test_reference_of_settings_is_what_the_code_says():
-    made = subprocess.run([sys.executable, "-m", "xinc.reference"], cwd=ROOT, capture_output=True, check=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "xinc.experiment.reference"], cwd=ROOT, capture_output=True, check=True
+    )
     written = (ROOT / "docs" / "configuration.md").read_text("utf-8")
-    assert written == made.stdout.decode("utf-8"), "run `python -m xinc.reference > docs/configuration.md`"
+    assert written == made.stdout.decode("utf-8"), "run `python -m xinc.experiment.reference > docs/configuration.md`"
 
 
 @pytest.fixture(scope="session")
@@ -160,8 +162,8 @@ def test_code_runs_as_it_stands(page, results, tmp_path):
 CHECKS = """
 import pathlib
 import xinc
-from xinc.config import read_config
-from xinc.plan import Plan
+from xinc.experiment.config import read_config
+from xinc.experiment.plan import Plan
 
 here = pathlib.Path.cwd().resolve()
 assert pathlib.Path(xinc.__file__).resolve().is_relative_to(here)

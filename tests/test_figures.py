@@ -12,16 +12,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from xinc import figures
+from xinc.plotting import animation, layout, style
 
 
 def drawn() -> Figure:
-    with figures.style():
-        figure, axes = figures.image_grid(2, 3, 0.5, "What is this?", extra=0.4)
+    with style.context():
+        figure, axes = layout.image_grid(2, 3, 0.5, "What is this?", extra=0.4)
         for at, axis in enumerate(axes.flat):
             image = np.random.default_rng(at).random((8, 16))
-            figures.show(axis, image, f"panel {at}", figures.MAGNITUDE, vmin=0, vmax=1)
-        figures.side_label(axes[0, 0], "a row")
+            layout.show(axis, image, f"panel {at}", style.MAGNITUDE, vmin=0, vmax=1)
+        layout.side_label(axes[0, 0], "a row")
     return figure
 
 
@@ -29,39 +29,39 @@ def test_a_figure_fits_the_screen(tmp_path: Path) -> None:
     """The report hides the top of what is higher; what is small has all its dots, and small print stays legible."""
     sizes = {}
     for height in (2.0, 8.0, 14.0):
-        figures.save(figures.new_figure(4, height, "?"), tmp_path / f"{height}")
+        layout.save(layout.new_figure(4, height, "?"), tmp_path / f"{height}")
         sizes[height] = Image.open(tmp_path / f"{height}.png").size[1]
     assert sizes == {2.0: 300, 8.0: 900, 14.0: 1400}
 
 
 def test_a_figure_says_what_it_is_of() -> None:
     attributes = {"video": "bunny", "model": "nerv", "seed": "0", "other": 1}
-    line = figures.about(attributes, "block1", "", "frame 8")
+    line = layout.about(attributes, "block1", "", "frame 8")
     assert line == "bunny · nerv · seed 0 · block1 · frame 8"
-    assert figures.about({}, "frame 8") == "frame 8"
-    assert figures.about({}) == ""
-    with figures.style():
-        plain, said = (figures.new_figure(4, 2, "Why?", text) for text in ("", line))
+    assert layout.about({}, "frame 8") == "frame 8"
+    assert layout.about({}) == ""
+    with style.context():
+        plain, said = (layout.new_figure(4, 2, "Why?", text) for text in ("", line))
     assert [f._suptitle.get_text() for f in (plain, said)] == ["Why?", f"Why?\n{line}"]  # type: ignore[attr-defined]
     assert said.get_figheight() > plain.get_figheight() == 2
 
 
 def test_a_picture_of_an_animation_has_titles() -> None:
     panels = [np.full((4, 60, 3), level, np.uint8) for level in (10, 200)]
-    picture = figures.film_picture(panels, ["one", "two"], 2)
-    assert picture.shape == (figures.LETTERING + 8, 2 * 120 + 4, 3)
-    assert (picture[figures.LETTERING :, :120] == 10).all()
-    assert (picture[figures.LETTERING :, 120:124] == 255).all()
-    assert (picture[figures.LETTERING :, 124:] == 200).all()
-    top = picture[: figures.LETTERING]
+    picture = animation.film_picture(panels, ["one", "two"], 2)
+    assert picture.shape == (animation.LETTERING + 8, 2 * 120 + 4, 3)
+    assert (picture[animation.LETTERING :, :120] == 10).all()
+    assert (picture[animation.LETTERING :, 120:124] == 255).all()
+    assert (picture[animation.LETTERING :, 124:] == 200).all()
+    top = picture[: animation.LETTERING]
     assert max(top[:, :100].min(), top[:, 124:].min()) < 100
     assert top[:, 100:124].min() == 255
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        with figures.style():
-            figures.save(drawn(), tmp_path / "new folder" / name)
+        with style.context():
+            layout.save(drawn(), tmp_path / "new folder" / name)
     for suffix in (".svg", ".png"):
         first, second = ((tmp_path / "new folder" / f"{name}{suffix}").read_bytes() for name in ("a", "b"))
         assert first == second
@@ -69,31 +69,31 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert "What is this?" in "".join(ElementTree.fromstring(text).itertext())
     assert "panel 5" in text
     assert "dc:date" not in text
-    assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(figures.DPI * figures.PAGE, abs=2)
+    assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(layout.DPI * layout.PAGE, abs=2)
 
 
 def test_a_picture_has_the_colours_that_were_drawn(tmp_path: Path) -> None:
     """All of them, however small: a palette for the whole picture would merge the swatches with what fills it."""
     shades = (np.arange(64 * 64).reshape(64, 64, 1) * [4099, 257, 17] % 256).astype(np.uint8)
-    with figures.style():
-        figure = figures.new_figure(4, 3, "?")
-        figures.show(figure.add_subplot(), shades)
-        for at, colour in enumerate(figures.palette(10)):
+    with style.context():
+        figure = layout.new_figure(4, 3, "?")
+        layout.show(figure.add_subplot(), shades)
+        for at, colour in enumerate(style.palette(10)):
             figure.add_artist(Rectangle((0.01, 0.05 * at), 0.03, 0.04, facecolor=colour, edgecolor="none"))
-        figures.save(figure, tmp_path / "a")
+        layout.save(figure, tmp_path / "a")
     picture = Image.open(tmp_path / "a.png")
     assert picture.mode == "RGB"
     found = {tuple(colour) for colour in np.asarray(picture).reshape(-1, 3).tolist()}
-    assert {tuple(round(255 * part) for part in colour) for colour in figures.palette(10)} <= found
+    assert {tuple(round(255 * part) for part in colour) for colour in style.palette(10)} <= found
     assert {tuple(colour) for colour in shades.reshape(-1, 3).tolist()} <= found
 
 
 def test_colours_of_instances() -> None:
-    few = figures.instance_colours(["cup"] * 3 + ["cat"] * 7)
-    assert few == figures.palette(10)
-    alike = figures.instance_colours(["cup"] * 12)
+    few = style.instance_colours(["cup"] * 3 + ["cat"] * 7)
+    assert few == style.palette(10)
+    alike = style.instance_colours(["cup"] * 12)
     assert alike == [*few, *few[:2]]
-    many = figures.instance_colours(["cup", "cat"] * 6)
+    many = style.instance_colours(["cup", "cat"] * 6)
     assert len(set(many)) == 12
     assert many[:2] == few[:2]
     # A shade is a mixture with white: what is missing from white points the same way.
@@ -101,11 +101,11 @@ def test_colours_of_instances() -> None:
 
 
 def test_a_bar_below_leaves_images_in_line() -> None:
-    with figures.style():
-        figure, axes = figures.image_grid(2, 3, 0.5, "?", extra=0.4)
+    with style.context():
+        figure, axes = layout.image_grid(2, 3, 0.5, "?", extra=0.4)
         for axis in axes.flat:
-            image = figures.show(axis, np.linspace(0, 0.123456, 32).reshape(4, 8), "?", figures.MAGNITUDE)
-        figures.bar_below(figure, axes[1, 2], image, "?")
+            image = layout.show(axis, np.linspace(0, 0.123456, 32).reshape(4, 8), "?", style.MAGNITUDE)
+        layout.bar_below(figure, axes[1, 2], image, "?")
         figure.draw_without_rendering()
     left, right = np.array([[axis.get_position().x0, axis.get_position().x1] for axis in axes[0]]).T
     np.testing.assert_allclose(*(left[1:] - right[:-1]), atol=1e-3)
@@ -113,12 +113,12 @@ def test_a_bar_below_leaves_images_in_line() -> None:
 
 def test_places_are_rounded(tmp_path: Path) -> None:
     """The solver of the layout gives other last digits where memory lies elsewhere."""
-    with figures.style():
-        figure = figures.new_figure(5, 4, "?")
+    with style.context():
+        figure = layout.new_figure(5, 4, "?")
         top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.7])
         top.subplots(1, 3)
         bottom.subplots().set_xlabel("x")
-        figures.save(figure, tmp_path / "a")
+        layout.save(figure, tmp_path / "a")
     boxes = [axis.get_position(original=True) for axis in figure.axes] + [top.bbox_relative, bottom.bbox_relative]
     points = np.concatenate([box.get_points() for box in boxes])
     np.testing.assert_array_equal(points, points.round(6))
@@ -126,13 +126,13 @@ def test_places_are_rounded(tmp_path: Path) -> None:
 
 
 def test_a_name_with_a_dot_is_kept(tmp_path: Path) -> None:
-    figures.save(drawn(), tmp_path / "layer.1")
+    layout.save(drawn(), tmp_path / "layer.1")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["layer.1.png", "layer.1.svg"]
 
 
 def test_the_look_stays_inside_its_block() -> None:
     before = dict(matplotlib.rcParams)
-    with figures.style():
+    with style.context():
         assert matplotlib.rcParams["svg.hashsalt"] == "xinc"
         assert matplotlib.rcParams["image.interpolation"] == "nearest"
     assert dict(matplotlib.rcParams) == before
@@ -149,7 +149,7 @@ def test_nothing_overlaps_the_title() -> None:
 def test_an_animation_keeps_frames_and_colours(tmp_path: Path, kind: str) -> None:
     colours = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
     images = [np.full((6, 10, 3), colour, np.uint8) for colour in colours]
-    figures.save_animation(images, tmp_path / "deep" / f"a.{kind}", milliseconds=200)
+    animation.save_animation(images, tmp_path / "deep" / f"a.{kind}", milliseconds=200)
     film = Image.open(tmp_path / "deep" / f"a.{kind}")
     assert (film.n_frames, film.size) == (3, (10, 6))  # type: ignore[attr-defined]
     assert film.info["loop"] == 0
@@ -161,7 +161,7 @@ def test_an_animation_keeps_frames_and_colours(tmp_path: Path, kind: str) -> Non
 
 def test_frames_of_an_animation_that_are_equal_stay(tmp_path: Path) -> None:
     """A film that stands still is as long as one that moves."""
-    figures.save_animation([np.zeros((4, 4, 3), np.uint8)] * 3, tmp_path / "a.gif")
+    animation.save_animation([np.zeros((4, 4, 3), np.uint8)] * 3, tmp_path / "a.gif")
     film = Image.open(tmp_path / "a.gif")
     total = 0
     for at in range(film.n_frames):  # type: ignore[attr-defined]
@@ -172,14 +172,14 @@ def test_frames_of_an_animation_that_are_equal_stay(tmp_path: Path) -> None:
 
 def test_colour_and_enlarge() -> None:
     values = np.array([[0.0, 2.0], [5.0, -1.0]])
-    image = figures.colour(values, "gray", 0.0, 2.0)
+    image = style.colour(values, "gray", 0.0, 2.0)
     assert image[..., 0].tolist() == [[0, 255], [255, 0]]
     assert image.dtype == np.uint8
-    assert figures.colour(np.ones((1, 1)), high=0.0).shape == (1, 1, 3)
-    large = figures.enlarge(image, 3)
+    assert style.colour(np.ones((1, 1)), high=0.0).shape == (1, 1, 3)
+    large = animation.enlarge(image, 3)
     assert large.shape == (6, 6, 3)
     assert (large[:3, 3:] == 255).all()
 
 
 def test_maps_that_are_undefined_do_not_crash() -> None:
-    assert figures.colour(np.full((2, 2), np.nan)).shape == (2, 2, 3)
+    assert style.colour(np.full((2, 2), np.nan)).shape == (2, 2, 3)

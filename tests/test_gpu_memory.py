@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.small_gpu import MESSAGE, SmallGPU
 from tests.training.test_loop import SMALL, make
-from xinc import gpu_memory
 from xinc.errors import InputError
-from xinc.gpu_memory import GPUMemoryError, Room, on_cpu, ran_out, shortage_named
+from xinc.experiment.job import job_log
 from xinc.models.storage import build
-from xinc.progress import job_log
+from xinc.runtime import gpu_memory
+from xinc.runtime.gpu_memory import GPUMemoryError, Room, on_cpu, ran_out, shortage_named
 
 
 def full(*_):

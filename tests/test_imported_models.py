@@ -15,11 +15,11 @@ from tests.models import foreign
 from tests.small import config, write_clip, write_table
 from tests.test_plan import specs
 from tests.workflow.runs import jobs
-from xinc.config import Config
-from xinc.contents import Contents
 from xinc.errors import InputError
+from xinc.experiment.config import Config
+from xinc.experiment.input_digests import Contents
+from xinc.experiment.plan import Plan
 from xinc.models.imports.run import import_model, inspect
-from xinc.plan import Plan
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos

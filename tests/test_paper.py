@@ -21,17 +21,17 @@ from xinc.analyses import analyses
 from xinc.analyses.results import open_result
 from xinc.analyses.run import draw_figures, run_analysis, subject_from
 from xinc.canvas.writer import write_canvas_layer
-from xinc.config import Config, read_config
 from xinc.errors import InputError
+from xinc.experiment.config import Config, read_config
+from xinc.experiment.plan import Plan
 from xinc.models.storage import build
-from xinc.plan import Plan
 from xinc.training.run import train_model
 from xinc.training.settings import TrainingSettings
-from xinc.video.figure import draw_video
+from xinc.video.figures.regions import draw_regions
+from xinc.video.figures.video import draw_video
 from xinc.video.flow import FlowSettings, prepare_flow
 from xinc.video.prepare import prepare_video
 from xinc.video.regions import RegionSettings, prepare_regions
-from xinc.video.regions_figure import draw_regions
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos
 

@@ -1,4 +1,4 @@
-"""What a job depends on: `xinc.plan` without Snakemake."""
+"""What a job depends on: `xinc.experiment.plan` without Snakemake."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.workflow.edits import EDITS
 from tests.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
 from tests.workflow.runs import jobs, of_video
 from xinc.analyses import analyses
-from xinc.config import Config
 from xinc.errors import InputError
-from xinc.plan import Plan
-from xinc.provenance import digest
+from xinc.experiment.config import Config
+from xinc.experiment.plan import Plan
+from xinc.experiment.provenance import digest
 
 
 @pytest.fixture(autouse=True)

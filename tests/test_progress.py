@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from xinc import progress
 from xinc.errors import InputError
-from xinc.progress import Progress, job_log
+from xinc.experiment.job import job_log
+from xinc.runtime import progress
+from xinc.runtime.progress import Progress
 
 
 class Clock:
@@ -88,4 +89,4 @@ def test_long_work_is_also_told_to_who_waits(
             bar.update()
     assert len((tmp_path / "a.log").read_text().splitlines()) == 7
     assert capsys.readouterr().err.splitlines() == ["train: 3/100 (15 s)", "train: 6/100 (30 s)"]
-    assert progress._console is None
+    assert progress.console is None

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinc import provenance
-from xinc.plan import CLAIMED, COMPUTING, DRAWING
-from xinc.provenance import Part, digest, source_digest
+from xinc.experiment import provenance
+from xinc.experiment.plan import CLAIMED, COMPUTING, DRAWING
+from xinc.experiment.provenance import Part, digest, source_digest
 
 SOURCE = {
     "__init__.py": "",
@@ -274,7 +274,7 @@ def test_what_the_package_offers_itself(package: Path, text: str) -> None:
     (package / "canvas" / "summary.py").write_text("X = 1\n")
     (package / "own.py").write_text(text)
     forget()
-    assert ("xinc.canvas.summary" in provenance.sources(["xinc.own"])) is not text.endswith("*\n")
+    assert ("xinc.canvas.reductions.summary" in provenance.sources(["xinc.own"])) is not text.endswith("*\n")
 
 
 def test_modules_that_import_each_other(package: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from docutils.core import publish_parts
 
-from xinc.report import summary_of_findings, title_of, view_of
+from xinc.experiment.report import summary_of_findings, title_of, view_of
 
 COLUMNS = ("claim", "section", "sentence", "null", "verdict")
 ROWS = [

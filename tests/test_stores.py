@@ -8,7 +8,7 @@ import os
 import pytest
 
 from xinc.errors import InputError
-from xinc.stores import remove_unfinished, whole_directory, whole_file
+from xinc.storage.atomic import remove_unfinished, whole_directory, whole_file
 
 
 def test_a_file_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path):

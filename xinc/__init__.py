@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
-    from xinc.canvas.summary import summarise
+    from xinc.canvas.reductions.summary import summarise
     from xinc.models.checkpoints import load_model
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ _WHERE = {
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",
     "open_canvas": "xinc.canvas.reader",
-    "summarise": "xinc.canvas.summary",
+    "summarise": "xinc.canvas.reductions.summary",
 }
 
 

@@ -18,7 +18,7 @@ from xinc.analyses.subject import Subject
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
 from xinc.models.storage import build, save_model
-from xinc.video.figure import animation, contact_sheet
+from xinc.video.figures.video import animation, contact_sheet
 from xinc.video.flow import FlowSettings, prepare_flow
 from xinc.video.prepare import prepare_video
 from xinc.video.regions import RegionSettings, open_regions, prepare_regions

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xinc.analyses._attention import NUMBERS, numbers_of_shifts, strongest
-from xinc.analyses._chance import (
+from xinc.statistics.chance import (
     all_shifts,
     at_least,
     combined,

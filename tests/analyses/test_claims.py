@@ -21,8 +21,8 @@ from tests.analyses.made import made
 from tests.analyses.test_clusters import networks, types
 from xinc.analyses._comparisons import Pair
 from xinc.analyses._images import edges_of, intensity_of
-from xinc.analyses._ranks import average_ranks
 from xinc.analyses.run import make_analysis
+from xinc.statistics.ranks import average_ranks
 
 HEIGHT, WIDTH = 16, 24
 Case = Callable[[], tuple[Any, str]]

@@ -15,13 +15,13 @@ from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made_of
-from xinc import figures
 from xinc.analyses import analyses
 from xinc.analyses._clusters_figure import name_offsets
 from xinc.analyses._neuron_types import cluster, layout, mixing, neighbouring, seed_entropy, separation, silhouette
 from xinc.analyses.results import open_result
 from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
+from xinc.plotting import style
 
 SIZE = (8, 12)
 #: Three regions, of 24, 24 and 48 pixels, and labels that are not consecutive.
@@ -305,7 +305,7 @@ def test_figures_are_drawn_from_the_result_alone(written: Mapping[str, Path], wh
     analysis = make_analysis("clusters")
     result = open_result(written[which]).load()
     layers = [str(layer) for layer in result["layer"].values]
-    with figures.style():
+    with style.context():
         drawn = analysis.plot(result)
     assert set(drawn) == {*layers, "all"}
     # Of one seed there is no question whether seeds share anything.
@@ -339,7 +339,7 @@ def test_names_in_the_layout_do_not_overlap(written: Mapping[str, Path]) -> None
     """Nor do they leave the panel, and the lines to them are dark."""
     result = open_result(written["two"]).load()
     for layer in result["layer"].values:
-        with figures.style():
+        with style.context():
             figure = make_analysis("clusters").plot(result)[str(layer)]
             figure.draw_without_rendering()
         layout = next(axis for axis in figure.axes if axis.get_title().startswith("by cluster"))

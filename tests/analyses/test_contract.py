@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel
 
 from tests.analyses.conftest import SETTINGS, Make
-from xinc import figures
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.analyses.results import open_result
 from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
+from xinc.plotting import style
 
 #: What the results are said to be of.
 OF = {"video": "clip", "seed": "3"}
@@ -105,7 +105,7 @@ def test_results_hold_only_types_that_zarr_specifies(name: str, model: str, resu
 def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results: Any, tmp_path: Path) -> None:
     result = open_result(results(name, model)).load()
     analysis = make_analysis(name)
-    with figures.style():
+    with style.context():
         drawn = analysis.plot(result)
     assert drawn
     assert all(isinstance(figure, Figure) for figure in drawn.values())

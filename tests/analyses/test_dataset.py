@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 
 from tests.small import write_clip
-from xinc import figures
 from xinc.analyses.results import Project, open_result
 from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
+from xinc.plotting import style
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
 from xinc.video.store import FORMAT, VERSION
@@ -131,6 +131,6 @@ def test_a_prepared_video_from_start_to_finish(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["table.png", "table.svg"]
     for file in ("table.png", "table.svg"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
-    with figures.style():
+    with style.context():
         title = make_analysis("dataset").plot(result)["table"]._suptitle  # type: ignore[attr-defined]
     assert title.get_text() == make_analysis("dataset").question

@@ -14,9 +14,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from xinc import figures
 from xinc.analyses import analyses, findings
-from xinc.analyses._chance import labelled
 from xinc.analyses._comparisons import COMPARISONS, SENTENCES
 from xinc.analyses._findings_figure import COLOURS, HIGHEST
 from xinc.analyses.base import Claim
@@ -32,6 +30,8 @@ from xinc.analyses.findings import (
     _corrected,
 )
 from xinc.analyses.results import Project, Record
+from xinc.plotting import style
+from xinc.statistics.chance import labelled
 
 LAYERS = ["l1", "l2", "l3"]
 
@@ -236,7 +236,7 @@ def test_networks_are_compared_on_the_same_video(monkeypatch: pytest.MonkeyPatch
 
 
 def test_figures_by_section_fit_into_a_window(project: Project) -> None:
-    with figures.style():
+    with style.context():
         drawn = Findings().plot(Findings().compute(project))
     assert list(drawn) == [f"section{s}" for s in ("1", "4.1", "4.2", "4.3", "4.5", "4.6", "4.10", "7.1", "7.3")]
     for name, figure in drawn.items():
@@ -252,7 +252,7 @@ def test_long_sections_are_cut(monkeypatch: pytest.MonkeyPatch, project: Project
         Claim(f"claim_{k}", "4.2", f"Sentence {k}, " + "which is long " * 12, "a number", values) for k in range(30)
     )
     monkeypatch.setitem(findings.analyses, "made", SimpleNamespace(claims=many))  # type: ignore[arg-type]
-    with figures.style():
+    with style.context():
         drawn = Findings().plot(Findings().compute(project))
     parts = [figure for name, figure in drawn.items() if name.startswith("section4.2")]
     assert len(parts) > 2

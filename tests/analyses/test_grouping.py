@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 from tests.analyses.conftest import Make
-from xinc.analyses._shifts import Shifts, significant, spacing_for, standing
 from xinc.analyses.grouping import Grouping, _batches
 from xinc.analyses.run import make_analysis
 from xinc.analyses.subject import Subject
+from xinc.statistics.shifts import Shifts, significant, spacing_for, standing
 from xinc.video.regions import RegionSettings, open_regions, prepare_regions
 
 GROUPINGS = ["instances", "rgb", "gabor", "grid"]

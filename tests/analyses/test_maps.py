@@ -11,7 +11,7 @@ import xarray as xr
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses.run import make_analysis, subject_of
-from xinc.figures import LETTERING
+from xinc.plotting.animation import LETTERING
 
 LAYOUTS = ["factored", "dense"]
 

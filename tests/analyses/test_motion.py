@@ -13,12 +13,13 @@ from scipy import stats
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses import analyses
-from xinc.analyses._chance import correlations_of_shifts
 from xinc.analyses._motion_areas import AREAS, areas_of, ratio_of_shifts, spearman
 from xinc.analyses.results import open_result
 from xinc.analyses.run import draw_figures, make_analysis, run_analysis
 from xinc.errors import InputError
-from xinc.figures import LETTERING, colour
+from xinc.plotting.animation import LETTERING
+from xinc.plotting.style import colour
+from xinc.statistics.chance import correlations_of_shifts
 
 HEIGHT, WIDTH = 12, 24
 

@@ -12,8 +12,8 @@ import xinc.analyses
 from tests.small import config, write_clip, write_table
 from xinc.analyses import analyses
 from xinc.analyses.run import make_analysis
-from xinc.config import Config
 from xinc.errors import InputError
+from xinc.experiment.config import Config
 
 OWN = '''"""An analysis of somebody's own."""
 from pydantic import Field

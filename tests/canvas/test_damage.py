@@ -11,7 +11,7 @@ import xarray as xr
 import xinc
 from xinc.canvas.reader import open_layer
 from xinc.canvas.writer import CanvasSettings, write_layer
-from xinc.contributions.compiled import Expansion
+from xinc.contributions.kernels.convolution import Expansion
 from xinc.errors import InputError
 from xinc.models.nerv import NeRV
 from xinc.settings import validate

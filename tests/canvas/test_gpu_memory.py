@@ -12,7 +12,7 @@ from xinc.canvas import lazy, writer
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions import expansion
 from xinc.contributions.maps import LayerMaps
-from xinc.progress import job_log
+from xinc.experiment.job import job_log
 
 #: A product of matrices may round differently with their number of rows, and PyTorch differently from compiled code.
 ROUNDING = 1e-6

@@ -16,7 +16,8 @@ from tests import oracle
 from xinc.canvas.dense import shard_shape
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions import expansion
-from xinc.contributions.compiled import Expansion, LinearExpansion
+from xinc.contributions.kernels.convolution import Expansion
+from xinc.contributions.kernels.linear import LinearExpansion
 from xinc.errors import InputError
 from xinc.models.storage import build
 

@@ -11,25 +11,29 @@ from hypothesis import strategies as st
 
 import xinc
 from tests import oracle
-from xinc.canvas import kernels, kernels_torch, passes, streaming, streaming_gpu
 from xinc.canvas.layer import choose_frames
 from xinc.canvas.lazy import ExpandedMaps
 from xinc.canvas.reductions import (
     area_quantiles,
     fluctuation,
+    kernels,
+    kernels_torch,
     magnitude_histogram,
     neuron_blocks,
     neuron_statistics,
     neurons_over,
     pixels_over_share,
+    queries,
     region_sums,
     sum_abs,
 )
+from xinc.canvas.reductions import execute as streaming
+from xinc.canvas.reductions import execute_gpu as streaming_gpu
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions.maps import LayerMaps
-from xinc.devices import threads
 from xinc.errors import InputError
 from xinc.models.storage import build
+from xinc.runtime.devices import threads
 
 #: Sums: float64 over runs of at most 4096 float32 terms. What compares with a share of a sum may tip by as much.
 SUMS = 2e-6
@@ -352,7 +356,7 @@ def test_many_quantiles_take_several_passes(nerv, monkeypatch):
     layer = xinc.dissect(nerv, [0])["head"].to_dataset()
     percents = np.linspace(0, 100, 40)
     whole = area_quantiles(layer, percents)
-    monkeypatch.setattr(passes, "_BINS_A_PASS", 3)
+    monkeypatch.setattr(queries, "_BINS_A_PASS", 3)
     xr.testing.assert_identical(area_quantiles(layer, percents), whole)
 
 

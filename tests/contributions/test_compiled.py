@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces, single
-from xinc.activations import ACTIVATIONS
-from xinc.contributions import compiled
-from xinc.contributions.compiled import CODES, Expansion, LinearExpansion
 from xinc.contributions.expansion import expander
+from xinc.contributions.kernels import compiled, convolution
+from xinc.contributions.kernels.compiled import CODES
+from xinc.contributions.kernels.convolution import Expansion
+from xinc.contributions.kernels.linear import LinearExpansion
 from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.sources import source_responses
-from xinc.layers import Convolution, Linear, Trace
+from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.layers import Convolution, Linear, Trace
 
 #: Of the layer's largest |C|.
 ROUNDING = 3e-6
@@ -135,7 +137,7 @@ def test_a_window_reads_nothing_outside_of_itself(monkeypatch):
         expansion = Expansion(maps, v)
         whole = expansion.expand(numbers(maps))
         with monkeypatch.context() as patch:
-            patch.setattr(compiled.np, "empty", poisoned)
+            patch.setattr(convolution.np, "empty", poisoned)
             for y in range(expansion.shape[0]):
                 for x in range(0, expansion.shape[1], 5):
                     found = expansion.expand(numbers(maps), (y, y + 1, x, x + 1))[:, 0, 0]
@@ -224,7 +226,7 @@ def test_gelu_is_exact_to_float32():
     exact = x.astype(np.float64)
     exact = exact * scipy.special.erfc(-exact / np.sqrt(2)) / 2
     found = x.copy()
-    compiled._activate(CODES["gelu"], found, compiled._ERF)
+    compiled.activate(CODES["gelu"], found, compiled.ERF)
     error = np.abs(found - exact)
     assert error[np.abs(x) <= 12].max() < 1e-6
     np.testing.assert_allclose(found[x > 6], x[x > 6], rtol=3e-7)
@@ -235,7 +237,7 @@ def test_gelu_is_exact_to_float32():
 def test_activations(name):
     x = np.linspace(-30, 30, 60_001).astype(np.float32)
     found = x.copy()
-    compiled._activate(CODES[name], found, compiled._ERF)
+    compiled.activate(CODES[name], found, compiled.ERF)
     np.testing.assert_allclose(found, oracle.ACTIVATIONS[name](x.astype(np.float64)), rtol=3e-7, atol=1e-6)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xinc.contributions.neurons import check_granularity, enumerate_neurons, layer_neurons
 from xinc.errors import InputError
-from xinc.layers import Convolution, Linear
+from xinc.trace.layers import Convolution, Linear
 
 LINEAR = Linear("layer1", torch.ones(4, 3), torch.ones(4), "relu")
 BLOCK = Convolution("block1", torch.ones(8, 3, 3, 3), torch.ones(8), "gelu", upscale=2)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
-from xinc.activations import ACTIVATIONS
 from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.propagation import box, insert_zeros, propagate, upsample
+from xinc.trace.activations import ACTIVATIONS
 
 
 @given(convolutional_traces(), st.data())

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
-from xinc.activations import ACTIVATIONS
 from xinc.contributions.neurons import enumerate_neurons, layer_neurons
 from xinc.contributions.propagation import insert_zeros
 from xinc.contributions.sources import edge_responses, source_responses
-from xinc.layers import Convolution, Linear
+from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.layers import Convolution, Linear
 
 EXACT = {"rtol": 0, "atol": 1e-10}
 

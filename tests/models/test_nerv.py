@@ -11,12 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinc.activations import ACTIVATIONS
 from xinc.contributions.neurons import layer_neurons
 from xinc.errors import InputError
 from xinc.models.nerv import Activation, NeRVSettings
 from xinc.models.storage import build
 from xinc.settings import validate
+from xinc.trace.activations import ACTIVATIONS
 
 
 def settings(**values):

@@ -8,9 +8,9 @@ import torch
 from tests.small_gpu import MESSAGE, SmallGPU
 from tests.training.test_loop import SMALL, make, targets, training
 from tests.training.test_stopping import same, weights
-from xinc.gpu_memory import GPUMemoryError
 from xinc.models import hnerv
 from xinc.models.storage import build
+from xinc.runtime.gpu_memory import GPUMemoryError
 from xinc.training.graphs import Recorded
 from xinc.training.learner import Learner
 from xinc.training.loop import fit

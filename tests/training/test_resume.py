@@ -17,7 +17,7 @@ import torch
 
 from tests.training.test_loop import SMALL, make, targets, training
 from xinc.errors import InputError
-from xinc.progress import job_log
+from xinc.experiment.job import job_log
 from xinc.training import learner
 from xinc.training.checkpoint import Checkpoint
 from xinc.training.loop import fit

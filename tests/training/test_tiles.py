@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.training.test_loop import make, targets, training
-from xinc.activations import ACTIVATIONS
 from xinc.models.base import OUTPUT_ACTIVATIONS
 from xinc.models.storage import build
+from xinc.trace.activations import ACTIVATIONS
 from xinc.training import tiles
 from xinc.training.learner import steps_of
 from xinc.training.steps import PixelSteps

@@ -16,11 +16,11 @@ from PIL import Image
 from tests import datasets as made
 from xinc.errors import InputError
 from xinc.video.clip import Clip, Segment
-from xinc.video.datasets import expand, kind_of
-from xinc.video.datasets.panoptic import read_list, read_parts
 from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings, parse_range
 from xinc.video.sources import check_source, open_source, read_videos, source_files
+from xinc.video.sources.datasets import expand, kind_of
+from xinc.video.sources.datasets.panoptic import read_list, read_parts
 
 Spoil = Callable[[Path], None]
 
@@ -543,7 +543,7 @@ def test_a_list_is_read_once_for_all_videos(tmp_path: Path, monkeypatch: pytest.
         read.append(path)
         return read_parts(path, *keys)
 
-    monkeypatch.setattr("xinc.video.datasets.vipseg.read_parts", reading)
+    monkeypatch.setattr("xinc.video.sources.datasets.vipseg.read_parts", reading)
     monkeypatch.setattr("PIL.Image.open", lambda *_: pytest.fail("an image was opened"))
     for video in expand(vipseg(root, clips="all")):
         check_source(video)

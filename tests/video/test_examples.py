@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xinc.errors import InputError
-from xinc.video import examples
 from xinc.video.clip import Motion, Window
+from xinc.video.sources import examples
 
 WHOLE = Window(0, 0, *examples.COLLAGE_SIZE)
 PART = Window(17, 40, 150, 301)

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from tests.video.conftest import pictures
 from xinc.analyses._objects_figure import _looks
-from xinc.video.figure import animation, contact_sheet, flow_colours, instance_colours
+from xinc.plotting.flow_colours import flow_colours
+from xinc.video.figures.video import animation, contact_sheet, instance_colours
 from xinc.video.prepare import build_video
 from xinc.video.regions import UNLABELLED, instance_regions
 from xinc.video.settings import VideoSettings

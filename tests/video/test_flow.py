@@ -23,10 +23,10 @@ from xinc.video.flow import (
     prepare_flow,
     to_grey,
 )
-from xinc.video.given_flow import read_flo, read_flow
-from xinc.video.images import read_frame
 from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings
+from xinc.video.sources.given_flow import read_flo, read_flow
+from xinc.video.sources.images import read_frame
 
 SIZE = (64, 128)
 

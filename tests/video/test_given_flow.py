@@ -13,12 +13,11 @@ import xarray as xr
 
 from tests.video.conftest import pictures
 from xinc.errors import InputError
-from xinc.video import examples
 from xinc.video.clip import Window
 from xinc.video.flow import FlowSettings, build_flow
 from xinc.video.prepare import build_video
 from xinc.video.settings import VideoSettings
-from xinc.video.sources import check_source, source_files
+from xinc.video.sources import check_source, examples, source_files
 
 COUNT, SIZE = 4, (64, 128)
 WHOLE = Window(0, 0, *examples.COLLAGE_SIZE)

@@ -14,6 +14,7 @@ from skimage.filters import gabor, gabor_kernel
 
 from tests.video.conftest import pictures
 from xinc.errors import InputError
+from xinc.video.figures.regions import _gabor_colours, contact_sheet_of_regions
 from xinc.video.prepare import build_video, prepare_video
 from xinc.video.regions import (
     GROUPINGS,
@@ -25,7 +26,6 @@ from xinc.video.regions import (
     open_regions,
     prepare_regions,
 )
-from xinc.video.regions_figure import _gabor_colours, contact_sheet_of_regions
 from xinc.video.settings import VideoSettings
 from xinc.video.store import open_video
 

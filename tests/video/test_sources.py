@@ -14,10 +14,9 @@ from PIL import Image
 
 from tests.video.conftest import pictures
 from xinc.errors import InputError
-from xinc.video import examples
-from xinc.video.images import list_images, read_frame, read_mask
 from xinc.video.settings import VideoSettings
-from xinc.video.sources import check_source, open_source, select_frames, source_files
+from xinc.video.sources import check_source, examples, open_source, select_frames, source_files
+from xinc.video.sources.images import list_images, read_frame, read_mask
 
 CLIPS = Path(__file__).parents[2] / ".." / "shared" / "clips"
 

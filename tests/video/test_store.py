@@ -14,10 +14,11 @@ import xarray as xr
 
 from tests.video.conftest import pictures
 from xinc.errors import InputError
-from xinc.video import examples, prepare
+from xinc.video import prepare
 from xinc.video.clip import Clip, Segment
 from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings
+from xinc.video.sources import examples
 from xinc.video.store import open_video
 from xinc.video.transforms import nearest_index
 

@@ -13,9 +13,9 @@ import pytest
 from tests.small import write_clip, write_table
 from tests.workflow.everything import EVERYTHING
 from tests.workflow.runs import EXHAUSTIVE, Workspace
-from xinc import plan as planning
-from xinc.config import Config
-from xinc.provenance import left_out, sources
+from xinc.experiment import plan as planning
+from xinc.experiment.config import Config
+from xinc.experiment.provenance import left_out, sources
 
 pytestmark = [
     pytest.mark.workflow,
@@ -24,17 +24,17 @@ pytestmark = [
 ]
 
 #: What changes no result: what tells people how it goes, and the digests themselves.
-CHANGES_NOTHING = {"xinc.errors", "xinc.progress", "xinc.provenance"}
+CHANGES_NOTHING = {"xinc.errors", "xinc.runtime.progress", "xinc.experiment.provenance"}
 
 #: A job of every rule.
 VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 
 #: What is counted though these jobs do not use it: it is for a GPU, for one kind of layer, one granularity, one layout.
 FOR_SOME = {
-    "xinc.activations", "xinc.canvas.kernels_torch", "xinc.canvas.streaming_gpu", "xinc.contributions.compiled",
+    "xinc.trace.activations", "xinc.canvas.reductions.kernels_torch", "xinc.canvas.reductions.execute_gpu", "xinc.contributions.kernels.compiled",
     "xinc.contributions.propagation", "xinc.contributions.sources",
     # Each analysis of a network may look at its video, and the frames of one may be drawn as that of a video.
-    "xinc.video", "xinc.video.store", "xinc.video.figure",
+    "xinc.video", "xinc.video.store", "xinc.video.figures.video",
 }  # fmt: skip
 
 #: Python imports this by itself. At the end of a job's script it writes which modules of the library the script has

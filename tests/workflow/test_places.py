@@ -91,9 +91,9 @@ class Brightest(Analysis):
         return xr.Dataset({"peak": values}, {"layer": list(subject.canvas)})
 
     def plot(self, result):
-        from xinc import figures
+        from xinc.plotting import layout
 
-        figure = figures.new_figure(3, 2, self.question)
+        figure = layout.new_figure(3, 2, self.question)
         figure.subplots().bar(result["layer"].values, result["peak"].values)
         return {"all": figure}
 '''

@@ -12,7 +12,7 @@ import yaml
 from tests.workflow.runs import Workspace, jobs
 from xinc.analyses.results import open_result
 from xinc.video.flow import open_flow
-from xinc.video.images import read_mask
+from xinc.video.sources.images import read_mask
 from xinc.video.store import open_video
 from xinc.video.transforms import nearest_index
 

@@ -17,7 +17,7 @@ import xinc
 from tests.small import FRAMES, HEIGHT, WIDTH, config
 from tests.workflow.runs import ANALYSES, LAYERS, Workspace, canvases, jobs, of_video, studied
 from xinc.analyses.results import open_result
-from xinc.figures import MOST_PIXELS
+from xinc.plotting.layout import MOST_PIXELS
 from xinc.video.store import open_video
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

@@ -1,4 +1,4 @@
-# Which files belong to which job, in terms of xinc.plan.
+# Which files belong to which job, in terms of xinc.experiment.plan.
 import re
 
 

@@ -1,5 +1,5 @@
 from xinc.analyses.run import draw_figures
-from xinc.progress import job_log
+from xinc.experiment.job import job_log
 
 settings = snakemake.params.spec["settings"]
 with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):

@@ -1,4 +1,4 @@
-from xinc.progress import job_log
+from xinc.experiment.job import job_log
 from xinc.video.regions import RegionSettings, prepare_regions
 
 with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):

@@ -1,5 +1,5 @@
-from xinc.progress import job_log
-from xinc.video.regions_figure import draw_regions
+from xinc.experiment.job import job_log
+from xinc.video.figures.regions import draw_regions
 
 with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     name = snakemake.params.spec["settings"]["name"]

@@ -1,4 +1,4 @@
-from xinc.progress import job_log
+from xinc.experiment.job import job_log
 from xinc.training.run import train_model
 from xinc.training.settings import UNSEEN, TrainingSettings
 

@@ -1,4 +1,4 @@
-from xinc.progress import job_log
+from xinc.experiment.job import job_log
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc import figures
+from xinc.plotting import layout, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +26,10 @@ def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most
     aspect = result.sizes["y"] / result.sizes["x"]
     several = result.sizes["seed"] > 1
     rows = len(shown)
-    cell = (0.62 * figures.PAGE - 0.6) / result.sizes["sample"]
+    cell = (0.62 * layout.PAGE - 0.6) / result.sizes["sample"]
     height = max(rows * (cell * aspect + 0.2) + 0.5, 4.6 if several else 2.9) if shown else 0.8
-    of = figures.about(result.attrs, seeds_of(result), layer, f"frame {frame}")
-    figure = figures.new_figure(figures.PAGE, height, asked(result, question), of)
+    of = layout.about(result.attrs, seeds_of(result), layer, f"frame {frame}")
+    figure = layout.new_figure(layout.PAGE, height, asked(result, question), of)
     figure.supxlabel(_about(one), fontsize=7)
     if not shown:
         return figure
@@ -53,7 +53,7 @@ def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most
 
 def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray) -> None:
     axes = part.subplots(len(shown), one.sizes["sample"], squeeze=False)
-    colours = figures.palette(one.sizes["cluster"])
+    colours = style.palette(one.sizes["cluster"])
     for axis in axes.flat:
         axis.axis("off")
     for row, k in enumerate(shown):
@@ -70,7 +70,7 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
             if number < 0:
                 continue
             axis = axes[row, column]
-            figures.show(axis, one["map"][k, column].values, "", figures.MAGNITUDE, vmin=0)
+            layout.show(axis, one["map"][k, column].values, "", style.MAGNITUDE, vmin=0)
             title = f"{_letter(k, column)}: seed {int(one['map_seed'][k, column])}, n {number}"
             axis.set_title(title, fontsize=5.5, pad=2.5)
             axis.axis("on")
@@ -84,9 +84,9 @@ def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     layers = [str(layer) for layer in result["layer"].values]
     several = result.sizes["seed"] > 1
     rows, columns = 2 if several else 1, max(len(layers), 3)
-    height = (0.85 if several else 0.6) + rows * (min(figures.PAGE / columns, 2.1) + 0.1)
-    of = figures.about(result.attrs, seeds_of(result), f"frame {frame}")
-    figure = figures.new_figure(figures.PAGE, height, asked(result, question), of)
+    height = (0.85 if several else 0.6) + rows * (min(layout.PAGE / columns, 2.1) + 0.1)
+    of = layout.about(result.attrs, seeds_of(result), f"frame {frame}")
+    figure = layout.new_figure(layout.PAGE, height, asked(result, question), of)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -128,7 +128,7 @@ def _indicate(figure: Figure, axis: Axes, points: xr.Dataset, one: xr.Dataset, s
     places = points["umap"].values
     if not len(places) or not np.isfinite(places).all():
         return
-    colours = figures.palette(one.sizes["cluster"])
+    colours = style.palette(one.sizes["cluster"])
     found = {}
     for k in shown:
         for column in range(one.sizes["sample"]):
@@ -196,7 +196,7 @@ def _hidden(middles: np.ndarray, half: np.ndarray, places: np.ndarray) -> np.nda
 
 
 def _by_cluster(axis: Axes, points: xr.Dataset, clusters: int, numbered: bool = True) -> None:
-    colours = figures.palette(clusters)
+    colours = style.palette(clusters)
     _scatter(axis, points["umap"].values, [colours[k] for k in points["point_cluster"].values])
     places = points["umap"].values
     # Numbers would hide a handful of points.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses._chance import NULL, labelled, standing_of
 from xinc.analyses.base import Claim
 from xinc.analyses.results import Record
+from xinc.statistics.chance import NULL, labelled, standing_of
 
 
 @dataclass(frozen=True)

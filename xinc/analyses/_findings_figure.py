@@ -94,13 +94,13 @@ def _figure(
     wrap: int,
     head: float,
 ) -> Figure:
-    from xinc import figures
+    from xinc.plotting import layout
 
     top = sum(_height(one) for one in lines)
     text_width = 0.047 * wrap + 0.2
     # A single column leaves room for the legend.
     width = max(text_width + _CELL * len(columns), 6.6)
-    figure = figures.new_figure(width + 0.1, top + head + _FOOT + 0.35, title)
+    figure = layout.new_figure(width + 0.1, top + head + _FOOT + 0.35, title)
     axis = figure.add_subplot()
     axis.axis("off")
     axis.set(xlim=(-text_width, width - text_width), ylim=(-_FOOT, top + head))

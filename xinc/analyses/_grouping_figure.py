@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc import figures
 from xinc.analyses._grouping_numbers import GROUPINGS
+from xinc.plotting import layout, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +25,8 @@ def frame_figure(result: xr.Dataset, question: str) -> Figure:
     bands = -(-len(layers) // columns)
     names = [str(g) for g in result["grouping"].values]
     lower = 0.2 + 0.19 * len(names)
-    size = (figures.PAGE, 0.65 + bands * (2.6 + lower))
-    figure = figures.new_figure(*size, question, figures.about(result.attrs, _frame(result)))
+    size = (layout.PAGE, 0.65 + bands * (2.6 + lower))
+    figure = layout.new_figure(*size, question, layout.about(result.attrs, _frame(result)))
     axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
     for axis in axes.flat:
         axis.axis("off")
@@ -128,7 +128,7 @@ def _note(axis: Axes, text: str) -> None:
 
 def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:
     """Colour and line of each grouping, the same whatever groupings there are."""
-    colours = dict(zip(GROUPINGS, figures.palette(len(GROUPINGS)), strict=True))
+    colours = dict(zip(GROUPINGS, style.palette(len(GROUPINGS)), strict=True))
     lines = dict(zip(GROUPINGS, ("-", "--", "-.", ":"), strict=True))
     return {str(g): (colours[str(g)], lines[str(g)]) for g in result["grouping"].values}
 

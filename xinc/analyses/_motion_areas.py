@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinc.analyses._chance import means_of_shifts, standard
-from xinc.analyses._ranks import average_ranks
+from xinc.statistics.chance import means_of_shifts, standard
+from xinc.statistics.ranks import average_ranks
 
 #: Parts of a frame, see `areas_of`.
 AREAS = ("moving", "revealed", "still")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc import figures
 from xinc.analyses._annotated import annotated_note
+from xinc.plotting import layout, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ _Look = tuple[Any, str, Any]
 def no_objects(result: xr.Dataset, question: str) -> Figure:
     """In place of the figures where there are no masks."""
     text = "The frames of the canvas have no masks: there are no objects to look at."
-    return figures.note_figure(question, text, figures.about(result.attrs))
+    return layout.note_figure(question, text, layout.about(result.attrs))
 
 
 def shares_figure(result: xr.Dataset, question: str) -> Figure:
@@ -35,7 +35,7 @@ def shares_figure(result: xr.Dataset, question: str) -> Figure:
     legend_columns = max(2, min(6, len(looks), int(80 / (4 + max(len(name) for name in looks)))))
     legend = 0.2 + 0.16 * -(-len(looks) // legend_columns)
     height = 0.45 + 1.25 * len(layers) + legend
-    figure = figures.new_figure(figures.PAGE, height, question, figures.about(result.attrs, "sampled neurons"))
+    figure = layout.new_figure(layout.PAGE, height, question, layout.about(result.attrs, "sampled neurons"))
     axes = figure.subplots(len(layers), columns, squeeze=False, sharex=True, sharey="row")
     for row, layer in enumerate(layers):
         one = result.sel(layer=layer)
@@ -61,12 +61,12 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
     """Numbers of all neurons; ``pairs``: mean distances (layer,) of pairs of instances, by kind of pair."""
     shared = bool(result["shared_weights"].any())
     note = annotated_note(result.attrs)
-    of = figures.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
-    figure = figures.new_figure(figures.PAGE, 2.7 + 0.15 * bool(note), question, of)
+    of = layout.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
+    figure = layout.new_figure(layout.PAGE, 2.7 + 0.15 * bool(note), question, of)
     axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
     layers = [str(name) for name in result["layer"].values]
     places = np.arange(len(layers))
-    colours = figures.palette(2)
+    colours = style.palette(2)
     for at, (label, values) in enumerate(pairs.items()):
         axes[0].bar(places + 0.4 * (at - 0.5), 100 * values, 0.38, color=colours[at], label=label)
     axes[0].set(xticks=places, ylabel="distance of shares (points)", title="pairs of instances")
@@ -89,7 +89,7 @@ def _looks(result: xr.Dataset) -> dict[str, _Look]:
     markers = [_MARKERS[known.index(category) % len(_MARKERS)] for category in categories]
     lines = ["-" if thing else "--" for thing in result["isthing"].values]
     names = [str(name) for name in result["instance"].values]
-    looks = zip(figures.instance_colours(categories), markers, lines, strict=True)
+    looks = zip(style.instance_colours(categories), markers, lines, strict=True)
     return dict(zip(names, looks, strict=True))
 
 
@@ -134,7 +134,7 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
 def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, number: str) -> None:
     """An instance's value against ``x``, a colour for each layer, with the rank correlations."""
     layers = [str(layer) for layer in result["layer"].values]
-    for layer, colour, marker in zip(layers, figures.palette(len(layers)), _MARKERS, strict=False):
+    for layer, colour, marker in zip(layers, style.palette(len(layers)), _MARKERS, strict=False):
         one = result.sel(layer=layer)
         rank = float(one[f"{number}_correlation"])
         label = layer if np.isnan(rank) else f"{layer}: ρ = {rank:.2f}"

@@ -10,7 +10,6 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._chance import NULL, standing_of
 from xinc.analyses._neuron_types import (
     cluster,
     layout,
@@ -25,6 +24,7 @@ from xinc.analyses.subject import Subject
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd

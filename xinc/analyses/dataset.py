@@ -109,7 +109,7 @@ class Dataset(Analysis):
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
         from matplotlib.patches import Rectangle
 
-        from xinc import figures
+        from xinc.plotting import layout
 
         rows = self.table(result)
         if result.sizes["video"] > self.settings.listed:
@@ -129,7 +129,7 @@ class Dataset(Analysis):
         first, second = (0.35 + 0.068 * max([len(row[at]) for row in cells] + [8]) for at in (0, 1))
         left = [0.0, first, *np.linspace(first + second, 6.3, 6).tolist()]
         height, top = 0.21, 0.21 * len(rows)
-        figure = figures.new_figure(figures.PAGE, 0.97 + top, self.question)
+        figure = layout.new_figure(layout.PAGE, 0.97 + top, self.question)
         axis = figure.add_subplot()
         axis.axis("off")
         axis.set(xlim=(-0.1, 7.0), ylim=(-0.05, top + 0.5))
@@ -193,7 +193,7 @@ def _row(video: xr.Dataset, data_set: str) -> dict[str, Any]:
 
 def _origin(source: str) -> str:
     """``examples``, a known data set, or the folder that a video lies in: ``data/vipseg/0001`` is of ``vipseg``."""
-    from xinc.video.datasets import TITLES, kind_of
+    from xinc.video.sources.datasets import TITLES, kind_of
 
     if source.startswith("example:"):
         return "examples"

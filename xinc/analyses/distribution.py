@@ -121,14 +121,14 @@ class Distribution(Analysis):
         return frame.join(tau).reset_index()
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
-        from xinc import figures
+        from xinc.plotting import layout
 
         frames = result["frame"].values
         columns = min(len(frames), 3)
         rows = -(-len(frames) // columns)
-        width = figures.PAGE if columns > 1 else 0.6 * figures.PAGE
+        width = layout.PAGE if columns > 1 else 0.6 * layout.PAGE
         lines = (result.sizes["layer"] + 1) * 0.15
-        figure = figures.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question, figures.about(result.attrs))
+        figure = layout.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question, layout.about(result.attrs))
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for axis, frame in zip(axes.flat, frames, strict=False):
             self._curves(axis, result.sel(frame=frame))

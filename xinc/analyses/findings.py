@@ -10,11 +10,11 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._chance import NULL, combined
 from xinc.analyses._comparisons import COMPARISONS, SENTENCES, pairs_of
 from xinc.analyses.base import Analysis, Claim
 from xinc.analyses.results import Project, Record
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, combined
 
 if TYPE_CHECKING:
     import pandas as pd

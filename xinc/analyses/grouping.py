@@ -11,13 +11,13 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
-from xinc.analyses._chance import NULL, labelled, mean_over_frames, standing_of
 from xinc.analyses._grouping_numbers import GROUPINGS, TOP, quantiles_of_neurons
-from xinc.analyses._shifts import Shifts, significant, spacing_for, standing
 from xinc.analyses.base import Analysis, Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, labelled, mean_over_frames, standing_of
+from xinc.statistics.shifts import Shifts, significant, spacing_for, standing
 
 if TYPE_CHECKING:
     import pandas as pd

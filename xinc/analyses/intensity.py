@@ -11,13 +11,13 @@ from pydantic import Field
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_of
 from xinc.analyses._attention import BELOW, NUMBERS, PEOPLE, numbers_of_shifts
-from xinc.analyses._chance import NULL, labelled, mean_over_frames, standing_of
 from xinc.analyses._images import EdgeFilter, correlation, edges_of, intensity_of
-from xinc.analyses._ranks import average_ranks
 from xinc.analyses.base import Analysis, Claim, minmax
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, labelled, mean_over_frames, standing_of
+from xinc.statistics.ranks import average_ranks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,22 +206,22 @@ class Intensity(Analysis):
         return {f"frame{int(f)}": self._figure(result.sel(frame=f)) for f in result["frame"].values}
 
     def _figure(self, result: xr.Dataset) -> Figure:
-        from xinc import figures
+        from xinc.plotting import layout, style
 
         layers = [str(name) for name in result["layer"].values]
         aspect = result.sizes["y"] / result.sizes["x"]
-        of = figures.about(result.attrs, f"frame {int(result['frame'])}")
-        figure, axes = figures.image_grid(3, max(len(layers), 3), aspect, self.question, extra=0.75, about=of)
-        figures.show(axes[0, 0], result["source"].values, "source")
-        figures.show(axes[0, 1], result["intensity"].values, "intensity", figures.MAGNITUDE)
-        figures.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", figures.MAGNITUDE)
+        of = layout.about(result.attrs, f"frame {int(result['frame'])}")
+        figure, axes = layout.image_grid(3, max(len(layers), 3), aspect, self.question, extra=0.75, about=of)
+        layout.show(axes[0, 0], result["source"].values, "source")
+        layout.show(axes[0, 1], result["intensity"].values, "intensity", style.MAGNITUDE)
+        layout.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", style.MAGNITUDE)
         for at, layer in enumerate(layers):
             one = result.sel(layer=layer)
             title = "\n".join([f"{layer}: Σ|C|", *(_correlations(one, name) for name in ("intensity", "edges"))])
-            heat = figures.show(axes[1, at], one["heatmap"].values, title, figures.MAGNITUDE, vmin=0, vmax=1)
-            image = figures.show(axes[2, at], one["difference"].values, layer, figures.SIGNED, vmin=-1, vmax=1)
-        figures.side_label(axes[1, 0], "heatmap")
-        figures.side_label(axes[2, 0], "difference")
+            heat = layout.show(axes[1, at], one["heatmap"].values, title, style.MAGNITUDE, vmin=0, vmax=1)
+            image = layout.show(axes[2, at], one["difference"].values, layer, style.SIGNED, vmin=-1, vmax=1)
+        layout.side_label(axes[1, 0], "heatmap")
+        layout.side_label(axes[2, 0], "difference")
         where: Any = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
         half = axes.shape[1] // 2
         bars = [

@@ -86,7 +86,7 @@ class Maps(Analysis):
         return {str(layer): self._gallery(result.sel(layer=layer), str(layer)) for layer in result["layer"].values}
 
     def _gallery(self, result: xr.Dataset, layer: str) -> Figure:
-        from xinc import figures
+        from xinc.plotting import layout, style
 
         maps = result["contribution"].isel(frame=0)
         peaks = _peaks(result)[0]
@@ -96,15 +96,15 @@ class Maps(Analysis):
         frame = int(result["frame"].values[0])
         dead = sum(not peaks[k] for k in present)
         how_many = f"{dead} of the {len(present)} shown dead" if dead else ""
-        figure, axes = figures.image_grid(
+        figure, axes = layout.image_grid(
             rows, columns, maps.sizes["y"] / maps.sizes["x"], self.question,
-            about=figures.about(result.attrs, layer, f"|C| in frame {frame}", how_many),
+            about=layout.about(result.attrs, layer, f"|C| in frame {frame}", how_many),
         )  # fmt: skip
-        figures.show(axes.flat[0], result["source"].isel(frame=0).transpose("y", "x", "channel").values, "source")
+        layout.show(axes.flat[0], result["source"].isel(frame=0).transpose("y", "x", "channel").values, "source")
         for axis, k in zip(axes.flat[1:], present, strict=False):
             one = maps.isel(sample=k)
             title = f"{_title(one)}{_scale(one, peaks[k])}"
-            figures.show(axis, one.values, title, figures.MAGNITUDE, vmin=0, vmax=peaks[k] or 1.0)
+            layout.show(axis, one.values, title, style.MAGNITUDE, vmin=0, vmax=peaks[k] or 1.0)
         return figure
 
     def animate(self, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
@@ -114,7 +114,7 @@ class Maps(Analysis):
 
     def _film(self, result: xr.Dataset, layer: str) -> list[np.ndarray]:
         """The source video with maps beside it, for every frame."""
-        from xinc import figures
+        from xinc.plotting import animation, style
 
         maps = result["contribution"].isel(sample=slice(self.settings.animated)).transpose("sample", "frame", "y", "x")
         maps = maps.dropna("sample", how="all")
@@ -125,9 +125,9 @@ class Maps(Analysis):
             panels, titles = [(np.clip(source[at], 0, 1) * 255).round().astype(np.uint8)], [f"source, frame {frame}"]
             for k in range(maps.sizes["sample"]):
                 one = maps.isel(sample=k, frame=at)
-                panels.append(figures.colour(one.values, high=peaks[at, k] or 1.0))
+                panels.append(style.colour(one.values, high=peaks[at, k] or 1.0))
                 titles.append(f"{layer}, {_title(one)}{'' if peaks[at, k] else ', dead'}")
-            film.append(figures.film_picture(panels, titles, self.settings.zoom))
+            film.append(animation.film_picture(panels, titles, self.settings.zoom))
         return film
 
 

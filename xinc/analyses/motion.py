@@ -9,12 +9,12 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._chance import NULL, correlations_of_shifts, labelled, mean_over_frames, standing_of
 from xinc.analyses._motion_areas import AREAS, KINDS, areas_of, ratio_of_shifts, spearman
 from xinc.analyses.base import Analysis, Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, correlations_of_shifts, labelled, mean_over_frames, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,32 +215,32 @@ class Motion(Analysis):
         return {"maps": self._maps(result), "areas": self._areas(result)}
 
     def _nothing(self, result: xr.Dataset) -> Figure:
-        from xinc import figures
+        from xinc.plotting import layout
 
         text = f"Not applicable: fluctuation compares consecutive frames.\n{result.attrs['not_applicable']}"
-        return figures.note_figure(self.question, text, figures.about(result.attrs))
+        return layout.note_figure(self.question, text, layout.about(result.attrs))
 
     def _maps(self, result: xr.Dataset) -> Figure:
         """Rows: frames; columns: frame, flow, fluctuation of the last layers."""
-        from xinc import figures
-        from xinc.video.figure import flow_colours
+        from xinc.plotting import layout, style
+        from xinc.plotting.flow_colours import flow_colours
 
         layers = result["layer"].values[-self.settings.shown :]
         frames = result["frame"].values
         fastest = float(np.nanmax(result["speed"].sel(motion="flow"))) or 1.0
-        figure, axes = figures.image_grid(
+        figure, axes = layout.image_grid(
             len(frames),
             2 + len(layers),
             result.sizes["y"] / result.sizes["x"],
             self.question,
             0.62 + 0.15 * len(frames),
-            figures.about(result.attrs),
+            layout.about(result.attrs),
         )
         for row, frame in enumerate(frames):
             one = result.sel(frame=frame)
-            figures.show(axes[row, 0], one["source"].values, f"\nframe {int(frame)}")
+            layout.show(axes[row, 0], one["source"].values, f"\nframe {int(frame)}")
             source = result.attrs["flow_source"]
-            figures.show(axes[row, 1], flow_colours(one["flow"].values, fastest), f"\n{source} flow")
+            layout.show(axes[row, 1], flow_colours(one["flow"].values, fastest), f"\n{source} flow")
             revealed = one["areas"].sel(area="revealed").values
             if revealed.any() and not revealed.all():
                 axes[row, 1].contour(revealed, [0.5], colors="black", linewidths=0.4)
@@ -250,9 +250,7 @@ class Motion(Analysis):
                 high = float(result["fluctuation"].sel(layer=layer).quantile(0.999)) or 1.0
                 r, rho = (float(own[name].sel(motion="flow")) for name in ("pearson", "spearman"))
                 title = f"{layer}\nr = {r:.2f}, ρ = {rho:.2f}"
-                image = figures.show(
-                    axes[row, at], own["fluctuation"].values, title, figures.MAGNITUDE, vmin=0, vmax=high
-                )
+                image = layout.show(axes[row, at], own["fluctuation"].values, title, style.MAGNITUDE, vmin=0, vmax=high)
         bar = figure.colorbar(
             image, ax=axes.ravel().tolist(), location="bottom", shrink=0.5, aspect=45, pad=0.04, anchor=(0.9, 1)
         )
@@ -268,10 +266,10 @@ class Motion(Analysis):
         """Left: fluctuation of moving and revealed areas over that of still ones; right: correlations, null."""
         from matplotlib.lines import Line2D
 
-        from xinc import figures
+        from xinc.plotting import layout
 
         layers = [str(name) for name in result["layer"].values]
-        figure = figures.new_figure(figures.PAGE, 3.0, self.question, figures.about(result.attrs))
+        figure = layout.new_figure(layout.PAGE, 3.0, self.question, layout.about(result.attrs))
         left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
         colours = {"moving": "#D55E00", "revealed": "#0072B2", "flow": "#009E73", "relative": "#CC79A7"}
         offsets = {"moving": -0.14, "revealed": 0.14, "flow": -0.14, "relative": 0.14}
@@ -314,8 +312,8 @@ class Motion(Analysis):
         """Source, flow, and the fluctuation of the last layers, in network order."""
         if "film_fluctuation" not in result or result.sizes["film_frame"] < 2:
             return {}
-        from xinc import figures
-        from xinc.video.figure import flow_colours
+        from xinc.plotting import animation, style
+        from xinc.plotting.flow_colours import flow_colours
 
         flow = result["film_flow"].values
         fastest = float(np.nanmax(_length(flow))) or 1.0
@@ -328,9 +326,9 @@ class Motion(Analysis):
                 result["film_source"].values[at],
                 (flow_colours(flow[at], fastest) * 255).round().astype(np.uint8),
             ]
-            panels += [figures.colour(one[at], high=high) for one, high in zip(maps, highs, strict=True)]
+            panels += [style.colour(one[at], high=high) for one, high in zip(maps, highs, strict=True)]
             titles = [f"source, frame {frame}", f"flow, up to {fastest:.2g} px", *layers]
-            film.append(figures.film_picture(panels, titles, self.settings.zoom))
+            film.append(animation.film_picture(panels, titles, self.settings.zoom))
         return {"film": film}
 
 
@@ -340,7 +338,7 @@ def _length(flow: np.ndarray) -> np.ndarray:
 
 def _wheel(figure: Figure, above: Any, fastest: float) -> None:
     """The key to the colours of the flow, below the axes of the last flow."""
-    from xinc.video.figure import flow_colours
+    from xinc.plotting.flow_colours import flow_colours
 
     y, x = np.mgrid[-1:1:101j, -1:1:101j]
     picture = flow_colours(np.stack([x, y], axis=-1), 1.0)

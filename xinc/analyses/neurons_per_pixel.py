@@ -13,12 +13,12 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._chance import NULL, correlations_of_shifts, drawn_shifts, labelled, mean_over_frames, standing_of
 from xinc.analyses._images import correlation, edges_of, intensity_of
 from xinc.analyses.base import Analysis, Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, correlations_of_shifts, drawn_shifts, labelled, mean_over_frames, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,15 +186,15 @@ class NeuronsPerPixel(Analysis):
         return {f"frame{int(f)}": self._figure(result.sel(frame=f)) for f in result["frame"].values}
 
     def _figure(self, result: xr.Dataset) -> Figure:
-        from xinc import figures
+        from xinc.plotting import layout, style
 
         layers, percents = result["layer"].values, result["percent"].values
         columns, rows = len(layers) + 1, max(len(percents), 2)
         aspect = result.sizes["y"] / result.sizes["x"]
-        of = figures.about(result.attrs, f"frame {int(result['frame'])}")
-        figure, axes = figures.image_grid(rows, columns, aspect, self.question, extra=0.45 * rows, about=of)
-        figures.show(axes[0, 0], result["source"].values, "source")
-        figures.show(axes[1, 0], result["edges"].values, "edges (sobel)", figures.MAGNITUDE)
+        of = layout.about(result.attrs, f"frame {int(result['frame'])}")
+        figure, axes = layout.image_grid(rows, columns, aspect, self.question, extra=0.45 * rows, about=of)
+        layout.show(axes[0, 0], result["source"].values, "source")
+        layout.show(axes[1, 0], result["edges"].values, "edges (sobel)", style.MAGNITUDE)
         for row, percent in enumerate(percents):
             for column, layer in enumerate(layers, start=1):
                 _density(figure, axes[row, column], result.sel(layer=layer, percent=percent), str(layer))
@@ -237,16 +237,16 @@ def _standings(result: xr.Dataset) -> dict[str, xr.DataArray]:
 
 def _density(figure: Figure, axis: Axes, one: xr.Dataset, layer: str) -> None:
     """The map of one layer and percentage, with a colour bar of its own."""
-    from xinc import figures
+    from xinc.plotting import layout, style
 
     values = 100 * one["density"].values
     if np.isnan(values).all():
-        figures.show(axis, np.ones((*values.shape, 3)), layer)
+        layout.show(axis, np.ones((*values.shape, 3)), layer)
         axis.text(0.5, 0.5, "no contributions", transform=axis.transAxes, ha="center", va="center", fontsize=7)
         return
-    image = figures.show(axis, values, _title(one, layer), figures.MAGNITUDE, vmin=0, vmax=values.max() or 1.0)
+    image = layout.show(axis, values, _title(one, layer), style.MAGNITUDE, vmin=0, vmax=values.max() or 1.0)
     axis.title.set_fontsize(6)
-    figures.bar_below(figure, axis, image, "% of neurons")
+    layout.bar_below(figure, axis, image, "% of neurons")
 
 
 def _title(one: xr.Dataset, layer: str) -> str:

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
-from xinc.analyses._chance import NULL, standing_of
-from xinc.analyses._ranks import average_ranks
 from xinc.analyses.base import Analysis, Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, standing_of
+from xinc.statistics.ranks import average_ranks
 
 if TYPE_CHECKING:
     import pandas as pd

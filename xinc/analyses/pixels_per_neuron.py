@@ -13,11 +13,11 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._chance import NULL, labelled
 from xinc.analyses.base import Analysis, Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
+from xinc.statistics.chance import NULL, labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,14 +190,14 @@ class PixelsPerNeuron(Analysis):
         return result[columns].to_dataframe(dim_order=["layer", "frame"]).reset_index()
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
-        from xinc import figures
+        from xinc.plotting import layout
 
         frames = result["frame"].values
         columns = min(len(frames), 3)
         rows = -(-len(frames) // columns)
-        width = figures.PAGE if columns > 1 else 0.6 * figures.PAGE
+        width = layout.PAGE if columns > 1 else 0.6 * layout.PAGE
         lines = result.sizes["layer"] * 0.15
-        figure = figures.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question, figures.about(result.attrs))
+        figure = layout.new_figure(width, 0.35 + (2.5 + lines) * rows, self.question, layout.about(result.attrs))
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for axis, frame in zip(axes.flat, frames, strict=False):
             self._curves(axis, result.sel(frame=frame))

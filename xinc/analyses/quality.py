@@ -101,15 +101,15 @@ class Quality(Analysis):
         return result[["psnr", "ssim"]].to_dataframe().reset_index()
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
-        from xinc import figures
+        from xinc.plotting import layout, style
 
         shown = result.sizes["shown"]
         # Few frames, a row each: a column each would make large pictures, and a figure that fits no screen.
         across = shown > 2
         rows, columns = (3, shown) if across else (shown, 3)
         aspect = result.sizes["y"] / result.sizes["x"]
-        images = rows * (figures.PAGE / columns * aspect + 0.17) + 0.35
-        figure = figures.new_figure(figures.PAGE, images + 2.4, self.question, figures.about(result.attrs))
+        images = rows * (layout.PAGE / columns * aspect + 0.17) + 0.35
+        figure = layout.new_figure(layout.PAGE, images + 2.4, self.question, layout.about(result.attrs))
         parts: Any = figure.subfigures(2, 1, height_ratios=[images, 2.1])
         top, bottom = parts
         axes = top.subplots(rows, columns, squeeze=False)
@@ -118,10 +118,10 @@ class Quality(Analysis):
         for at, frame in enumerate(result["shown"].values):
             one = axes[:, at] if across else axes[at]
             value = float(result["psnr"].sel(frame=frame))
-            figures.show(one[0], result["source"].values[at], f"source, frame {frame}")
-            figures.show(one[1], result["reconstruction"].values[at], f"reconstruction, {value:.2f} dB")
-            image = figures.show(one[2], error.values[at], "error", figures.MAGNITUDE, vmin=0, vmax=high or 1.0)
-        figures.bar_below(top, one[2], image, "|error|, one scale for all")
+            layout.show(one[0], result["source"].values[at], f"source, frame {frame}")
+            layout.show(one[1], result["reconstruction"].values[at], f"reconstruction, {value:.2f} dB")
+            image = layout.show(one[2], error.values[at], "error", style.MAGNITUDE, vmin=0, vmax=high or 1.0)
+        layout.bar_below(top, one[2], image, "|error|, one scale for all")
         self._curves(bottom, result)
         return {"all": figure}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from xinc.stores import quiet_zarr
+from xinc.storage.datasets import quiet_zarr
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from xinc.analyses.base import Analysis
 from xinc.analyses.results import Project, Record, open_result
 from xinc.analyses.subject import Subject
 from xinc.settings import validate
-from xinc.stores import whole_directory, write_dataset
+from xinc.storage.atomic import whole_directory
+from xinc.storage.datasets import write_dataset
 
 
 def make_analysis(name: str, settings: Any = None) -> Analysis:
@@ -169,15 +170,15 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
     Figures are written as svg and png. Animations are written twice, as ``<name>.gif`` and, for browsers, which show it
     like any picture, as an animated ``<name>-animation.png``.
     """
-    from xinc import figures
+    from xinc.plotting import animation, layout, style
 
     analysis = make_analysis(name, settings)
     data = open_result(result).load()
-    with figures.style(), whole_directory(output) as partial:
+    with style.context(), whole_directory(output) as partial:
         for part, figure in analysis.plot(data).items():
-            figures.save(figure, partial / part)
+            layout.save(figure, partial / part)
         for part, images in analysis.animate(data).items():
-            figures.save_animation(images, partial / f"{part}.gif")
-            figures.save_animation(images, partial / f"{part}-animation.png")
+            animation.save_animation(images, partial / f"{part}.gif")
+            animation.save_animation(images, partial / f"{part}-animation.png")
         for part, page in analysis.pages(data).items():
             (partial / f"{part}.html").write_text(page, encoding="utf-8")

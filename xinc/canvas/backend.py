@@ -9,7 +9,7 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xinc.canvas.reader import check_one_network, open_layer, stored_layers
-from xinc.locations import locate
+from xinc.storage.locations import locate
 
 
 class XincBackend(BackendEntrypoint):

@@ -20,7 +20,7 @@ from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES, NO_ERROR
 from xinc.canvas.settings import DenseSettings
 from xinc.contributions.expansion import Expander, expand_into
 from xinc.errors import InputError
-from xinc.locations import put
+from xinc.storage.locations import put
 
 #: Frames and neurons in a chunk, and at most in a shard.
 CHUNK, SHARD = (4, 4), (4, 256)

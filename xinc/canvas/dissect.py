@@ -17,11 +17,11 @@ from xinc.canvas.layer import (
 )
 from xinc.canvas.lazy import lazy_dataset
 from xinc.contributions.maps import LayerMaps
-from xinc.devices import full_precision
-from xinc.gpu_memory import Room
-from xinc.layers import Trace
 from xinc.models.base import INR
 from xinc.models.storage import identity
+from xinc.runtime.devices import full_precision
+from xinc.runtime.gpu_memory import Room
+from xinc.trace.layers import Trace
 
 
 def dissect(

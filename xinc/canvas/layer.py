@@ -11,7 +11,7 @@ from xinc.canvas.schema import LayerRecord, StageRecord
 from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.neurons import Neurons, enumerate_neurons
 from xinc.errors import InputError, nearest
-from xinc.layers import Array, Convolution, Layer, Linear, Trace
+from xinc.trace.layers import Array, Convolution, Layer, Linear, Trace
 
 if TYPE_CHECKING:
     from xinc.models.base import INR

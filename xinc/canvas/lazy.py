@@ -16,8 +16,8 @@ from xinc.canvas.schema import ATTRIBUTES, LayerRecord
 from xinc.contributions.expansion import Expander, Window, expand_into, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
-from xinc.gpu_memory import Room
-from xinc.layers import Array
+from xinc.runtime.gpu_memory import Room
+from xinc.trace.layers import Array
 
 #: Size of the chunks that ``chunks={}`` makes of maps that are expanded when read, in bytes.
 DASK_CHUNK_BYTES = 2**26

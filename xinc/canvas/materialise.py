@@ -19,9 +19,9 @@ from xinc.contributions.expansion import Expander, Window
 from xinc.contributions.neurons import Neurons
 from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
-from xinc.locations import Location, ensure_group, locate, whole_group
-from xinc.progress import Progress
+from xinc.runtime.progress import Progress
 from xinc.settings import validate
+from xinc.storage.locations import Location, ensure_group, locate, whole_group
 
 
 def materialise(

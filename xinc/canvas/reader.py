@@ -18,8 +18,9 @@ from xinc.canvas.schema import LayerRecord, check_group, read_record
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import enumerate_neurons
 from xinc.errors import InputError
-from xinc.locations import Location, groups_in, locate, open_group, zarr_store
-from xinc.stores import damage_named, quiet_zarr
+from xinc.storage.damage import damage_named
+from xinc.storage.datasets import quiet_zarr
+from xinc.storage.locations import Location, groups_in, locate, open_group, zarr_store
 
 
 def open_canvas(path: str | Path) -> xr.DataTree:

@@ -20,8 +20,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from xinc.errors import InputError
-from xinc.locations import METADATA, Location, file_sizes, read_file
 from xinc.settings import StrictModel, validate
+from xinc.storage.locations import METADATA, Location, file_sizes, read_file
 
 FORMAT = "xinc-canvas"
 VERSION = 1

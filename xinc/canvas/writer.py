@@ -25,14 +25,14 @@ from xinc.canvas.settings import CanvasSettings
 from xinc.contributions.expansion import Expander, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
-from xinc.devices import full_precision, pick_device
-from xinc.gpu_memory import Room
-from xinc.locations import Remote, ensure_group, locate, whole_group
 from xinc.models.base import INR
 from xinc.models.loading import load
 from xinc.models.storage import identity
-from xinc.progress import Progress
+from xinc.runtime.devices import full_precision, pick_device
+from xinc.runtime.gpu_memory import Room
+from xinc.runtime.progress import Progress
 from xinc.settings import validate
+from xinc.storage.locations import Remote, ensure_group, locate, whole_group
 
 
 def write_layer(

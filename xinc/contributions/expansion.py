@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from xinc.contributions.maps import LayerMaps
-from xinc.devices import cpu_threads
-from xinc.gpu_memory import Room
-from xinc.layers import Array, Convolution
+from xinc.runtime.devices import cpu_threads
+from xinc.runtime.gpu_memory import Room
+from xinc.trace.layers import Array, Convolution
 
 #: Size of a block of maps that one thread expands at a time, in bytes: it stays in the core's cache.
 BLOCK_BYTES = 2**21
@@ -31,7 +31,8 @@ def expander(maps: LayerMaps, v: Array, room: Room | None = None) -> Expander:
     """
     if str(v.device) == "cpu" and v.itemsize == 4:
         # Here, because what only writes a factored canvas expands nothing and should not wait for Numba.
-        from xinc.contributions.compiled import Expansion, LinearExpansion
+        from xinc.contributions.kernels.convolution import Expansion
+        from xinc.contributions.kernels.linear import LinearExpansion
 
         if isinstance(maps.layer, Convolution):
             return Expansion(maps, v).expand

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xinc.contributions.neurons import Neurons, layer_neurons
-from xinc.layers import Convolution, Layer, Trace
+from xinc.trace.layers import Convolution, Layer, Trace
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,7 @@ class Stage:
     ----------
     kernel_size : side k of the box filter of the proximity correction.
     upscale : nearest-neighbour upsampling factor.
-    activation : key of `xinc.activations.ACTIVATIONS`.
+    activation : key of `xinc.trace.activations.ACTIVATIONS`.
     """
 
     kernel_size: int
@@ -84,9 +84,9 @@ class LayerMaps:
         """Maps (n, H, W) of the selected neurons (default: all) for the layer input ``v`` (C_in, h, w)."""
         import torch
 
-        from xinc.activations import ACTIVATIONS
         from xinc.contributions.propagation import propagate
         from xinc.contributions.sources import source_responses
+        from xinc.trace.activations import ACTIVATIONS
 
         if select is None:
             select = torch.arange(len(self.neurons), device=v.device)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xinc.errors import InputError, nearest
-from xinc.layers import Convolution, Layer
+from xinc.trace.layers import Convolution, Layer
 
 GRANULARITIES = ("kernel", "input", "output")
 

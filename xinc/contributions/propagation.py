@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xinc.activations import ACTIVATIONS
+from xinc.trace.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
     from xinc.contributions.maps import Stage

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xinc.activations import ACTIVATIONS
 from xinc.contributions.neurons import Neurons
-from xinc.layers import Convolution, Layer, Linear
+from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.layers import Convolution, Layer, Linear
 
 
 def edge_responses(layer: Layer, v: Tensor, i: Tensor, j: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from xinc.errors import InputError
 from xinc.frames import ranges
-from xinc.gpu_memory import Room
-from xinc.layers import Trace
+from xinc.runtime.gpu_memory import Room
 from xinc.settings import StrictModel
+from xinc.trace.layers import Trace
 
 OUTPUT_ACTIVATIONS = {
     "identity": lambda x: x,

@@ -11,11 +11,11 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xinc.activations import ACTIVATIONS
 from xinc.errors import InputError
-from xinc.layers import Convolution, Trace
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.settings import StrictModel
+from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.layers import Convolution, Trace
 
 Activation = Literal[
     "relu", "leaky_relu", "relu6", "elu", "gelu", "silu", "hardswish", "sin", "tanh", "sigmoid", "softplus", "identity"

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinc.errors import InputError
-from xinc.gpu_memory import Room, on_cpu
 from xinc.models import architectures
 from xinc.models.decoder import Decoder, DecoderSettings, divided
+from xinc.runtime.gpu_memory import Room, on_cpu
 from xinc.settings import StrictModel
 
 #: Frames that the encoder sees at a time when it fills the table of embeddings.

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xinc.activations import ACTIVATIONS
-from xinc.layers import Linear, Trace
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
+from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.layers import Linear, Trace
 
 
 def pixel_coordinates(resolution: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:

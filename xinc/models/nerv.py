@@ -11,10 +11,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from xinc.activations import ACTIVATIONS
 from xinc.models import architectures
 from xinc.models.decoder import Activation, Decoder, DecoderSettings
 from xinc.settings import StrictModel
+from xinc.trace.activations import ACTIVATIONS
 
 __all__ = ["Activation", "NeRV", "NeRVSettings"]
 

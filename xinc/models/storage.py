@@ -14,7 +14,7 @@ from xinc.errors import InputError
 from xinc.models import architectures
 from xinc.models.base import INR
 from xinc.settings import validate
-from xinc.stores import whole_file
+from xinc.storage.atomic import whole_file
 
 FORMAT = "xinc-model"
 VERSION = 1

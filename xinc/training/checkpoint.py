@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from xinc.errors import InputError
+from xinc.experiment.provenance import PACKAGE, digest, source_digest
 from xinc.models.base import INR
-from xinc.provenance import PACKAGE, digest, source_digest
-from xinc.stores import whole_file
+from xinc.storage.atomic import whole_file
 from xinc.training.settings import UNSEEN, TrainingSettings
 
 #: Name of the folder beside ``model.pt`` that holds a checkpoint while the training lasts.

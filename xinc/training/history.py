@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from xinc.stores import whole_file
+from xinc.storage.atomic import whole_file
 
 #: Why a training ended: all its epochs, or the setting of this name.
 Stopped = Literal["epochs", "target_psnr", "time_budget"]

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from xinc.errors import InputError
-from xinc.gpu_memory import Room
 from xinc.models.base import INR
 from xinc.models.mlp import MLP
-from xinc.progress import Progress
+from xinc.runtime.gpu_memory import Room
+from xinc.runtime.progress import Progress
 from xinc.training.checkpoint import Checkpoint
 from xinc.training.graphs import Recorded
 from xinc.training.history import History, psnr

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from xinc.devices import pick_device, tensor_float, threads
 from xinc.errors import InputError
-from xinc.gpu_memory import shortage_named
-from xinc.memory import freed_memory_kept
 from xinc.models.base import INR
+from xinc.runtime.devices import pick_device, tensor_float, threads
+from xinc.runtime.gpu_memory import shortage_named
+from xinc.runtime.malloc import freed_memory_kept
 from xinc.training.checkpoint import Checkpoint
 from xinc.training.history import History, psnr
 from xinc.training.learner import Learner, final_psnr, learning_rate

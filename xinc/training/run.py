@@ -10,8 +10,8 @@ import torch
 
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
-from xinc.gpu_memory import GPUMemoryError
 from xinc.models.storage import build, save_model
+from xinc.runtime.gpu_memory import GPUMemoryError
 from xinc.training.checkpoint import FOLDER, Checkpoint
 from xinc.training.history import History, write_history
 from xinc.training.loop import fit

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xinc.activations import ACTIVATIONS
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.models.mlp import MLP, pixel_coordinates
+from xinc.trace.activations import ACTIVATIONS
 from xinc.training.settings import TrainingSettings
 from xinc.training.steps import Steps
 

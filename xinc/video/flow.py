@@ -11,7 +11,8 @@ from pydantic import Field
 
 from xinc.errors import InputError
 from xinc.settings import StrictModel
-from xinc.stores import quiet_zarr, whole_directory, write_dataset
+from xinc.storage.atomic import whole_directory
+from xinc.storage.datasets import quiet_zarr, write_dataset
 from xinc.video.transforms import resize_flow
 
 if TYPE_CHECKING:

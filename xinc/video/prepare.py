@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xinc.errors import InputError
-from xinc.progress import Progress
-from xinc.stores import whole_directory, write_dataset
+from xinc.runtime.progress import Progress
+from xinc.storage.atomic import whole_directory
+from xinc.storage.datasets import write_dataset
 from xinc.video.clip import Clip, Motion, Segment, Window
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import open_source, select_frames

@@ -51,7 +51,8 @@ def prepare_regions(video: str | Path, output: str | Path, settings: RegionSetti
     ------
     InputError : no such video, or settings that it cannot be grouped by; nothing is left behind.
     """
-    from xinc.stores import whole_directory, write_dataset
+    from xinc.storage.atomic import whole_directory
+    from xinc.storage.datasets import write_dataset
     from xinc.video.store import open_video
 
     with open_video(video) as data:
@@ -69,7 +70,7 @@ def open_regions(path: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    from xinc.stores import quiet_zarr
+    from xinc.storage.datasets import quiet_zarr
 
     path = Path(path)
     if not path.exists():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xinc.errors import InputError
-from xinc.stores import quiet_zarr
+from xinc.storage.datasets import quiet_zarr
 
 if TYPE_CHECKING:
     import xarray as xr

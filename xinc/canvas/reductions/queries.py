@@ -1,0 +1,172 @@
+"""What can be asked of one pass over a layer's maps, and what to make of the answer.
+
+`xinc.canvas.reductions` asks one thing a pass, `xinc.canvas.reductions.summary` as many as do not depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xinc.canvas.reductions.execute import Reduction
+from xinc.canvas.reductions.kernels import COARSE_BITS, FINE_BITS
+from xinc.errors import InputError
+
+#: Bins that `Quantiles` resolves at a time; each takes 2 MB in every piece of a layer.
+_BINS_A_PASS = 8
+
+
+def map_shape(layer: xr.Dataset) -> tuple[int, int]:
+    """Height and width of the maps of a layer."""
+    return layer.sizes["y"], layer.sizes["x"]
+
+
+def _pixels(layer: xr.Dataset) -> int:
+    return layer.sizes["y"] * layer.sizes["x"]
+
+
+def magnitudes(layer: xr.Dataset) -> Reduction:
+    """Sum over neurons of |C|: (P,) float64."""
+    return Reduction("add_magnitudes", (((_pixels(layer),), np.float64),))
+
+
+def statistics(layer: xr.Dataset) -> Reduction:
+    """Total, minimum and maximum of |C| of each neuron, the last two as bit patterns, ordered like the magnitudes."""
+    rows = (layer.sizes["neuron"],)
+    return Reduction("statistics", ((rows, np.float64), (rows, np.int32), (rows, np.int32)), per_neuron=True)
+
+
+def change(layer: xr.Dataset) -> Reduction:
+    """Sum over neurons of ||C| − |C'||: (P,) float64, of two frames' maps."""
+    return Reduction("add_fluctuation", (((_pixels(layer),), np.float64),), maps=2)
+
+
+def histogram() -> Reduction:
+    """Number (2, bins) int64 and sum (2, bins) float64 of magnitudes by the leading bits; rows belong together."""
+    coarse = (2, 2**COARSE_BITS)
+    return Reduction("histogram", ((coarse, np.int64), (coarse, np.float64)))
+
+
+def pixels_over(layer: xr.Dataset, total: np.ndarray, share: float | None) -> Reduction:
+    """Pixels at which each neuron exceeds a share (default 1 / neurons) of the total (P,): (N,) int64."""
+    count = layer.sizes["neuron"]
+    # Divided, not multiplied by 1 / count: where all neurons contribute alike, none exceeds its share.
+    limit = float32_below(total / count if share is None else total * share)
+    return Reduction("count_pixels_over", (((count,), np.int64),), (limit,), per_neuron=True)
+
+
+def neurons_over(layer: xr.Dataset, thresholds: np.ndarray) -> Reduction:
+    """Neurons that exceed each threshold (T,) at each pixel: (T, P) int32."""
+    limits = float32_below(thresholds)
+    return Reduction("count_neurons_over", (((len(limits), _pixels(layer)), np.int32),), (limits,))
+
+
+def float32_below(values: Any) -> np.ndarray:
+    """The largest float32 not above each value: a float32 exceeds the value exactly if it exceeds this."""
+    values = np.atleast_1d(np.asarray(values, np.float64))
+    with np.errstate(over="ignore"):
+        near = values.astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+
+
+class Regions:
+    """Sums over the regions of several label maps at once.
+
+    One walk over the parts in which no label map changes serves all, since every region of each is a union of those.
+
+    Parameters
+    ----------
+    layer : a layer of a canvas.
+    labels : by name, integer label maps (y, x), or one a frame; pixels with a negative label belong to no region.
+    frames : number of frames.
+
+    Attributes
+    ----------
+    known : by name, the labels that occur in any frame, ascending.
+
+    Raises
+    ------
+    InputError : a label map is not of the canvas's size.
+    """
+
+    def __init__(self, layer: xr.Dataset, labels: Mapping[str, np.ndarray | xr.DataArray], frames: int) -> None:
+        self._neurons = layer.sizes["neuron"]
+        self._stacks = {name: _label_stack(name, values, layer, frames) for name, values in labels.items()}
+        self.known = {name: np.unique(stack[stack >= 0]) for name, stack in self._stacks.items()}
+
+    def at(self, frame: int) -> tuple[Reduction, np.ndarray]:
+        """What to ask for the frame at a position, and the labels (parts, maps) of the parts it sums over."""
+        stacked = np.stack([stack[frame].ravel() for stack in self._stacks.values()], axis=1)
+        members, part = np.unique(stacked, axis=0, return_inverse=True)
+        accumulators = (((self._neurons, len(members)), np.float64),)
+        return Reduction("region_sums", accumulators, (part.ravel().astype(np.int32),), per_neuron=True), members
+
+    def sums(self, parts: np.ndarray, members: np.ndarray) -> dict[str, np.ndarray]:
+        """By name, sums (N, regions) over the known regions from those (N, parts) over the parts."""
+        return {
+            name: parts @ (members[:, k, None] == known[None]).astype(np.float64)
+            for k, (name, known) in enumerate(self.known.items())
+        }
+
+
+def _label_stack(name: str, values: np.ndarray | xr.DataArray, layer: xr.Dataset, frames: int) -> np.ndarray:
+    array = np.asarray(values)
+    shape = map_shape(layer)
+    if array.shape[-2:] != shape or array.ndim not in (2, 3) or (array.ndim == 3 and len(array) != frames):
+        raise InputError(
+            f"Label map '{name}' has shape {array.shape}; expected {shape}, or {frames} such maps, one a frame."
+        )
+    return np.broadcast_to(array, (frames, *shape)).astype(np.int64)
+
+
+class Quantiles:
+    """Area quantiles of |C|, exactly, without sorting.
+
+    Magnitudes are counted by the bits of their float32 pattern, which order like the magnitudes. `histogram` has told
+    the bin in which each quantile lies; `refinements` resolve those bins to single values; `values` finds them there.
+
+    Parameters
+    ----------
+    counts, areas : the accumulators of `histogram`.
+    percents : of the total area, each in [0, 100].
+    """
+
+    def __init__(self, counts: np.ndarray, areas: np.ndarray, percents: Sequence[float]) -> None:
+        self._cumulated = np.cumsum(areas.sum(0))
+        self._goals = np.asarray(percents, np.float64) / 100 * self._cumulated[-1]
+        self._bins = np.empty(0, np.int64)
+        #: False where every contribution is 0, or one is not finite: there are no quantiles then.
+        self.exist = bool(0 < self._cumulated[-1] < np.inf)
+        if self.exist:
+            # Neither 0 % nor the rounding of the sums may lead to where nothing is.
+            occupied = np.flatnonzero(counts.sum(0))
+            self._bins = np.clip(np.searchsorted(self._cumulated, self._goals), occupied[0], occupied[-1])
+
+    def refinements(self) -> Iterator[Reduction]:
+        """What to ask next, few bins a pass, to bound memory; each gives counts (bins, 2^FINE_BITS) int64."""
+        wanted = np.unique(self._bins)
+        for start in range(0, len(wanted), _BINS_A_PASS):
+            group = wanted[start : start + _BINS_A_PASS]
+            yield Reduction("refine", (((len(group), 2**FINE_BITS), np.int64),), (group,))
+
+    def values(self, counts: Sequence[np.ndarray]) -> np.ndarray:
+        """The quantiles (percents,) float32 from what the refinements gave; NaN where there are none."""
+        if not self.exist:
+            return np.full(len(self._goals), np.nan, np.float32)
+        rows = dict(zip(np.unique(self._bins), np.concatenate(counts), strict=True))
+        before = np.where(self._bins > 0, self._cumulated[self._bins - 1], 0.0)
+        found = [
+            _resolve(b, start, rows[b], goal) for b, start, goal in zip(self._bins, before, self._goals, strict=True)
+        ]
+        return np.array(found, np.float32)
+
+
+def _resolve(coarse: np.integer, before: float, counts: np.ndarray, goal: float) -> np.float32:
+    """The value within a bin at which the area reaches its goal, from how often each value of the bin occurs."""
+    patterns = np.flatnonzero(counts).astype(np.uint32)
+    values = (patterns + (np.uint32(int(coarse)) << np.uint32(FINE_BITS))).view(np.float32)
+    reached = before + np.cumsum(values.astype(np.float64) * counts[patterns])
+    return np.float32(values[min(int(np.searchsorted(reached, goal)), len(values) - 1)])

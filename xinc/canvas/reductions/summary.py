@@ -1,0 +1,129 @@
+"""Every reduction of a layer's frames at once: maps are expanded four times a frame, not ten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xinc.canvas.reductions import choose_frames, labelled, queries
+from xinc.canvas.reductions.execute import reduce_frames
+from xinc.errors import InputError
+from xinc.runtime.progress import Progress
+
+
+def summarise(
+    layer: xr.Dataset,
+    labels: Mapping[str, np.ndarray | xr.DataArray] | None = None,
+    frames: Sequence[int] | None = None,
+    percents: Sequence[float] = (10, 50),
+    share: float | None = None,
+) -> xr.Dataset:
+    """What the functions of `xinc.canvas.reductions` say of a layer, the same numbers in fewer passes.
+
+    What needs no earlier result goes together, with the comparison with the frame before; then what needs the sum over
+    neurons or the histogram; then what needs the quantiles.
+
+    Parameters
+    ----------
+    layer : a layer of a canvas.
+    labels : by name, integer label maps (y, x), or (frame, y, x) in the order of ``frames``; pixels with a negative
+        label belong to no region.
+    frames : labels of the frames (default: all).
+    percents : of the total area, for `area_quantiles`, whose values are the thresholds of ``neurons_over``.
+    share : see `pixels_over_share`.
+
+    Returns
+    -------
+    Dataset with ``sum_abs`` (frame, y, x), ``total``, ``minimum``, ``maximum`` and ``pixels_over_share`` (frame,
+    neuron), ``area_quantiles`` (frame, percent), ``neurons_over`` (frame, percent, y, x), ``fluctuation`` (frame, y,
+    x), NaN for the canvas's first frame, and for each label map ``<name>_sums`` (frame, neuron, <name>).
+
+    Raises
+    ------
+    InputError : a frame that the canvas lacks, a label map that is not of its size, or one called like a dimension.
+
+    Examples
+    --------
+    >>> import xinc
+    >>> layer = xinc.open_canvas("results/bunny/nerv/seed0/canvas.zarr")["block2"]  # doctest: +SKIP
+    >>> xinc.summarise(layer.to_dataset(), frames=[8])  # doctest: +SKIP
+    """
+    chosen = choose_frames(layer, frames)
+    for name in {*layer["contribution"].dims, "percent"} & set(labels or {}):
+        raise InputError(f"A label map is called '{name}', which is a dimension of the summary: call it otherwise.")
+    regions = queries.Regions(layer, labels or {}, len(chosen))
+    found: dict[str, list[np.ndarray]] = {}
+    with Progress(len(chosen), "summary") as progress:
+        for at, frame in enumerate(chosen):
+            for name, value in _of_frame(layer, frame, at, regions, percents, share).items():
+                found.setdefault(name, []).append(value)
+            progress.update()
+    dims = {name: ("neuron", name.removesuffix("_sums")) for name in found if name.endswith("_sums")} | {
+        "sum_abs": ("y", "x"),
+        "fluctuation": ("y", "x"),
+        "area_quantiles": ("percent",),
+        "neurons_over": ("percent", "y", "x"),
+    }
+    variables = {
+        name: labelled(layer, chosen, values, dims.get(name, ("neuron",)), name, _TEXT.get(name, _TEXT["sums"]))
+        for name, values in found.items()
+    }
+    return xr.Dataset(variables).assign_coords({"percent": list(percents)} | regions.known)
+
+
+_TEXT = {
+    "sum_abs": "sum over neurons of the magnitude of contribution",
+    "fluctuation": "sum over neurons of the change of |contribution| from the frame before",
+    "total": "sum over pixels of the magnitude of contribution",
+    "minimum": "minimum over pixels of the magnitude of contribution",
+    "maximum": "maximum over pixels of the magnitude of contribution",
+    "pixels_over_share": "pixels where the neuron's share of contribution exceeds the share asked for",
+    "area_quantiles": "area quantile of |contribution|",
+    "neurons_over": "neurons whose contribution exceeds the area quantile",
+    "sums": "sum of the magnitude of contribution over a region",
+}
+
+
+def _of_frame(
+    layer: xr.Dataset, frame: int, at: int, regions: queries.Regions, percents: Sequence[float], share: float | None
+) -> dict[str, Any]:
+    """By variable, the values of one frame, the ``at``-th of those chosen."""
+    known, shape = layer["frame"].values.tolist(), queries.map_shape(layer)
+    position = known.index(frame)
+    asked = {
+        "magnitudes": queries.magnitudes(layer),
+        "statistics": queries.statistics(layer),
+        "histogram": queries.histogram(),
+    }
+    if regions.known:
+        asked["regions"], members = regions.at(at)
+    if position:
+        asked["change"] = queries.change(layer)
+    side_by_side = [frame, known[position - 1]] if position else [frame]
+    got = dict(zip(asked, reduce_frames(layer, side_by_side, list(asked.values())), strict=True))
+    (total,), (sums, low, high), (counts, areas) = got["magnitudes"], got["statistics"], got["histogram"]
+    found = {
+        "sum_abs": total.reshape(shape),
+        "total": sums,
+        "minimum": low.view(np.float32),
+        "maximum": high.view(np.float32),
+        "fluctuation": got["change"][0].reshape(shape) if position else np.full(shape, np.nan),
+    }
+    if regions.known:
+        found |= {f"{name}_sums": values for name, values in regions.sums(got["regions"][0], members).items()}
+
+    quantiles = queries.Quantiles(counts, areas, percents)
+    refinements = list(quantiles.refinements())
+    second = [queries.pixels_over(layer, total, share), *refinements[:1]]
+    (represented,), *inner = reduce_frames(layer, [frame], second)
+    inner += [reduce_frames(layer, [frame], [one])[0] for one in refinements[1:]]
+    values = quantiles.values([one[0] for one in inner])
+    ((over,),) = reduce_frames(layer, [frame], [queries.neurons_over(layer, values)])
+    return found | {
+        "pixels_over_share": represented,
+        "area_quantiles": values,
+        "neurons_over": over.reshape(-1, *shape),
+    }

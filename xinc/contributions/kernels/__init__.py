@@ -1,0 +1,1 @@
+"""Compiled expansion of contribution maps."""

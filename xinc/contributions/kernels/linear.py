@@ -1,0 +1,55 @@
+"""Maps of a linear layer: a multiple of one input feature, or a sum of them, at every pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xinc.contributions.kernels.compiled import CODES, ERF, expand_linear
+from xinc.contributions.maps import LayerMaps
+from xinc.trace.layers import Array, Linear
+
+
+class LinearExpansion:
+    """The maps of a fully connected layer with none after it, for one input, in float32 on the CPU.
+
+    Results equal `LayerMaps.expand` to float32 rounding; `xinc.contributions.sources` has the formulas.
+
+    Parameters
+    ----------
+    maps : a layer whose `LayerMaps.layer` is a `Linear`.
+    v : (C_in, h, w) its input, float32.
+    """
+
+    def __init__(self, maps: LayerMaps, v: Array) -> None:
+        layer, neurons = maps.layer, maps.neurons
+        assert isinstance(layer, Linear)
+        assert not maps.later
+        self._v = np.ascontiguousarray(v)
+        self._weight, bias = np.asarray(layer.weight), np.asarray(layer.bias)
+        self._sums = neurons.granularity == "output"
+        self._i, self._j = neurons.in_channel.astype(np.int64), neurons.out_channel.astype(np.int64)
+        if neurons.granularity == "kernel":
+            self._scale, self._share = self._weight[self._j, self._i], bias[self._j] / layer.channels[0]
+        else:
+            self._scale = self._weight.sum(0)
+            self._share = np.full(len(self._scale), bias.sum() / layer.channels[0], np.float32)
+        self._frequency = layer.frequency
+        self._own, self._head = CODES[layer.activation], CODES[maps.head_activation]
+
+    def expand(
+        self, select: np.ndarray, window: tuple[int, int, int, int] | None = None, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Maps (n, y1 − y0, x1 − x0) of the selected neurons on a window, as `Expansion.expand`."""
+        wanted = (0, self._v.shape[1], 0, self._v.shape[2]) if window is None else window
+        if out is None:
+            out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
+        if self._sums:  # without bias and activation: each is a map of its own, times the frequency
+            part = self._v[:, wanted[0] : wanted[1], wanted[2] : wanted[3]]
+            v = np.tensordot(self._weight[self._j[select]], part, 1)
+            channel, scale = np.arange(len(select)), np.ones(len(select), np.float32)
+            share, own, inner = np.zeros_like(scale), CODES["identity"], (0, part.shape[1], 0, part.shape[2])
+        else:
+            v, channel, inner, own = self._v, self._i[select], wanted, self._own
+            scale, share = self._scale[select], self._share[select]
+        expand_linear(v, channel, scale, share, self._frequency, inner, own, self._head, ERF, out)
+        return out

@@ -1,0 +1,108 @@
+"""The look of figures: one style and palette, safe for colour-blind readers and readable in print."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from cycler import cycler
+
+#: Colour map of magnitudes, and of signed differences.
+MAGNITUDE, SIGNED = "magma", "RdBu_r"
+
+
+#: Colours that readers tell apart whatever colours they see: the palette "colorblind" of seaborn, whose look the whole
+#: style has (axes_style "ticks", plotting_context "paper"). Written out, because importing seaborn costs a second.
+PALETTE = (
+    "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
+)  # fmt: skip
+
+
+_DARK = "0.15"
+
+
+_STYLE: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": _DARK,
+    "axes.labelcolor": _DARK,
+    "axes.labelsize": 8,
+    "axes.linewidth": 1.0,
+    "axes.prop_cycle": cycler(color=PALETTE),
+    "axes.titlesize": 7,
+    "figure.constrained_layout.h_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.02,
+    "figure.dpi": 150,
+    "figure.titlesize": 10,
+    "font.sans-serif": ["DejaVu Sans", "Arial", "sans-serif"],  # the first comes with Matplotlib: the same everywhere
+    "font.size": 9.6,
+    "grid.color": "0.8",
+    "image.interpolation": "nearest",
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.8,
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": "white",
+    "patch.force_edgecolor": True,
+    "patch.linewidth": 0.8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "xinc",
+    "text.color": _DARK,
+} | {
+    f"{axis}tick.{name}": value
+    for axis in "xy"
+    for name, value in {
+        "color": _DARK,
+        "labelsize": 7,
+        "major.size": 4.8,
+        "major.width": 1.0,
+        "minor.size": 3.2,
+        "minor.width": 0.8,
+    }.items()
+}
+
+
+@contextlib.contextmanager
+def context() -> Iterator[None]:
+    """The project's look, inside the block only."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        yield
+
+
+def palette(count: int) -> list[Any]:
+    """So many colours (r, g, b), safe for colour-blind readers as far as ten."""
+    from matplotlib.colors import to_rgb
+
+    if count <= len(PALETTE):
+        return [to_rgb(colour) for colour in PALETTE[:count]]
+    import seaborn as sns
+
+    return list(sns.husl_palette(count))
+
+
+def instance_colours(categories: Sequence[str]) -> list[Any]:
+    """A colour (r, g, b) for each instance of a video, given the categories of all: the same in every figure.
+
+    Things come first, then stuff by class, as in `xinc.video.regions.instance_regions`. As far as ten each has a hue of
+    its own, by its place. Of more each category has a hue, each instance of it a lightness; where there is a single
+    category, hues come again.
+    """
+    hues, names = palette(len(PALETTE)), list(dict.fromkeys(categories))
+    if len(categories) <= len(hues) or len(names) == 1:
+        return [hues[place % len(hues)] for place in range(len(categories))]
+    colours = []
+    for place, category in enumerate(categories):
+        shade = 0.55 * list(categories[:place]).count(category) / max(list(categories).count(category) - 1, 1)
+        colours.append(tuple(part + shade * (1 - part) for part in hues[names.index(category) % len(hues)]))
+    return colours
+
+
+def colour(values: np.ndarray, cmap: str = MAGNITUDE, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+    """(h, w) values -> (h, w, 3) uint8 through a colour map."""
+    import matplotlib
+
+    scaled = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
+    return (np.asarray(matplotlib.colormaps[cmap](scaled))[..., :3] * 255).round().astype(np.uint8)

@@ -1,0 +1,152 @@
+"""Optical flow of the user's own: Middlebury ``.flo`` or ``.npy`` files, one for each pair of frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from xinc.errors import InputError
+from xinc.video.clip import Clip, Motion, Window
+from xinc.video.settings import VideoSettings
+from xinc.video.sources.images import list_images
+from xinc.video.transforms import resize_flow
+
+SUFFIXES = (".flo", ".npy")
+
+#: The first number of a .flo file.
+_FLO_MAGIC = 202021.25
+#: A component of a .flo file beyond this says that the flow is not known there.
+_FLO_UNKNOWN = 1e9
+#: Relative difference of the sides' ratios up to which a flow counts as one of the whole frame.
+_RATIO = 0.02
+
+
+def with_flow(clip: Clip, settings: VideoSettings) -> Clip:
+    """The clip with the flow of ``settings.flow`` as its motion.
+
+    Raises
+    ------
+    InputError : no such folder, a number of files that does not match, or frames that are not consecutive. What is
+        wrong with a file shows when it is read.
+    """
+    files = flow_files(settings)
+    if clip.motion is not None:
+        raise InputError(f"Video '{settings.name}' gives flow for {clip.title}, which knows its own: leave flow empty.")
+    if settings.step != 1:
+        raise InputError(
+            f"Video '{settings.name}' has step {settings.step}, but flow files lead from each frame to the next one: "
+            "use step 1, or leave flow empty to have the flow estimated."
+        )
+    if clip.length is not None and len(files) != clip.length - 1:
+        raise InputError(
+            f"Video '{settings.name}' has {clip.length} frames but {len(files)} flow files in '{_folder(settings)}': "
+            f"expected {clip.length - 1}, one for each frame but the last, to the next one, in the same order."
+        )
+    size: list[tuple[int, int]] = []
+
+    def motion(earlier: int, later: int, window: Window) -> Motion:
+        if not size:
+            first = next(iter(clip.frames([0])))
+            size.append((first.shape[0], first.shape[1]))
+        return Motion(window.of(_of_frame(files[earlier], size[0])))
+
+    return replace(clip, motion=motion)
+
+
+def flow_files(settings: VideoSettings) -> list[Path]:
+    """The flow files of a video, in natural order.
+
+    Raises
+    ------
+    InputError : the folder is not there, or has none.
+    """
+    folder = _folder(settings)
+    if not folder.is_dir():
+        raise InputError(
+            f"Flow '{folder}' of video '{settings.name}' is no folder: expected one with .flo or .npy files."
+        )
+    files = list_images(folder, SUFFIXES)
+    if not files and settings.clips is not None and folder == Path(str(settings.flow)):
+        raise InputError(
+            f"Flow '{folder}' of video '{settings.name}' has no folder '{folder / settings.clips}', which was looked "
+            "for first, and no file: put the video's .flo or .npy files into that folder."
+        )
+    if not files:
+        raise InputError(f"Flow '{folder}' of video '{settings.name}' has no file: expected .flo or .npy files in it.")
+    return files
+
+
+def _folder(settings: VideoSettings) -> Path:
+    """The folder of one video's files: of a data set's video, the one called like it, where there is one."""
+    folder = Path(str(settings.flow))
+    if settings.clips is not None and (folder / settings.clips).is_dir():
+        return folder / settings.clips
+    return folder
+
+
+def _of_frame(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """The flow in a file as (height, width, 2) = ``size``, vectors scaled likewise."""
+    flow = read_flow(path)
+    if flow.shape[:2] == size:
+        return flow
+    height, width = flow.shape[:2]
+    if abs(height * size[1] / (width * size[0]) - 1) > _RATIO:
+        raise InputError(
+            f"Flow '{path}' has {height}x{width} pixels, its frame {size[0]}x{size[1]}: expected the flow of the whole "
+            "frame, at its size or scaled evenly."
+        )
+    return resize_flow(flow, size)
+
+
+def read_flow(path: str | Path, resolution: tuple[int, int] | None = None) -> np.ndarray:
+    """A flow file of the user's: Middlebury ``.flo``, or ``.npy`` (height, width, 2).
+
+    Parameters
+    ----------
+    path : the file.
+    resolution : (height, width) to resize to (default: as it is): each pixel takes the vector of the nearest one, in
+        pixels of the new size.
+
+    Returns
+    -------
+    (height, width, 2) float32: (dx, dy) in pixels; NaN where the file says that it is not known.
+
+    Raises
+    ------
+    InputError : the file is missing, or of another format or shape.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"Flow file '{path}' does not exist.")
+    flow = read_flo(path) if path.suffix.lower() == ".flo" else _read_npy(path)
+    return flow if resolution is None else resize_flow(flow, resolution)
+
+
+def read_flo(path: str | Path) -> np.ndarray:
+    """A Middlebury ``.flo`` file as (height, width, 2) float32, see `read_flow`."""
+    content = Path(path).read_bytes()
+    if len(content) < 12 or np.frombuffer(content, "<f4", 1)[0] != np.float32(_FLO_MAGIC):
+        raise InputError(f"'{path}' is no .flo file: it does not begin with the number {_FLO_MAGIC}.")
+    width, height = (int(n) for n in np.frombuffer(content, "<i4", 2, 4))
+    expected = 12 + 8 * width * height
+    if width < 1 or height < 1 or len(content) != expected:
+        raise InputError(
+            f"'{path}' announces a flow of {height}x{width} pixels, which takes {expected} bytes, but has "
+            f"{len(content)}: the file is damaged."
+        )
+    flow = np.frombuffer(content, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
+    flow[(abs(flow) > _FLO_UNKNOWN).any(-1)] = np.nan
+    return flow
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        flow = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{path}' cannot be read as .flo or .npy ({error}).") from None
+    if not isinstance(flow, np.ndarray) or flow.ndim != 3 or flow.shape[2] != 2 or flow.dtype.kind not in "fiu":
+        found = getattr(flow, "shape", type(flow).__name__)
+        raise InputError(f"'{path}' holds {found}, expected numbers of shape (height, width, 2): dx, dy in pixels.")
+    return flow.astype(np.float32)
