@@ -18,8 +18,9 @@ import yaml
 from tests.datasets import write_cityscapes_vps, write_vipseg
 from tests.workflow.runs import announced, jobs
 from xinc.analyses import analyses
+from xinc.analyses.draw import draw_figures
 from xinc.analyses.results import open_result
-from xinc.analyses.run import draw_figures, run_analysis, subject_from
+from xinc.analyses.run import run_analysis, subject_from
 from xinc.canvas.writer import write_canvas_layer
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config

@@ -7,13 +7,13 @@ from typing import Any
 
 from xinc.analyses import analyses, findings
 from xinc.analyses._comparisons import COMPARISONS
-from xinc.analyses.base import Claim
+from xinc.analyses.claim import Claim
 from xinc.analyses.findings import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED, Findings
 from xinc.analyses.results import Record
 
 __all__ = ["CLAIMS", "FAILS", "HOLDS", "INAPPLICABLE", "UNCLEAR", "UNMEASURED", "judged", "row_of"]
 
-CLAIMS: dict[str, Claim] = {claim.name: claim for name in analyses for claim in analyses[name].claims}
+CLAIMS: dict[str, Claim] = {claim.name: claim for name in analyses for claim in analyses[name].claims()}
 CLAIMS |= {comparison.claim.name: comparison.claim for comparison in COMPARISONS}
 
 

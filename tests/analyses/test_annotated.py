@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from tests.datasets import CITY_CLASSES, picture, write_cityscapes_vps
 from xinc.analyses._annotated import annotated_note
+from xinc.analyses.making import make_analysis
 from xinc.analyses.results import Project, open_result
-from xinc.analyses.run import make_analysis, run_analysis
+from xinc.analyses.run import run_analysis
 from xinc.analyses.subject import Subject
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError

@@ -21,7 +21,7 @@ from tests.analyses.made import made
 from tests.analyses.test_clusters import networks, types
 from xinc.analyses._comparisons import Pair
 from xinc.analyses._images import edges_of, intensity_of
-from xinc.analyses.run import make_analysis
+from xinc.analyses.making import make_analysis
 from xinc.statistics.ranks import average_ranks
 
 HEIGHT, WIDTH = 16, 24

@@ -18,8 +18,10 @@ from tests.analyses.made import made_of
 from xinc.analyses import analyses
 from xinc.analyses._clusters_figure import name_offsets
 from xinc.analyses._neuron_types import cluster, layout, mixing, neighbouring, seed_entropy, separation, silhouette
+from xinc.analyses.draw import draw_figures
+from xinc.analyses.making import make_analysis
 from xinc.analyses.results import open_result
-from xinc.analyses.run import draw_figures, make_analysis, run_analysis
+from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
 from xinc.plotting import style
 
@@ -57,7 +59,7 @@ OF_SEEDS = ("clusters_mix_seeds", "seeds_share_types")
 
 
 def statistics(result: xr.Dataset) -> dict[str, float]:
-    return {claim.name: claim.statistic(result).item() for claim in analyses["clusters"].claims}
+    return {claim.name: claim.statistic(result).item() for claim in analyses["clusters"].claims()}
 
 
 @pytest.mark.parametrize("layout", ["factored", "dense"])

@@ -16,8 +16,10 @@ from pydantic import BaseModel
 from tests.analyses.conftest import SETTINGS, Make
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
+from xinc.analyses.draw import draw_figures
+from xinc.analyses.making import make_analysis
 from xinc.analyses.results import open_result
-from xinc.analyses.run import draw_figures, make_analysis, run_analysis
+from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
 from xinc.plotting import style
 

@@ -11,8 +11,10 @@ import pytest
 import xarray as xr
 
 from tests.small import write_clip
+from xinc.analyses.draw import draw_figures
+from xinc.analyses.making import make_analysis
 from xinc.analyses.results import Project, open_result
-from xinc.analyses.run import draw_figures, make_analysis, run_analysis
+from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
 from xinc.plotting import style
 from xinc.video.prepare import prepare_video

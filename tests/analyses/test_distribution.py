@@ -14,10 +14,10 @@ from hypothesis.extra.numpy import arrays
 from tests.analyses.conftest import Make
 from tests.analyses.made import made_of
 from xinc.analyses.distribution import Distribution
-from xinc.analyses.run import make_analysis
+from xinc.analyses.making import make_analysis
 from xinc.canvas.reductions import area_quantiles, magnitude_histogram
 
-CLAIMS = {claim.name: claim for claim in Distribution.claims}
+CLAIMS = {claim.name: claim for claim in Distribution.claims()}
 #: Width of a bin relative to its lower bound.
 WIDTH = 1 / 32
 

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from xinc.analyses import analyses, findings
 from xinc.analyses._comparisons import COMPARISONS, SENTENCES
 from xinc.analyses._findings_figure import COLOURS, HIGHEST
-from xinc.analyses.base import Claim
+from xinc.analyses.claim import Claim
 from xinc.analyses.findings import (
     COLUMNS,
     FAILS,

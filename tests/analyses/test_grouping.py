@@ -10,7 +10,7 @@ import xarray as xr
 
 from tests.analyses.conftest import Make
 from xinc.analyses.grouping import Grouping, _batches
-from xinc.analyses.run import make_analysis
+from xinc.analyses.making import make_analysis
 from xinc.analyses.subject import Subject
 from xinc.statistics.shifts import Shifts, significant, spacing_for, standing
 from xinc.video.regions import RegionSettings, open_regions, prepare_regions
@@ -124,7 +124,7 @@ def test_what_is_tested_and_stated_is_of_the_sampled_neurons() -> None:
     high = std.sel(grouping="rgb").values >= np.quantile(std.sel(grouping="rgb").values ** 2, 0.75) ** 0.5
     above = std.sel(grouping="rgb").values > float(std.sel(grouping="grid").max())
     assert float(result["top"].sel(grouping="rgb", layer="a")) == pytest.approx((high & above).sum() / high.sum())
-    claims = {claim.name: claim for claim in Grouping.claims}
+    claims = {claim.name: claim for claim in Grouping.claims()}
     assert float(claims["rgb_over_space"].statistic(result).squeeze()) == float(
         result["over_grid"].sel(grouping="rgb", layer="a")
     )
@@ -163,7 +163,7 @@ def test_dead_and_constant_neurons_and_empty_regions() -> None:
     assert none["dead"].item() == 1
     for name in ("variance", "z", "median_z", "layer_p_value", "share_significant"):
         assert none[name].isnull().all()
-    for one_claim in Grouping.claims:
+    for one_claim in Grouping.claims():
         value = one_claim.statistic(result)
         assert not (value.sel(layer="none") > 0).any(), one_claim.name
     analysis = make_analysis("grouping")
@@ -191,7 +191,7 @@ def test_a_video_without_masks_says_nothing_of_instances() -> None:
     result = make_analysis("grouping").compute(
         made({"rgb": cells(), "gabor": cells(), "grid": cells()}, a=RNG.random((3, 8, 16)), b=RNG.random((3, 8, 16)))
     )
-    for one in Grouping.claims:
+    for one in Grouping.claims():
         assert one.statistic(result).isnull().all() == ("instances" in one.name), one.name
 
 

@@ -12,8 +12,8 @@ from skimage import filters
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
-from xinc.analyses.base import minmax
-from xinc.analyses.run import make_analysis
+from xinc.analyses.making import make_analysis
+from xinc.statistics.scaling import minmax
 
 LAYOUTS = ["factored", "dense"]
 

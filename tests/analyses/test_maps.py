@@ -10,7 +10,8 @@ import xarray as xr
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
-from xinc.analyses.run import make_analysis, subject_of
+from xinc.analyses.making import make_analysis
+from xinc.analyses.run import subject_of
 from xinc.plotting.animation import LETTERING
 
 LAYOUTS = ["factored", "dense"]

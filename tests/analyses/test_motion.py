@@ -14,8 +14,10 @@ from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses import analyses
 from xinc.analyses._motion_areas import AREAS, areas_of, ratio_of_shifts, spearman
+from xinc.analyses.draw import draw_figures
+from xinc.analyses.making import make_analysis
 from xinc.analyses.results import open_result
-from xinc.analyses.run import draw_figures, make_analysis, run_analysis
+from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
 from xinc.plotting.animation import LETTERING
 from xinc.plotting.style import colour
@@ -53,7 +55,7 @@ def moving_square() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def claims(result: xr.Dataset) -> dict[str, Any]:
-    return {claim.name: claim for claim in analyses["motion"].claims}
+    return {claim.name: claim for claim in analyses["motion"].claims()}
 
 
 @pytest.mark.parametrize("layout", ["factored", "dense"])

@@ -12,8 +12,8 @@ from skimage import filters
 from tests.analyses.conftest import Make
 from tests.analyses.made import made, made_of
 from xinc.analyses._images import correlation, edges_of, intensity_of
+from xinc.analyses.making import make_analysis
 from xinc.analyses.neurons_per_pixel import NeuronsPerPixel
-from xinc.analyses.run import make_analysis
 from xinc.errors import InputError
 
 
@@ -141,7 +141,7 @@ def test_standings_are_of_the_mean_over_frames_under_every_shift() -> None:
 def test_one_threshold_reveals_nothing() -> None:
     result = compute(made_of(one=np.random.default_rng(1).random((1, 6, 6, 8))), percents=[50])
     assert result["edges_gain_null"].isnull().all()
-    claims = {claim.name: claim for claim in NeuronsPerPixel.claims}
+    claims = {claim.name: claim for claim in NeuronsPerPixel.claims()}
     assert claims["nerv_threshold_reveals_edges"].statistic(result).isnull().all()
 
 

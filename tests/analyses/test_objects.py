@@ -12,8 +12,8 @@ import xarray as xr
 from scipy import stats
 
 from tests.analyses.conftest import Make
+from xinc.analyses.making import make_analysis
 from xinc.analyses.objects import Objects, _category_ratio, _orders, _rank_correlation
-from xinc.analyses.run import make_analysis
 from xinc.analyses.subject import Subject
 
 RNG = np.random.default_rng(0)
@@ -189,7 +189,7 @@ def test_a_video_without_masks_is_said_not_an_error(how: str) -> None:
     table = analysis.table(result)
     assert table is not None
     assert list(table["neurons"]) == [3]
-    for claim in Objects.claims:
+    for claim in Objects.claims():
         assert claim.statistic(result).isnull().all()
 
 

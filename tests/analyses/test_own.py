@@ -11,7 +11,7 @@ import pytest
 import xinc.analyses
 from tests.small import config, write_clip, write_table
 from xinc.analyses import analyses
-from xinc.analyses.run import make_analysis
+from xinc.analyses.making import make_analysis
 from xinc.errors import InputError
 from xinc.experiment.config import Config
 

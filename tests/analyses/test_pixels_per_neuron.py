@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made_of
+from xinc.analyses.making import make_analysis
 from xinc.analyses.pixels_per_neuron import PixelsPerNeuron
-from xinc.analyses.run import make_analysis
 
-CLAIMS = {claim.name: claim for claim in PixelsPerNeuron.claims}
+CLAIMS = {claim.name: claim for claim in PixelsPerNeuron.claims()}
 
 
 def compute(subject: Any, **settings: Any) -> xr.Dataset:

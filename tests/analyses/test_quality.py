@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from tests.analyses.conftest import Make
-from xinc.analyses.run import make_analysis
+from xinc.analyses.making import make_analysis
 
 
 @dataclass

@@ -1,4 +1,4 @@
-from xinc.analyses.run import draw_figures
+from xinc.analyses.draw import draw_figures
 from xinc.experiment.job import job_log
 
 settings = snakemake.params.spec["settings"]

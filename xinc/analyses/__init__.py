@@ -1,10 +1,10 @@
-"""The analyses: one file each, found by their registered name."""
+"""The analyses: a folder each, or a file, found by their registered name."""
 
 from __future__ import annotations
 
 from xinc.registry import Registry
 
 #: Modules of this package that are not analyses.
-SUPPORT_MODULES = ("base", "results", "run", "subject")
+SUPPORT_MODULES = ("base", "claim", "draw", "making", "results", "run", "subject")
 
 analyses: Registry = Registry("analysis", __name__)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.base import Claim
+from xinc.analyses.claim import Claim
 from xinc.analyses.results import Record
 from xinc.statistics.chance import NULL, labelled, standing_of
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses._grouping_numbers import GROUPINGS
-from xinc.analyses.base import Claim
+from xinc.analyses.claim import Claim
 
 #: Standard deviations of a normal null that 95 % of it do not reach.
 BEYOND = 1.645

@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from xinc.analyses._motion_areas import AREAS
-from xinc.analyses.base import Claim
+from xinc.analyses.claim import Claim
 
 #: Fluctuation of revealed pixels beyond that of still ones: at most so many times that of moving ones,
 #: or its inverse.

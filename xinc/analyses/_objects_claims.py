@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.base import Claim
+from xinc.analyses.claim import Claim
 from xinc.statistics.chance import NULL, labelled
 
 #: Fewest pairs of instances of one category that can tell whether categories are grouped.

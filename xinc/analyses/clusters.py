@@ -19,7 +19,8 @@ from xinc.analyses._neuron_types import (
     separation,
     silhouette,
 )
-from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.base import Analysis
+from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._comparisons import COMPARISONS, SENTENCES, pairs_of
-from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.base import Analysis
+from xinc.analyses.claim import Claim
 from xinc.analyses.results import Project, Record
 from xinc.settings import StrictModel
 from xinc.statistics.chance import NULL, combined

@@ -12,12 +12,14 @@ from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_of
 from xinc.analyses._attention import BELOW, NUMBERS, PEOPLE, numbers_of_shifts
 from xinc.analyses._images import EdgeFilter, correlation, edges_of, intensity_of
-from xinc.analyses.base import Analysis, Claim, minmax
+from xinc.analyses.base import Analysis
+from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
 from xinc.statistics.chance import NULL, labelled, mean_over_frames, standing_of
 from xinc.statistics.ranks import average_ranks
+from xinc.statistics.scaling import minmax
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._motion_areas import AREAS, KINDS, areas_of, ratio_of_shifts, spearman
-from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.base import Analysis
+from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._images import correlation, edges_of, intensity_of
-from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.base import Analysis
+from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel

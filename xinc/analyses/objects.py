@@ -11,7 +11,8 @@ from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses._annotated import annotated_attributes, annotated_of
-from xinc.analyses.base import Analysis, Claim
+from xinc.analyses.base import Analysis
+from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel

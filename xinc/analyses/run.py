@@ -1,4 +1,4 @@
-"""Running an analysis on the files of the workflow, and drawing its figures."""
+"""Running an analysis on the files of the workflow."""
 
 from __future__ import annotations
 
@@ -9,20 +9,11 @@ from typing import Any
 import xarray as xr
 
 from xinc.analyses import analyses
-from xinc.analyses.base import Analysis
-from xinc.analyses.results import Project, Record, open_result
+from xinc.analyses.making import make_analysis
+from xinc.analyses.results import Project, Record
 from xinc.analyses.subject import Subject
-from xinc.settings import validate
 from xinc.storage.atomic import whole_directory
 from xinc.storage.datasets import write_dataset
-
-
-def make_analysis(name: str, settings: Any = None) -> Analysis:
-    """The analysis called ``name`` with these settings (plain builtins); `InputError` for what is not known."""
-    cls = analyses[name]
-    analysis = cls(validate(cls.Settings, settings, f"analyses.{name}"))
-    assert isinstance(analysis, Analysis)
-    return analysis
 
 
 def subject_from(name: str, files: dict[str, Any]) -> Any:
@@ -162,23 +153,3 @@ def _described(result: xr.Dataset) -> xr.Dataset:
     return result.assign_coords(
         {name: (values.dims, values.data, said[name] | values.attrs) for name, values in known.items()}
     )
-
-
-def draw_figures(name: str, settings: Any, result: str | Path, output: str | Path) -> None:
-    """Draw an analysis's figures, animations and pages (html) from its result into the directory ``output``.
-
-    Figures are written as svg and png. Animations are written twice, as ``<name>.gif`` and, for browsers, which show it
-    like any picture, as an animated ``<name>-animation.png``.
-    """
-    from xinc.plotting import animation, layout, style
-
-    analysis = make_analysis(name, settings)
-    data = open_result(result).load()
-    with style.context(), whole_directory(output) as partial:
-        for part, figure in analysis.plot(data).items():
-            layout.save(figure, partial / part)
-        for part, images in analysis.animate(data).items():
-            animation.save_animation(images, partial / f"{part}.gif")
-            animation.save_animation(images, partial / f"{part}-animation.png")
-        for part, page in analysis.pages(data).items():
-            (partial / f"{part}.html").write_text(page, encoding="utf-8")

@@ -1,25 +1,37 @@
 """What an analysis of a network looks at.
 
-Each part is opened by the function of its name, and the modules that open it are imported there: the workflow counts
-for an analysis only what its ``needs`` name.
+Each part is opened by a module that is imported only then, and a job counts just the modules of the parts that its
+analysis ``needs`` (`OPENERS`).
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any, Literal
 
 from xinc.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from xinc.models.base import INR
+
+#: What an analysis may use beside the video.
+Need = Literal["model", "canvas", "regions", "flow"]
+
+#: By part of a subject, the module and the function that open it.
+OPENERS: dict[str, tuple[str, str]] = {
+    "video": ("xinc.video.store", "open_video"),
+    "regions": ("xinc.video.regions", "open_regions"),
+    "flow": ("xinc.video.flow", "open_flow"),
+    "canvas": ("xinc.canvas.reader", "open_layers"),
+    "model": ("xinc.models.loading", "load"),
+}
 
 
 @dataclass
@@ -42,39 +54,27 @@ class Subject:
     @cached_property
     def video(self) -> xr.Dataset:
         """The prepared video: ``frames`` (frame, y, x, channel) in [0, 1], and masks and flow where it has them."""
-        from xinc.video.store import open_video
-
-        return open_video(self.video_path)
+        return _opened("video", self.video_path)
 
     @cached_property
     def regions(self) -> xr.Dataset:
         """Label maps (frame, y, x) ``instances``, ``rgb``, ``gabor``, ``grid``, see `xinc.video.regions`."""
-        from xinc.video.regions import open_regions
-
-        return open_regions(_given(self.regions_path, "regions"))
+        return _opened("regions", self.regions_path)
 
     @cached_property
     def flow(self) -> xr.Dataset:
         """Optical flow of the video and which pixels it reveals, see `xinc.video.flow`."""
-        from xinc.video.flow import open_flow
-
-        return open_flow(_given(self.flow_path, "flow"))
+        return _opened("flow", self.flow_path)
 
     @cached_property
     def canvas(self) -> dict[str, xr.Dataset]:
         """Per layer, in network order, the dataset with the lazy ``contribution`` (frame, neuron, y, x)."""
-        from xinc.canvas.reader import check_one_network, open_layer
-
-        layers = {name: open_layer(path) for name, path in self.layer_paths.items()}
-        check_one_network(layers, next(iter(self.layer_paths.values()), self.video_path).parent)
-        return layers
+        return dict(_opened("canvas", self.layer_paths))
 
     @cached_property
     def model(self) -> INR:
         """The network."""
-        from xinc.models.loading import load
-
-        return load(_given(self.model_path, "model"))
+        return _opened("model", self.model_path)
 
     @cached_property
     def history(self) -> pd.DataFrame | None:
@@ -84,7 +84,9 @@ class Subject:
         return None if self.history_path is None else pd.read_csv(self.history_path)
 
 
-def _given(path: Path | None, name: str) -> Path:
-    if path is None:
-        raise InputError(f"This analysis needs the {name} of its subject; give {name}_path.")
-    return path
+def _opened(part: str, where: Any) -> Any:
+    """A part of a subject; `InputError` where the subject has no such part."""
+    if where is None:
+        raise InputError(f"This analysis needs the {part} of its subject: give {part}_path.")
+    module, function = OPENERS[part]
+    return getattr(importlib.import_module(module), function)(where)

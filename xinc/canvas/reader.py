@@ -66,6 +66,14 @@ def check_one_network(layers: Mapping[str, xr.Dataset], place: Path | Location) 
         )
 
 
+def open_layers(paths: Mapping[str, Path]) -> dict[str, xr.Dataset]:
+    """Layers of one canvas by name, as `open_layer` opens them; `InputError` where they are of different networks."""
+    layers = {name: open_layer(path) for name, path in paths.items()}
+    if layers:
+        check_one_network(layers, next(iter(paths.values())).parent)
+    return layers
+
+
 def stored_layers(root: Location) -> list[str]:
     """Names of the layers in a canvas, in network order; `InputError` where there is no canvas or none in it."""
     layers = groups_in(root)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator, model_validator
 
 from xinc.analyses import analyses
-from xinc.analyses.run import make_analysis
+from xinc.analyses.making import make_analysis
 from xinc.canvas.settings import CanvasSettings, MaterialiseSettings
 from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, ranges, select_frames

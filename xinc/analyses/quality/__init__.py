@@ -1,0 +1,31 @@
+"""How well the network reconstructs its video, and at what size (paper section 6.1)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import NetworkAnalysis
+from xinc.settings import StrictModel
+
+
+@analyses.register("quality")
+class Quality(NetworkAnalysis):
+    """PSNR and SSIM of every frame, parameters, bits per pixel, and the training curve.
+
+    PSNR is taken on [0, 1] after clamping, per frame, then averaged over frames; SSIM as in Wang et al. 2004 with a
+    uniform window. Bits per pixel are the raw size of the weights at a given precision, without entropy coding. Frames
+    are joined by a line where they share one network.
+    """
+
+    question = "How faithful is the reconstruction, and at what size?"
+    section = "6.1"
+    needs = frozenset({"model"})
+
+    class Settings(StrictModel):
+        show: int = Field(4, ge=1, description="Reconstructed frames drawn in the figure.")
+        bits: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+            (32, 8), min_length=1, description="Bits per stored parameter for which bpp is stated."
+        )

@@ -1,0 +1,90 @@
+"""PSNR, SSIM and size of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from xinc.analyses.subject import Subject
+from xinc.frames import select_frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xinc.analyses.quality import Quality
+
+BPP_DEFINITION = "trained parameters × bits per stored parameter / (frames represented × height × width)"
+
+
+def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
+    model, video = subject.model, subject.video
+    frames = list(model.frames)
+    height, width = model.resolution
+    sizes = {"frame": len(frames), "y": height, "x": width, "channel": 3}
+    stored = video["frames"].sel(frame=frames).transpose(*sizes)
+    shown = select_frames(frames, settings.show)
+    # A frame at a time: all frames of a large video need not fit into memory.
+    mse, ssim, kept = [], [], {}
+    for at, frame in enumerate(frames):
+        source = stored.isel(frame=at).values
+        image = model.reconstruct(frame).clamp(0, 1).permute(1, 2, 0).numpy()
+        mse.append(np.square(image.astype(np.float64) - source).mean())
+        ssim += _ssim(source[None], image[None])
+        if frame in shown:
+            kept[frame] = (source, image)
+    parameters = model.parameter_count()
+    pixels = len(frames) * height * width
+    result = xr.Dataset(
+        {
+            "psnr": ("frame", -10 * np.log10(np.maximum(mse, 1e-20)), {"long_name": "PSNR", "units": "dB"}),
+            "ssim": ("frame", ssim, {"long_name": "structural similarity", "units": "1"}),
+            "bits_per_pixel": (
+                "bits",
+                [parameters * b / pixels for b in settings.bits],
+                {"long_name": "bits per pixel", "units": "bit/pixel", "description": BPP_DEFINITION},
+            ),
+            "source": (
+                ("shown", "y", "x", "channel"),
+                np.stack([kept[f][0] for f in shown]),
+                {"long_name": "source frame", "units": "1"},
+            ),
+            "reconstruction": (
+                ("shown", "y", "x", "channel"),
+                np.stack([kept[f][1] for f in shown]),
+                {"long_name": "reconstructed frame, clamped to [0, 1]", "units": "1"},
+            ),
+        },
+        {"frame": frames, "shown": shown, "bits": list(settings.bits), "channel": ["r", "g", "b"]},
+        {"parameters": parameters, "architecture": model.name},
+    )
+    result["mean_psnr"] = result["psnr"].mean().assign_attrs(long_name="mean over frames of PSNR", units="dB")
+    result["mean_ssim"] = result["ssim"].mean().assign_attrs(long_name="mean over frames of SSIM", units="1")
+    history = subject.history
+    if history is not None:
+        result["training_psnr"] = (
+            "epoch",
+            history["psnr"].to_numpy(),
+            {"long_name": "PSNR while training, mean over frames", "units": "dB"},
+        )
+        result = result.assign_coords(epoch=history["epoch"].to_numpy())
+        result.attrs["training_ended_by"] = str(model.outcome.get("stopped", "epochs"))
+    return result
+
+
+def table(result: xr.Dataset) -> pd.DataFrame:
+    """PSNR and SSIM, a row a frame."""
+    return result[["psnr", "ssim"]].to_dataframe().reset_index()
+
+
+def _ssim(source: np.ndarray, images: np.ndarray) -> list[float]:
+    """SSIM per frame, window 7 or the largest odd one that fits."""
+    from skimage.metrics import structural_similarity
+
+    side = min(7, *source.shape[1:3])
+    window = side if side % 2 else side - 1
+    return [
+        float(structural_similarity(a, b, channel_axis=-1, data_range=1.0, win_size=window))
+        for a, b in zip(source, images.astype(source.dtype), strict=True)
+    ]
