@@ -18,8 +18,8 @@ from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
 from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
-from xinc.video.flow import FlowSettings
-from xinc.video.regions import RegionSettings
+from xinc.video.flow_settings import FlowSettings
+from xinc.video.region_settings import RegionSettings
 from xinc.video.settings import Size, VideoSettings
 from xinc.video.sources import annotated_positions, check_source, has_masks, read_videos
 

@@ -476,7 +476,7 @@ class Plan:
         return analyses[name]
 
     def _model_module(self, model: str) -> str:
-        return str(architectures[self.config.architecture(model)].__module__)
+        return str(architectures[self.config.architecture(model)].network_module())
 
     @cached_property
     def triples(self) -> list[tuple[str, str, int]]:

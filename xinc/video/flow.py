@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
 from xinc.errors import InputError
-from xinc.settings import StrictModel
 from xinc.storage.atomic import whole_directory
 from xinc.storage.datasets import quiet_zarr, write_dataset
+from xinc.video.flow_settings import FlowSettings
 from xinc.video.transforms import resize_flow
 
 if TYPE_CHECKING:
@@ -35,14 +34,6 @@ _CONSISTENCY = (
     "forward-backward consistency of {}: revealed where the flow back to the previous frame leaves it, or "
     "where |back + forth|² > 0.01·(|back|² + |forth|²) + 0.5 px²"
 )
-
-
-class FlowSettings(StrictModel):
-    """How optical flow is found."""
-
-    method: Literal["auto", "dis"] = Field(
-        "auto", description="auto: exact or given where the video has it, estimated elsewhere; dis: always estimated."
-    )
 
 
 def prepare_flow(video: str | Path, output: str | Path, settings: FlowSettings) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
 from xinc.errors import InputError
-from xinc.settings import StrictModel
+from xinc.video.region_settings import RegionSettings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,19 +28,6 @@ GREY = (0.2125, 0.7154, 0.0721)
 #: Pixels, drawn evenly from all frames, to which clusters are fitted, and starts of the k-means.
 SAMPLE, STARTS = 20_000, 2
 _PIXELS = ("frame", "y", "x")
-
-
-class RegionSettings(StrictModel):
-    """How pixels are grouped; the defaults give rgb, gabor and grid equally many regions."""
-
-    rgb: int = Field(32, ge=2, description="Clusters of pixel colours.")
-    gabor: int = Field(32, ge=2, description="Clusters of Gabor responses.")
-    grid: tuple[int, int] = Field((4, 8), description="Rows and columns of the grid.")
-    orientations: int = Field(4, ge=1, description="Orientations of the Gabor filters.")
-    frequencies: tuple[float, ...] = Field(
-        (0.05, 0.25, 0.5), min_length=1, description="Frequencies of the Gabor filters, in cycles per pixel."
-    )
-    seed: int = Field(0, ge=0, description="Seed of the clusterings.")
 
 
 def prepare_regions(video: str | Path, output: str | Path, settings: RegionSettings) -> None:
