@@ -31,7 +31,7 @@ from xinc.analyses.findings import (
 )
 from xinc.analyses.results import Project, Record
 from xinc.plotting import style
-from xinc.statistics.chance import labelled
+from xinc.statistics.standing import labelled
 
 LAYERS = ["l1", "l2", "l3"]
 

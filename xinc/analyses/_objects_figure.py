@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses._annotated import annotated_note
+from xinc.analyses.annotated import annotated_note
 from xinc.plotting import layout, style
 
 if TYPE_CHECKING:

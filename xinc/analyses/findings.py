@@ -15,7 +15,7 @@ from xinc.analyses.base import Analysis
 from xinc.analyses.claim import Claim
 from xinc.analyses.results import Project, Record
 from xinc.settings import StrictModel
-from xinc.statistics.chance import NULL, combined
+from xinc.statistics.standing import NULL, combined
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,13 +13,15 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._images import correlation, edges_of, intensity_of
 from xinc.analyses.base import Analysis
 from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
-from xinc.statistics.chance import NULL, correlations_of_shifts, drawn_shifts, labelled, mean_over_frames, standing_of
+from xinc.statistics.images import correlation, edges_of, intensity_of
+from xinc.statistics.nan_reductions import mean_over_frames
+from xinc.statistics.shifts import correlations_of_shifts, drawn_shifts
+from xinc.statistics.standing import NULL, labelled, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,14 +10,14 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._annotated import annotated_attributes, annotated_of
+from xinc.analyses.annotated import annotated_attributes, annotated_of
 from xinc.analyses.base import Analysis
 from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
-from xinc.statistics.chance import NULL, standing_of
 from xinc.statistics.ranks import average_ranks
+from xinc.statistics.standing import NULL, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd

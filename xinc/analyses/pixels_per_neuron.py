@@ -18,7 +18,7 @@ from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
-from xinc.statistics.chance import NULL, labelled
+from xinc.statistics.standing import NULL, labelled
 
 if TYPE_CHECKING:
     import pandas as pd
