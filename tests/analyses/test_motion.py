@@ -13,9 +13,10 @@ from scipy import stats
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses import analyses
-from xinc.analyses._motion_areas import AREAS, areas_of, ratio_of_shifts, spearman
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis
+from xinc.analyses.motion.areas import areas_of, ratio_of_shifts, spearman
+from xinc.analyses.motion.names import AREAS
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
