@@ -19,8 +19,8 @@ from tests.analyses import test_objects as things
 from tests.analyses.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
 from tests.analyses.made import made
 from tests.analyses.test_clusters import networks, types
-from xinc.analyses._comparisons import Pair
 from xinc.analyses._images import edges_of, intensity_of
+from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
 from xinc.statistics.ranks import average_ranks
 
