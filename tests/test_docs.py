@@ -118,8 +118,8 @@ def test_reference_of_settings_is_what_the_code_says():
     made = subprocess.run(
         [sys.executable, "-m", "xinc.experiment.reference"], cwd=ROOT, capture_output=True, check=True
     )
-    written = (ROOT / "docs" / "configuration.md").read_text("utf-8")
-    assert written == made.stdout.decode("utf-8"), "run `python -m xinc.experiment.reference > docs/configuration.md`"
+    written = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    assert written == made.stdout.decode("utf-8"), "run `python -m xinc.experiment.reference > docs/reference/settings.md`"
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,7 @@ def test_it_is_the_papers(roots: dict[str, str]) -> None:
 
 
 def documented() -> list[str]:
-    """The command that docs/data-sets.md gives, as a shell splits it."""
+    """The command that docs/how-to/data-sets.md gives, as a shell splits it."""
     page = (ROOT / "docs" / "data-sets.md").read_text("utf-8")
     [lines] = re.findall(r"^ +(\S*snakemake -n --configfile config/paper\.yaml \\\n.*)$", page, re.MULTILINE)
     return shlex.split(lines)

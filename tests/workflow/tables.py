@@ -1,4 +1,4 @@
-"""The tables of docs/re-running.md, from the tests that prove them: ``python -m tests.workflow.tables``."""
+"""The tables of docs/explanation/re-running.md, from the tests that prove them: ``python -m tests.workflow.tables``."""
 
 from __future__ import annotations
 
