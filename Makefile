@@ -94,8 +94,8 @@ test: lint ## all linters, then all tests, in parallel
 # Warnings are errors, broken links among them; no file of the site refers to the network.
 docs: .venv/.ready-test-$(KEY) ## build the documentation into docs/_build (notebooks are executed)
 	@$(enter_env); \
-	python -m sphinx -b html -W --keep-going -n -q docs docs/_build; \
-	echo "Documentation:  $$PWD/docs/_build/index.html"
+	python -m sphinx -b html -d docs/_build/doctrees -W --keep-going -q docs docs/_build/html; \
+	echo "Documentation:  $$PWD/docs/_build/html/index.html"
 
 # BENCH: which of the benchmarks, canvas, training and plan (a quarter of an hour); ARGS goes to each.
 BENCH ?= canvas training

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
 
 project = "xinc"
 author = "The xinc authors"
@@ -18,14 +25,16 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_jupyter"]
 nitpicky = True
 
 # Markdown: headings are targets of links (`page.md#heading`); GitHub's anchors, so that links work there too.
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence", "deflist"]
 
-# Notebooks are kept without outputs and executed at every build. No script is loaded for widgets, there are none.
+# Notebooks are kept without outputs and executed at every build, by this interpreter whatever kernels a user has. No
+# script is loaded for widgets, there are none.
+os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "_jupyter")
 nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
@@ -53,3 +62,13 @@ html_theme_options = {
 }
 html_sidebars = {"index": []}
 copybutton_exclude = ".linenos, .gp, .go"
+
+
+def setup(app: Sphinx) -> None:
+    app.add_lexer("tsv", TextLexer)
+    app.connect("autodoc-process-docstring", _escape_magnitudes)
+
+
+def _escape_magnitudes(app: Sphinx, kind: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
+    """Escape the bars of |C|, which in reStructuredText stand for a substitution."""
+    lines[:] = [re.sub(r"(?<!`)\|(\w+)\|", r"\\|\1\\|", line) for line in lines]
