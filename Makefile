@@ -94,6 +94,7 @@ test: lint ## all linters, then all tests, in parallel
 # Warnings are errors, broken links among them; no file of the site refers to the network.
 docs: .venv/.ready-test-$(KEY) ## build the documentation into docs/_build (notebooks are executed)
 	@$(enter_env); \
+	rm -rf docs/reference/generated; \
 	python -m sphinx -b html -d docs/_build/doctrees -W --keep-going -q docs docs/_build/html; \
 	echo "Documentation:  $$PWD/docs/_build/html/index.html"
 

@@ -1,12 +1,11 @@
-"""The documentation site: everything is built from this tree, without the network; `make docs` turns warnings to errors."""
+"""The documentation site, built from this tree alone, without the network; in `make docs` warnings are errors."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
-import re
+import sys
 from pathlib import Path
-from typing import Any
 
 from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
@@ -16,7 +15,9 @@ author = "The xinc authors"
 copyright = author
 version = release = importlib.metadata.version("xinc")
 
+sys.path.insert(0, str(Path(__file__).parent))
 extensions = [
+    "docstrings",
     "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -25,7 +26,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "_jupyter"]
+exclude_patterns = ["_build", "_jupyter", "_templates"]
 nitpicky = True
 
 # Markdown: headings are targets of links (`page.md#heading`); GitHub's anchors, so that links work there too.
@@ -38,6 +39,7 @@ os.environ["JUPYTER_PATH"] = str(Path(__file__).parent / "_jupyter")
 nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
+nb_output_stderr = "remove"  # displays of progress
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 
 # Docstrings: a name in `backquotes` is a link where the name is documented, and code elsewhere.
@@ -50,6 +52,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "xinc"
+templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["xinc.css"]
 html_show_sourcelink = False
@@ -66,9 +69,3 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 def setup(app: Sphinx) -> None:
     app.add_lexer("tsv", TextLexer)
-    app.connect("autodoc-process-docstring", _escape_magnitudes)
-
-
-def _escape_magnitudes(app: Sphinx, kind: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
-    """Escape the bars of |C|, which in reStructuredText stand for a substitution."""
-    lines[:] = [re.sub(r"(?<!`)\|(\w+)\|", r"\\|\1\\|", line) for line in lines]

@@ -7,8 +7,10 @@ dot -Tsvg docs/images/workflow.dot -o docs/images/workflow.svg
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import networkx as nx
@@ -31,8 +33,17 @@ digraph workflow {
 
 def rules() -> nx.DiGraph:
     """What waits for what, by `snakemake --rulegraph`; an arrow that follows from others is left out."""
-    command = [sys.executable, "-m", "snakemake", "--rulegraph", "--configfile", "config/config.yaml"]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    with tempfile.TemporaryDirectory() as empty:
+        shutil.copytree(ROOT / "config", f"{empty}/config")
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--rulegraph",
+            "--snakefile",
+            str(ROOT / "workflow" / "Snakefile"),
+        ]
+        text = subprocess.run(command, cwd=empty, stdout=subprocess.PIPE, text=True, check=True).stdout
     names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', text, re.MULTILINE))
     arrows = re.findall(r"^\s*(\d+) -> (\d+)", text, re.MULTILINE)
     graph = nx.transitive_reduction(nx.DiGraph((names[a], names[b]) for a, b in arrows))

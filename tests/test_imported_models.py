@@ -180,7 +180,7 @@ def test_entries_that_cannot_be_used(entry: dict[str, Any], message: str) -> Non
 
 
 def test_what_tensors_do_not_tell_is_compared_where_hints_say_it() -> None:
-    """As docs/how-to/your-own-checkpoint.md says: a network that does not fit is planned, unless its entry has the numbers."""
+    """As docs/how-to/your-own-checkpoint.md says: a network that does not fit is planned if its entry has no numbers."""
     write_siren("frame.pth")
     entry = {"frames": [0], "import": "frame.pth"}
     for hints, message in (

@@ -26,7 +26,7 @@ _EMPTY = {
 
 
 class _Draft7(GenerateJsonSchema):
-    """Without titles, which repeat the names of the settings; a pair is a list of two, for draft 7 has no prefixItems."""
+    """Without titles, which repeat the names of the settings; a pair is a list of two: draft 7 has no prefixItems."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -66,7 +66,12 @@ def configuration_schema() -> dict[str, Any]:
         "properties": {name: _analysis(name, definitions) for name in analyses},
         "additionalProperties": False,
     }
-    return {"$schema": DIALECT, "title": "Configuration of xinc", **file, "definitions": dict(sorted(definitions.items()))}
+    return {
+        "$schema": DIALECT,
+        "title": "Configuration of xinc",
+        **file,
+        "definitions": dict(sorted(definitions.items())),
+    }
 
 
 def _analysis(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +96,11 @@ def _with_architecture(model: dict[str, Any], settings: dict[str, dict[str, Any]
         }
         for name, section in settings.items()
     ]
-    trained = {"required": ["architecture"], "properties": dict.fromkeys(properties, True), "additionalProperties": False}
+    trained = {
+        "required": ["architecture"],
+        "properties": dict.fromkeys(properties, True),
+        "additionalProperties": False,
+    }
     imported = {"properties": dict.fromkeys(("architecture", "settings", "training"), False)}
     return model | {"allOf": of_architecture, "if": {"required": ["import"]}, "then": imported, "else": trained}
 
