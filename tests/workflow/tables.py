@@ -15,7 +15,7 @@ from tests.workflow.faults import FAULTS
 from tests.workflow.files import FILES
 from tests.workflow.sources import SOURCES
 
-PAGE = Path(__file__).parents[2] / "docs" / "re-running.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "re-running.md"
 _MARK = re.compile(r"<!-- table: (\w+) -->\n(?:\|.*\n)*")
 
 
