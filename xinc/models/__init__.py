@@ -7,4 +7,4 @@ from xinc.registry import Registry
 #: Modules of this package that are not architectures.
 SUPPORT_MODULES = ("architecture", "base", "checkpoints", "decoder", "imports", "loading", "mlp", "storage")
 
-architectures: Registry = Registry("architecture", __name__)
+architectures: Registry = Registry("architecture", __name__, "xinc.architectures")
