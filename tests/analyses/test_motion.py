@@ -13,15 +13,16 @@ from scipy import stats
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses import analyses
-from xinc.analyses._motion_areas import AREAS, areas_of, ratio_of_shifts, spearman
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis
+from xinc.analyses.motion.areas import areas_of, ratio_of_shifts, spearman
+from xinc.analyses.motion.names import AREAS
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
 from xinc.plotting.animation import LETTERING
 from xinc.plotting.style import colour
-from xinc.statistics.chance import correlations_of_shifts
+from xinc.statistics.shifts import correlations_of_shifts
 
 HEIGHT, WIDTH = 12, 24
 

@@ -59,7 +59,10 @@ SOURCES: dict[str, SourceEdit] = {
         set(),
     ),
     "an analysis that is not asked for": SourceEdit(
-        "analyses/motion.py", "from __future__ import annotations", "from __future__ import annotations\n\nX = 1", set()
+        "analyses/motion/compute.py",
+        "from __future__ import annotations",
+        "from __future__ import annotations\n\nX = 1",
+        set(),
     ),
     "a message": SourceEdit("canvas/layer.py", "Unknown layer", "There is no layer", set()),
     "the description of a setting": SourceEdit("training/settings.py", "Peak learning rate", "Highest rate", set()),

@@ -1,5 +1,5 @@
 from xinc.experiment.job import job
-from xinc.models.imports.run import import_model
+from xinc.models.importing import import_model
 
 with job(snakemake):
     import_model(snakemake.input.video, snakemake.output[0], snakemake.params.settings)

@@ -299,7 +299,7 @@ class Config:
 
     def _add_import(self, name: str, model: ModelConfig) -> dict[str, Any]:
         """Read the checkpoints of an imported model, for every video and seed; the settings of the first."""
-        from xinc.models.imports.run import check_template, inspect
+        from xinc.models.importing import check_template, inspect
 
         path = str(model.import_)
         found: dict[tuple[str, int], Imported] = {}

@@ -25,6 +25,11 @@ class Concise(DefaultFormatter):
         self._dryrun = dryrun
         self._planned: list[tuple[str, str, str]] = []
 
+    def format(self, record: logging.LogRecord) -> str:
+        """A message; nothing of what the scheduler says of its own steps."""
+        text = str(record.msg or "")
+        return "" if text.startswith(("Select jobs to execute", "Execute ")) else super().format(record)
+
     def format_job_info(self, msg: dict[str, Any]) -> str:
         wildcards = ", ".join(f"{name}={value}" for name, value in dict(msg["wildcards"] or {}).items())
         reason = in_words(str(msg["reason"] or ""))
@@ -40,6 +45,10 @@ class Concise(DefaultFormatter):
         if not self._planned:
             return "" if self._dryrun else super().format_run_info(msg)
         return "\n".join([*_plan(self._planned), super().format_run_info(msg)])
+
+    def format_job_finished(self, msg: dict[str, Any]) -> str:
+        """Nothing: the count of steps follows."""
+        return ""
 
     def format_workflow_started(self, msg: dict[str, Any]) -> str:
         return ""

@@ -261,7 +261,7 @@ class Plan:
 
     def checkpoint_files(self, video: str, model: str, seed: int) -> list[str]:
         """The user's files that an imported network is made from."""
-        from xinc.models.imports.run import checkpoint_files
+        from xinc.models.importing import checkpoint_files
 
         chosen = self.config.file.models[model]
         count = self.config.count(video)
@@ -301,7 +301,7 @@ class Plan:
             "seed": int(seed),
             "files": dict(zip(files, self._contents.digests(f"import-{video}-{model}-{seed}", files), strict=True)),
         }
-        source = ["xinc.models.imports.run", self._model_module(model)]
+        source = ["xinc.models.importing", self._model_module(model)]
         return self._spec("import_model", settings, source, self._video(video))
 
     @_once

@@ -129,9 +129,13 @@ def _file(name: str) -> Path:
     raise ModuleNotFoundError(f"{name} has no source file in {', '.join(spec.submodule_search_locations)}")
 
 
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
 def _tree(file: Path) -> ast.Module:
     try:
-        return ast.parse(file.read_text(encoding="utf-8"))
+        return ast.parse(_text(file))
     except SyntaxError as error:
         raise InputError(f"{file} is not valid Python, line {error.lineno}: {error.msg}.") from None
 

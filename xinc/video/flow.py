@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xinc.errors import InputError
+from xinc.statistics.luma import luma
 from xinc.storage.atomic import whole_directory
 from xinc.storage.datasets import quiet_zarr, write_dataset
 from xinc.video.flow_settings import FlowSettings
@@ -23,8 +24,6 @@ FORMAT, VERSION = "flow", 1
 _LEAST_SIDE = 256
 #: The most that they are enlarged, in each direction.
 _MOST_ENLARGED = 16
-#: ITU-R BT.709 luma.
-_GREY = (0.2125, 0.7154, 0.0721)
 
 _ESTIMATE = (
     "cv2.DISOpticalFlow, medium, at the finest scale, on 8-bit grey frames enlarged to at least "
@@ -163,7 +162,7 @@ def _score(video: xr.Dataset, estimated: np.ndarray, hidden: np.ndarray) -> dict
 
 def to_grey(frames: np.ndarray) -> np.ndarray:
     """RGB frames (..., 3) in [0, 1] as 8-bit grey."""
-    return np.rint(255 * np.clip(frames @ np.asarray(_GREY), 0, 1)).astype(np.uint8)
+    return np.rint(255 * np.clip(luma(frames), 0, 1)).astype(np.uint8)
 
 
 def endpoint_error(flow: np.ndarray, truth: np.ndarray) -> np.ndarray:

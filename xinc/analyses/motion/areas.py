@@ -1,16 +1,12 @@
-"""Where things move, and how that goes with a map: areas, correlations, and their null (paper section 4.5)."""
+"""Areas of the frame by their motion, and how a map of contributions agrees with them (paper section 4.5)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from xinc.statistics.chance import means_of_shifts, standard
 from xinc.statistics.ranks import average_ranks
-
-#: Parts of a frame, see `areas_of`.
-AREAS = ("moving", "revealed", "still")
-#: What is correlated with the fluctuation: the length of the flow, and of the flow relative to the camera's.
-KINDS = ("flow", "relative")
+from xinc.statistics.scaling import standard
+from xinc.statistics.shifts import means_of_shifts
 
 
 def areas_of(flow: np.ndarray, moving: np.ndarray, revealed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
