@@ -17,7 +17,7 @@ from tests.analyses import test_objects as things
 from tests.analyses.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
 from tests.analyses.made import made
 from tests.analyses.test_clusters import networks, types
-from xinc.analyses._comparisons import Pair
+from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
 from xinc.statistics.images import edges_of, intensity_of
 

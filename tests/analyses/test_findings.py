@@ -14,21 +14,17 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from xinc.analyses import analyses, findings
-from xinc.analyses._comparisons import COMPARISONS, SENTENCES
-from xinc.analyses._findings_figure import COLOURS, HIGHEST
+from xinc.analyses import analyses
 from xinc.analyses.claim import Claim
-from xinc.analyses.findings import (
-    COLUMNS,
-    FAILS,
-    HOLDS,
-    INAPPLICABLE,
-    UNCLEAR,
-    UNMEASURED,
-    Findings,
-    _benjamini_hochberg,
-    _corrected,
-)
+from xinc.analyses.findings import Findings
+from xinc.analyses.findings import rows as table_rows
+from xinc.analyses.findings.colours import COLOURS
+from xinc.analyses.findings.comparisons import COMPARISONS
+from xinc.analyses.findings.figure import HIGHEST, MOST, section_figures
+from xinc.analyses.findings.rows import compared
+from xinc.analyses.findings.sentences import SENTENCES
+from xinc.analyses.findings.table import COLUMNS, FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
+from xinc.analyses.findings.verdicts import benjamini_hochberg, corrected
 from xinc.analyses.results import Project, Record
 from xinc.plotting import style
 from xinc.statistics.standing import labelled
@@ -71,8 +67,8 @@ CLAIMS = (PLAIN, TESTED, AGAIN, FFN_ONLY, LATER, ABSENT, FEW, EQUAL)
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> Project:
     """Two made-up results of a made-up analysis, and the size of one of the networks."""
-    made, quality = SimpleNamespace(claims=CLAIMS), SimpleNamespace(claims=())
-    monkeypatch.setattr(findings, "analyses", {"made": made, "quality": quality})
+    made, quality = SimpleNamespace(claims=lambda: CLAIMS), SimpleNamespace(claims=lambda: ())
+    monkeypatch.setattr(table_rows, "analyses", {"made": made, "quality": quality})
     of_nerv = xr.Dataset(
         {
             "value": (("layer", "frame"), [[2.0, 4.0], [0.5, 0.7], [np.nan, np.nan]]),
@@ -132,14 +128,14 @@ def test_a_test_that_two_sentences_use_counts_once(project: Project) -> None:
     assert said["again", "ffn", "l1"]["q_value"] == said["tested", "ffn", "l1"]["q_value"]
     # Five of "tested", as many of "absent", "few" with another measure; not again those of "again".
     p = [0.002, 1.0, 0.02, 0.9, 0.04]
-    expected = _benjamini_hochberg(np.array(p * 3))
+    expected = benjamini_hochberg(np.array(p * 3))
     assert said["tested", "ffn", "l1"]["q_value"] == pytest.approx(expected[2])
 
 
 def test_tests_that_are_not_the_same_are_not_taken_for_one() -> None:
     """Of one measure's name, but another number."""
     about = dict.fromkeys(("measure", "analysis", "video", "model", "seed", "layer"), "a") | {"applies": True}
-    found = _corrected([about | {"value": 1.0, "p_value": 0.04}, about | {"value": 2.0, "p_value": 0.001}] * 2)
+    found = corrected([about | {"value": 1.0, "p_value": 0.04}, about | {"value": 2.0, "p_value": 0.001}] * 2)
     assert found == pytest.approx([0.04, 0.002] * 2)
 
 
@@ -199,9 +195,9 @@ def test_sections_are_in_order_and_sentences_without_a_number_are_there(project:
 
 
 def test_correction_for_the_number_of_tests() -> None:
-    corrected = _benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03, 0.9]))
-    np.testing.assert_allclose(corrected, [0.04, np.nan, 0.16 / 3, 0.16 / 3, 0.9])
-    assert _benjamini_hochberg(np.array([])).size == 0
+    found = benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03, 0.9]))
+    np.testing.assert_allclose(found, [0.04, np.nan, 0.16 / 3, 0.16 / 3, 0.9])
+    assert benjamini_hochberg(np.array([])).size == 0
 
 
 def test_networks_are_compared_on_the_same_video(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,11 +223,11 @@ def test_networks_are_compared_on_the_same_video(monkeypatch: pytest.MonkeyPatch
         ("clip", "nerv", 1): result("nerv", 0.3),
     }
     records = [(Record("neurons_per_pixel", *key, Path("nowhere")), value) for key, value in stored.items()]
-    found = [row for row in findings._compared(records) if row["claim"] == "ffn_texture_subdued"]
+    found = [row for row in compared(records) if row["claim"] == "ffn_texture_subdued"]
     assert [(row["video"], row["layer"]) for row in found] == [("clip", "b"), ("clip", "a")]
     assert all(row["value"] == pytest.approx(0.2) for row in found)
     assert "against model 'nerv'" in found[0]["measure"]
-    even = [row for row in findings._compared(records) if row["claim"] == "ffn_more_even"]
+    even = [row for row in compared(records) if row["claim"] == "ffn_more_even"]
     assert [(row["layer"], round(row["value"], 6)) for row in even] == [("all", 0.2)]
 
 
@@ -251,7 +247,7 @@ def test_long_sections_are_cut(monkeypatch: pytest.MonkeyPatch, project: Project
     many = tuple(
         Claim(f"claim_{k}", "4.2", f"Sentence {k}, " + "which is long " * 12, "a number", values) for k in range(30)
     )
-    monkeypatch.setitem(findings.analyses, "made", SimpleNamespace(claims=many))  # type: ignore[arg-type]
+    monkeypatch.setitem(table_rows.analyses, "made", SimpleNamespace(claims=lambda: many))  # type: ignore[arg-type]
     with style.context():
         drawn = Findings().plot(Findings().compute(project))
     parts = [figure for name, figure in drawn.items() if name.startswith("section4.2")]
@@ -271,16 +267,12 @@ def test_what_is_not_significant_is_not_drawn_as_failing(project: Project) -> No
     table = Findings().table(Findings().compute(project))
     for verdict in COLOURS:
         table["verdict"] = verdict
-        from xinc.analyses._findings_figure import section_figures
-
         drawn = section_figures(table[table["video"] != ""], "Why?", 64)
         assert colours_of(drawn["section4.2"]) == {COLOURS[verdict].lower()}
 
 
 def test_long_names_above_columns_stay_apart_and_inside(project: Project) -> None:
     """As VIPSeg's videos have them, with and without a place to break."""
-    from xinc.analyses._findings_figure import section_figures
-
     table = Findings().table(Findings().compute(project))
     rows = table[table["video"] != ""]
     names = ["vipseg-1007_ThLFPe4CkUo", "vipseg-1_dogs-jump", "averyveryverylongname"]
@@ -297,8 +289,6 @@ def test_long_names_above_columns_stay_apart_and_inside(project: Project) -> Non
 
 def test_many_videos_share_a_column_for_each_model(project: Project) -> None:
     """A figure of thousands of columns could not be drawn."""
-    from xinc.analyses._findings_figure import MOST, section_figures
-
     table = Findings().table(Findings().compute(project))
     rows = table[table["video"] != ""]
     models = set(rows["model"])
@@ -324,7 +314,7 @@ def test_the_page_has_every_row_and_stands_alone(project: Project) -> None:
 
 
 def test_every_claim_of_every_analysis_is_complete() -> None:
-    claims = [claim for name in analyses for claim in analyses[name].claims]
+    claims = [claim for name in analyses for claim in analyses[name].claims()]
     claims += [comparison.claim for comparison in COMPARISONS]
     for claim in claims:
         assert re.fullmatch("[a-z0-9_]+", claim.name), claim.name

@@ -13,7 +13,8 @@ from scipy import stats
 
 from tests.analyses.conftest import Make
 from xinc.analyses.making import make_analysis
-from xinc.analyses.objects import Objects, _category_ratio, _orders, _rank_correlation
+from xinc.analyses.objects import Objects
+from xinc.analyses.objects.numbers import category_ratio, orders, rank_correlation
 from xinc.analyses.subject import Subject
 
 RNG = np.random.default_rng(0)
@@ -195,29 +196,29 @@ def test_a_video_without_masks_is_said_not_an_error(how: str) -> None:
 
 def test_ratio_of_relabelled_categories() -> None:
     distance = np.array([[np.nan, 1, 4, 4], [1, np.nan, 4, 4], [4, 4, np.nan, 1], [4, 4, 1, np.nan]])
-    ratio, standing = _category_ratio(distance, CATEGORIES)
+    ratio, standing = category_ratio(distance, CATEGORIES)
     assert ratio == 0.25
     assert standing[0] == pytest.approx(1 / 3), "one of the three ways to make two pairs of four"
     for categories in (["a", "b", "c", "d"], ["a"] * 4):
-        ratio, standing = _category_ratio(distance, categories)
+        ratio, standing = category_ratio(distance, categories)
         assert np.isnan([ratio, *standing]).all()
 
 
 def test_rank_correlation_is_spearmans() -> None:
     a, b = RNG.random(6), RNG.random(6)
-    found, (p, _, edge) = _rank_correlation(np.append(a, np.nan), np.append(b, 3))
+    found, (p, _, edge) = rank_correlation(np.append(a, np.nan), np.append(b, 3))
     assert found == pytest.approx(stats.spearmanr(a, b).statistic)
     exact = [stats.spearmanr(a[list(order)], b).statistic for order in itertools.permutations(range(6))]
     assert p == pytest.approx(np.mean(np.array(exact) >= found - 1e-12))
     assert edge == pytest.approx(np.quantile(exact, 0.95))
     for pair in ((a[:2], b[:2]), (np.ones(6), b)):
-        found, standing = _rank_correlation(*pair)
+        found, standing = rank_correlation(*pair)
         assert np.isnan([found, *standing]).all()
 
 
 def test_orders_begin_with_the_identity_and_are_bounded() -> None:
-    assert len(_orders(7)) == 5040
+    assert len(orders(7)) == 5040
     for count in (1, 3, 8, 60):
-        orders = _orders(count)
-        assert len(orders) <= 5040
-        assert orders[0].tolist() == list(range(count))
+        found = orders(count)
+        assert len(found) <= 5040
+        assert found[0].tolist() == list(range(count))

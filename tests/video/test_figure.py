@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tests.video.conftest import pictures
-from xinc.analyses._objects_figure import _looks
+from xinc.analyses.objects.figure import _looks
 from xinc.plotting.flow_colours import flow_colours
 from xinc.video.figures.video import contact_sheet, film, instance_colours
 from xinc.video.prepare import build_video

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xinc.analyses._findings_figure import COLOURS
+from xinc.analyses.findings.colours import COLOURS
 
 _STYLE = """
 body { font: 13px/1.35 sans-serif; margin: 1em; color: #222; background: #fff; }

@@ -1,32 +1,43 @@
-"""Figures of contributions to objects: shares over time, and numbers of all neurons (paper figures 8 and 19)."""
+"""Shares of sampled neurons over time, and numbers of all neurons (paper figures 8 and 19)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from xinc.analyses.annotated import annotated_note
+from xinc.analyses.objects.known import mean
 from xinc.plotting import layout, style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from xinc.analyses.objects import Objects
 
 _MARKERS = "os^DvPX*<>ph"
 #: Colour, marker and line.
 _Look = tuple[Any, str, Any]
 
 
-def no_objects(result: xr.Dataset, question: str) -> Figure:
+def plot(analysis: Objects, result: xr.Dataset) -> dict[str, Figure]:
+    if "share" not in result:
+        return {"all": _no_objects(result, analysis.question)}
+    return {
+        "neurons": _shares_figure(result, analysis.question),
+        "numbers": _numbers_figure(result, analysis.question),
+    }
+
+
+def _no_objects(result: xr.Dataset, question: str) -> Figure:
     """In place of the figures where there are no masks."""
     text = "The frames of the canvas have no masks: there are no objects to look at."
     return layout.note_figure(question, text, layout.about(result.attrs))
 
 
-def shares_figure(result: xr.Dataset, question: str) -> Figure:
+def _shares_figure(result: xr.Dataset, question: str) -> Figure:
     """Shares of the sampled neurons over the frames: a row for each layer, a panel for each neuron."""
     layers = [str(name) for name in result["layer"].values]
     shared = bool(result["shared_weights"].any())
@@ -57,8 +68,8 @@ def shares_figure(result: xr.Dataset, question: str) -> Figure:
     return figure
 
 
-def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question: str) -> Figure:
-    """Numbers of all neurons; ``pairs``: mean distances (layer,) of pairs of instances, by kind of pair."""
+def _numbers_figure(result: xr.Dataset, question: str) -> Figure:
+    """Numbers of all neurons."""
     shared = bool(result["shared_weights"].any())
     note = annotated_note(result.attrs)
     of = layout.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
@@ -67,7 +78,7 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
     layers = [str(name) for name in result["layer"].values]
     places = np.arange(len(layers))
     colours = style.palette(2)
-    for at, (label, values) in enumerate(pairs.items()):
+    for at, (label, values) in enumerate(_pair_means(result).items()):
         axes[0].bar(places + 0.4 * (at - 0.5), 100 * values, 0.38, color=colours[at], label=label)
     axes[0].set(xticks=places, ylabel="distance of shares (points)", title="pairs of instances")
     axes[0].set_xticklabels(layers, rotation=30 if len(layers) > 3 else 0)
@@ -82,6 +93,18 @@ def numbers_figure(result: xr.Dataset, pairs: Mapping[str, np.ndarray], question
     return figure
 
 
+def _pair_means(result: xr.Dataset) -> dict[str, np.ndarray]:
+    """Mean distance (layer,) of pairs of instances of the same and of different categories."""
+    categories = result["category"].values
+    same = categories[:, None] == categories
+    upper = np.triu(np.ones(same.shape, bool), 1)
+    distance = result["distance"].transpose("layer", "instance", "other").values
+    return {
+        "same category": mean(distance[:, upper & same], 1),
+        "different": mean(distance[:, upper & ~same], 1),
+    }
+
+
 def _looks(result: xr.Dataset) -> dict[str, _Look]:
     """Colour, of the instance, marker, of its category, and line, of things or stuff, by name."""
     categories = [str(c) for c in result["category"].values]
@@ -94,8 +117,6 @@ def _looks(result: xr.Dataset) -> dict[str, _Look]:
 
 
 def _handle(look: _Look, joined: bool) -> Any:
-    from matplotlib.lines import Line2D
-
     colour, marker, line = look
     style: Any = line if joined else "none"
     return Line2D([], [], color=colour, marker=marker, linestyle=style, markersize=4, linewidth=0.8)

@@ -1,4 +1,4 @@
-"""Drawing the claims by section: what each says, and in how many layers it holds."""
+"""Claims by section: what each says, and in how many layers it holds."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from xinc.analyses.findings.colours import COLOURS
+from xinc.analyses.findings.page import page
+from xinc.analyses.findings.table import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED, table
+from xinc.plotting import layout
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from xinc.analyses.findings import Findings
 
-#: Verdicts with a colour, those that a number decides first. Light enough for text on them, safe for colour-blind
-#: readers; what no number decides is white.
-COLOURS = {
-    "holds": "#9CC9E8",
-    "does not hold": "#F0B27A",
-    "not significant": "#D9D2E9",
-    "not measured": "#EEEEEE",
-    "not applicable": "#FFFFFF",
-}
-DECIDED = ("holds", "does not hold", "not significant")
+DECIDED = (HOLDS, FAILS, UNCLEAR)
 #: Inches of the highest figure: 200 of its pixels each, it has to fit into a browser's window.
 HIGHEST = 4.4
 _CELL, _LINE, _FOOT = 0.75, 0.125, 0.35
@@ -31,16 +30,26 @@ _NAME = 10
 MOST = 24
 
 
-def section_figures(table: pd.DataFrame, question: str, wrap: int) -> dict[str, Figure]:
+def plot(analysis: Findings, result: xr.Dataset) -> dict[str, Figure]:
+    """A figure for each section, or several: rows: claims; columns: video and model."""
+    return section_figures(table(result), analysis.question, analysis.settings.wrap)
+
+
+def pages(analysis: Findings, result: xr.Dataset) -> dict[str, str]:
+    """The whole table."""
+    return {"table": page(table(result), analysis.question, analysis.settings.level)}
+
+
+def section_figures(rows: pd.DataFrame, question: str, wrap: int) -> dict[str, Figure]:
     """Figures by name: ``section4.2``, and ``section4.2-2`` where one does not hold all claims of a section."""
-    columns = _columns(table)
+    columns = _columns(rows)
     if len(columns) > MOST:
-        every = f"all {table['video'][table['video'] != ''].nunique()} videos"
-        table = table.assign(video=table["video"].where(table["video"] == "", every))
-        columns = _columns(table)
+        every = f"all {rows['video'][rows['video'] != ''].nunique()} videos"
+        rows = rows.assign(video=rows["video"].where(rows["video"] == "", every))
+        columns = _columns(rows)
     head = 0.15 + _LINE * max((len(_broken(video) + _broken(model)) for video, model in columns), default=2)
     found = {}
-    for section, members in table.groupby("section", sort=False):
+    for section, members in rows.groupby("section", sort=False):
         claims = list(dict.fromkeys(zip(members["claim"], members["sentence"], strict=True)))
         parts = _parts([textwrap.wrap(sentence, wrap) for _, sentence in claims], head)
         for at, (start, stop, lines) in enumerate(parts):
@@ -51,10 +60,10 @@ def section_figures(table: pd.DataFrame, question: str, wrap: int) -> dict[str, 
     return found
 
 
-def _columns(table: pd.DataFrame) -> list[tuple[str, str]]:
+def _columns(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Every (video, model)."""
-    rows = table[table["video"] != ""]
-    return sorted(set(zip(rows["video"], rows["model"], strict=True)))
+    measured = rows[rows["video"] != ""]
+    return sorted(set(zip(measured["video"], measured["model"], strict=True)))
 
 
 def _broken(name: str) -> list[str]:
@@ -94,8 +103,6 @@ def _figure(
     wrap: int,
     head: float,
 ) -> Figure:
-    from xinc.plotting import layout
-
     top = sum(_height(one) for one in lines)
     text_width = 0.047 * wrap + 0.2
     # A single column leaves room for the legend.
@@ -125,16 +132,14 @@ def _figure(
 
 def _cell(axis: Axes, x: float, y: float, height: float, verdicts: list[str]) -> None:
     """A cell divided in proportion to the verdicts on its layers; in how many of those decided the claim holds."""
-    from matplotlib.patches import Rectangle
-
     decided = [verdict for verdict in verdicts if verdict in DECIDED]
     if not decided:
-        verdict = "not measured" if "not measured" in verdicts else "not applicable"
-        label = "–" if verdict == "not measured" else ""
+        verdict = UNMEASURED if UNMEASURED in verdicts else INAPPLICABLE
+        label = "–" if verdict == UNMEASURED else ""
         parts = {verdict: 1.0}
     else:
         parts = {verdict: decided.count(verdict) / len(decided) for verdict in DECIDED}
-        label = f"{decided.count('holds')}/{len(decided)}"
+        label = f"{decided.count(HOLDS)}/{len(decided)}"
     left = x + 0.01
     for verdict, share in parts.items():
         if share:
@@ -145,8 +150,6 @@ def _cell(axis: Axes, x: float, y: float, height: float, verdicts: list[str]) ->
 
 
 def _reason(axis: Axes, y: float, height: float, width: float, claim: pd.DataFrame) -> None:
-    from matplotlib.patches import Rectangle
-
     verdict, note = claim["verdict"].iloc[0], claim["note"].iloc[0]
     axis.add_patch(Rectangle((0.01, y + 0.015), width - 0.02, height - 0.03, facecolor=COLOURS[verdict], lw=0))
     text = "\n".join(textwrap.wrap(f"{verdict}: {note}", max(20, int(width / 0.047)))[:3])
@@ -154,8 +157,6 @@ def _reason(axis: Axes, y: float, height: float, width: float, claim: pd.DataFra
 
 
 def _legend(axis: Axes, left: float) -> None:
-    from matplotlib.patches import Rectangle
-
     for at, (verdict, colour) in enumerate(COLOURS.items()):
         x = left + 1.05 * at
         axis.add_patch(Rectangle((x, -0.31), 0.2, 0.14, facecolor=colour, edgecolor="0.7", lw=0.4))

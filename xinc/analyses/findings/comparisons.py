@@ -1,4 +1,4 @@
-"""Claims that compare two kinds of networks of one video, and sentences that no number here decides."""
+"""Claims that compare two kinds of networks of one video."""
 
 from __future__ import annotations
 
@@ -30,17 +30,6 @@ class Comparison:
     of: str
     against: str
     claim: Claim
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of the paper that no number here decides, and why."""
-
-    name: str
-    section: str
-    text: str
-    because: str
-    applicable: bool = True
 
 
 def pairs_of(comparison: Comparison, records: list[tuple[Record, xr.Dataset]]) -> list[tuple[Record, Record, Pair]]:
@@ -207,8 +196,7 @@ COMPARISONS: tuple[Comparison, ...] = (
             "7.3",
             "Pixels tend to be represented by similar numbers of neurons in FFN layers, and by varying ones in NeRV's.",
             "coefficient of variation over pixels of the density of neurons, at the highest threshold, mean over "
-            "layers: "
-            "NeRV's minus the FFN's",
+            "X minus the FFN's",
             _more_even_overall,
             chance="none: a difference between two networks, each trained once",
             missing="no layer contributes",
@@ -223,8 +211,7 @@ COMPARISONS: tuple[Comparison, ...] = (
             "7.2",
             "That space explains little is a weaker trend in the middle layers of NeRV than in the FFN.",
             "log2 of the standard deviation over the other groupings' regions / over grid cells, median over the "
-            "sampled "
-            "neurons, mean over groupings: the FFN's mean over its layers minus that of this layer of NeRV",
+            "sampled neurons, mean over groupings: the FFN's mean over its layers minus that of this layer of NeRV",
             lambda pair: _weaker(pair).isel(shift=0),
             null=_weaker_null,
             chance="999 toroidal shifts of the label maps, the same for both networks",
@@ -236,40 +223,5 @@ COMPARISONS: tuple[Comparison, ...] = (
             unless="not a middle layer",
             missing="no live neuron, or two layers only",
         ),
-    ),
-)
-
-SENTENCES: tuple[Sentence, ...] = (
-    Sentence(
-        "neurons_capture_depth",
-        "4.2",
-        "Neurons of NeRV's layers capture depth, among other features.",
-        "the videos have no depth maps",
-    ),
-    Sentence(
-        "head_sees_whole_scene",
-        "4.2",
-        "Neurons of the head layers, and of NeRV's penultimate one, represent the whole scene.",
-        "the paper gives no number for it; many_pixels_per_neuron is the nearest",
-    ),
-    Sentence(
-        "first_layers_follow_encoding",
-        "7.1",
-        "The earliest layers correlate with the Fourier features (FFN) and the positional encoding (NeRV).",
-        "analyses see canvases, which do not hold the networks' inputs",
-    ),
-    Sentence(
-        "first_block_is_sparse",
-        "7.1",
-        "Neurons of NeRV's first layer cannot represent certain pixels, because of PixelShuffle.",
-        "true of every NeRV by construction, whatever it learned",
-        applicable=False,
-    ),
-    Sentence(
-        "same_trends_in_all_videos",
-        "7.3",
-        "Trends are the same in street and open domain, dim and bright videos.",
-        "a statement about many videos: compare the rows of each",
-        applicable=False,
     ),
 )

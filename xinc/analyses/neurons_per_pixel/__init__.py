@@ -1,0 +1,32 @@
+"""Neurons that represent each pixel: how many there are, and where (paper section 4.4, figures 7 and 17)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import NetworkAnalysis
+from xinc.frames import FrameChoice
+from xinc.settings import StrictModel
+
+
+@analyses.register("neurons_per_pixel")
+class NeuronsPerPixel(NetworkAnalysis):
+    """Density of the neurons that contribute more than a threshold to each pixel, as a percentage of the layer.
+
+    The threshold τ_x is the contribution left of which x % of the total lies when all |C| of the layer are sorted. It
+    is exact. Above each map stands the Pearson correlation of the density over pixels with the frame's intensity and
+    with its (Sobel) edges. Colours start at no neurons, so that an evenly represented frame looks even; the coefficient
+    of variation (cv: standard deviation over mean, over pixels) says how uneven it is.
+    """
+
+    question = "How many neurons represent a pixel?"
+    section = "4.4"
+
+    class Settings(StrictModel):
+        frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")
+        percents: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = Field(
+            (10, 50), min_length=1, description="Percentages of the total contribution below the thresholds."
+        )

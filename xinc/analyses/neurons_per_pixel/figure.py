@@ -1,0 +1,53 @@
+"""Maps of the densities, a row for each threshold and a column for each layer, beside the frame and its edges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from xinc.plotting import layout, style
+
+if TYPE_CHECKING:
+    from xinc.analyses.neurons_per_pixel import NeuronsPerPixel
+
+
+def plot(analysis: NeuronsPerPixel, result: xr.Dataset) -> dict[str, Figure]:
+    return {f"frame{int(f)}": _figure(analysis, result.sel(frame=f)) for f in result["frame"].values}
+
+
+def _figure(analysis: NeuronsPerPixel, result: xr.Dataset) -> Figure:
+    layers, percents = result["layer"].values, result["percent"].values
+    columns, rows = len(layers) + 1, max(len(percents), 2)
+    aspect = result.sizes["y"] / result.sizes["x"]
+    of = layout.about(result.attrs, f"frame {int(result['frame'])}")
+    figure, axes = layout.image_grid(rows, columns, aspect, analysis.question, extra=0.45 * rows, about=of)
+    layout.show(axes[0, 0], result["source"].values, "source")
+    layout.show(axes[1, 0], result["edges"].values, "edges (sobel)", style.MAGNITUDE)
+    for row, percent in enumerate(percents):
+        for column, layer in enumerate(layers, start=1):
+            _density(figure, axes[row, column], result.sel(layer=layer, percent=percent), str(layer))
+    return figure
+
+
+def _density(figure: Figure, axis: Axes, one: xr.Dataset, layer: str) -> None:
+    """The map of one layer and percentage, with a colour bar of its own."""
+    values = 100 * one["density"].values
+    if np.isnan(values).all():
+        layout.show(axis, np.ones((*values.shape, 3)), layer)
+        axis.text(0.5, 0.5, "no contributions", transform=axis.transAxes, ha="center", va="center", fontsize=7)
+        return
+    image = layout.show(axis, values, _title(one, layer), style.MAGNITUDE, vmin=0, vmax=values.max() or 1.0)
+    axis.title.set_fontsize(6)
+    layout.bar_below(figure, axis, image, "% of neurons")
+
+
+def _title(one: xr.Dataset, layer: str) -> str:
+    """``block1, |C| > τ₁₀ (cv 0.20)``, and below it the correlations."""
+    # Rounded first, and 0 added: no "-0.00".
+    r = {name: round(float(one["pearson"].sel({"with": name})), 2) + 0.0 for name in ("intensity", "edges")}
+    head = rf"{layer}: $|C| > \tau_{{{float(one['percent']):g}}}$, cv {float(one['variation']):.2f}"
+    return f"{head}\nr {r['intensity']:.2f} intensity, {r['edges']:.2f} edges"

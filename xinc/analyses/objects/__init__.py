@@ -1,0 +1,34 @@
+"""Contributions of neurons to objects, and their change over time (paper sections 4.5 and 7.4, figures 8 and 19)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import NetworkAnalysis
+from xinc.frames import FrameChoice
+from xinc.settings import StrictModel
+
+
+@analyses.register("objects")
+class Objects(NetworkAnalysis):
+    """Contribution of sampled neurons to each instance over time: mean |C| over its pixels, as a share.
+
+    A share is of the neuron's mean contributions to all instances, in all frames together where the frames share one
+    network, else in the frame. An absent instance has none. Colours are instances, as in the video's figures, markers
+    categories, and stuff is dashed; pixels that no mask covers are left out. The numbers: how far shares lie apart
+    within a category and between categories; how much a share changes over time and how much shares differ between
+    instances; whether instances that move change more. Where only some frames have masks, time is counted in these: a
+    step leads from one to the next.
+    """
+
+    question = "What do neurons contribute to objects?"
+    section = "4.5"
+    annotated_only = True
+
+    class Settings(StrictModel):
+        frames: FrameChoice = Field(
+            "all", description="Annotated frames: how many evenly spread, a list, or all that the canvas holds."
+        )
+        neurons: int = Field(3, ge=1, description="Live neurons drawn from each layer for the figure.")
+        seed: int = Field(0, ge=0, description="Seed of the draw.")
