@@ -1,4 +1,4 @@
-"""Named implementations, found by importing the modules of a package: one file, one implementation."""
+"""Registries of named implementations, discovered by importing a package's modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the user's files, by which a job knows that its input is another."""
+"""Content digests that detect changed input files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading trained networks: the project's own files, and the layouts that other code bases write.
+"""Readers of trained networks: xinc's own files, and the layouts of other code bases.
 
 Every such file is a pickle. It is read with PyTorch's restricted unpickler, which builds tensors and plain containers
 and runs no code; a file that needs more is refused.

@@ -1,4 +1,4 @@
-"""Opening a ``model.pt``."""
+"""Loading of a ``model.pt``."""
 
 from __future__ import annotations
 

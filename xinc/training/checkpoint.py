@@ -1,4 +1,4 @@
-"""Where a training stands, on disk, so that one that was killed goes on instead of beginning anew."""
+"""Checkpoints of a training, so that one that was killed goes on instead of beginning anew."""
 
 from __future__ import annotations
 

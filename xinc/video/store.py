@@ -1,4 +1,4 @@
-"""The video of an experiment on disk: a Zarr store, which `xinc.video.prepare` writes."""
+"""Store of a prepared video, as `xinc.video.prepare` writes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What NeRV and its relatives declare: a 1×1 stem, blocks of convolution + PixelShuffle, and a head."""
+"""Declaration shared by NeRV and its relatives: a 1×1 stem, blocks of convolution + PixelShuffle, and a head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading checkpoint files without running anything in them.
+"""Reading of checkpoint files without running code in them.
 
 Every such file is a pickle, a program that may call whatever it names. It is read by PyTorch's restricted unpickler,
 which builds tensors and plain containers. Lightning also saves the configuration of a run; the classes of OmegaConf

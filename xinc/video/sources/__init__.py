@@ -1,4 +1,4 @@
-"""Where videos come from: folders of frames, video files, single images, data sets and the built-in examples."""
+"""Sources of videos: folders of frames, video files, single images, data sets and the built-in examples."""
 
 from __future__ import annotations
 

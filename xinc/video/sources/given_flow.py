@@ -1,4 +1,4 @@
-"""Optical flow of the user's own: Middlebury ``.flo`` or ``.npy`` files, one for each pair of frames."""
+"""The user's own optical flow: Middlebury ``.flo`` or ``.npy`` files, one for each pair of frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading one image file: a frame as RGB, or a mask as instance ids."""
+"""Reading of an image file: a frame as RGB, or a mask as instance ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading video files with PyAV."""
+"""Reading of video files with PyAV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the data sets share: a JSON of annotations, colour masks that number segments, and the rules for what counts.
+"""Parts shared by the data sets: a JSON of annotations, colour masks that number segments, and rules for both.
 
 Whatever the data set, a mask says of each pixel: 0, unlabelled; or the id of a segment, the same in all frames. Things
 are segments one by one, stuff is a segment a category. What is unlabelled: void; a crowd region, which shows several
