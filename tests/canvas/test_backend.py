@@ -124,7 +124,7 @@ def test_what_is_no_canvas(canvas, tmp_path):
         xr.open_dataset(tmp_path / "foreign.zarr", engine="xinc")
     with pytest.raises(InputError, match="no record of format"):
         xr.open_dataset(canvas, engine="xinc")
-    with pytest.raises(InputError, match="is no layer of a canvas"):
+    with pytest.raises(InputError, match="is not a layer of a canvas"):
         xr.open_dataset(canvas, engine="xinc", group="hed")
     with pytest.raises(InputError, match="There is no canvas"):
         xr.open_datatree(tmp_path / "nothing.zarr", engine="xinc")

@@ -90,7 +90,7 @@ class Checkpoint:
         try:
             with whole_file(self.path) as partial:
                 partial.write_bytes(_checksum(body) + b"\n" + body)
-        except InputError as error:  # a full disk is no reason to stop training
+        except InputError as error:  # a full disk does not stop training
             warnings.warn(f"No checkpoint was written: {error}", stacklevel=2)
 
     def remove(self) -> None:

@@ -115,7 +115,7 @@ class DecoderSettings(StrictModel):
 
 
 def divided(resolution: tuple[int, int], strides: Sequence[int]) -> tuple[int, int]:
-    """The resolution divided by the product of strides; `InputError` where that is no integer."""
+    """The resolution divided by the product of strides; `InputError` where that is not an integer."""
     factor = math.prod(strides)
     if any(side % factor for side in resolution):
         near = [max(factor, round(side / factor) * factor) for side in resolution]
