@@ -218,7 +218,7 @@ TABLES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         table("clip clip 3", columns="video source start"),
         ["Model 'siren' on video 'clip'", "Frames 2", "frames 0:"],
     ),
-    "no masks": (_no_masks, ["'clip_masks'", "no folder", "PNG for each frame"]),
+    "no masks": (_no_masks, ["'clip_masks'", "not a folder", "PNG for each frame"]),
     "number of masks": (_fewer_masks, ["4 frames", "3 masks", "one mask for each frame"]),
 }
 

@@ -57,7 +57,10 @@ def test_missing_file_and_directory(tmp_path):
             "is not a PyTorch file, it begins with 'these are no weights': give the file that",
         ),
         (b"camera\nof the clip\n", "is not a PyTorch file, it begins with 'camera'"),
-        (b"version https://git-lfs.github.com/spec/v1\noid 1", "no PyTorch file, it begins with 'version https://git"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid 1",
+            "not a PyTorch file, it begins with 'version https://git",
+        ),
         (b"\x89PNG\r\n\x1a\n\x00\x00", r"is not a PyTorch file: give the file that torch\.save wrote"),
         (pickle.dumps({"a": 1}), "is not a PyTorch file: give"),
         (pickle.dumps({"a": 1}, protocol=2), "is not a PyTorch file: give"),

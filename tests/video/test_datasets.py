@@ -504,11 +504,14 @@ def test_roots(tmp_path: Path, roots: dict[str, Path]) -> None:
 
 def test_columns_of_data_sets_are_for_data_sets(tmp_path: Path) -> None:
     path = table(tmp_path, "v|example:collage|all")
-    said(lambda: read_videos(path, (16, 32), {}), ["'example:collage'", "no data set", "column clips", "vipseg:<root>"])
+    said(
+        lambda: read_videos(path, (16, 32), {}),
+        ["'example:collage'", "not a data set", "column clips", "vipseg:<root>"],
+    )
     said(lambda: read_videos(path, (16, 32), {}), ["is filled: leave it empty"])
     for source, meant in {"cityscapes": "cityscapes-vps:<root>", "VIPSge:/d": "vipseg:/d"}.items():
         path = table(tmp_path, f"v|{source}|all")
-        said(lambda path=path: read_videos(path, (16, 32), {}), ["no data set", f"did you mean '{meant}'"])
+        said(lambda path=path: read_videos(path, (16, 32), {}), ["not a data set", f"did you mean '{meant}'"])
         with pytest.raises(InputError, match=f"does not exist: did you mean '{meant}'. If not, correct the path"):
             check_source(VideoSettings(name="v", source=source))
     path = table(tmp_path, "v|vipseg:x|all|45-30")
