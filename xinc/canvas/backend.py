@@ -1,4 +1,4 @@
-"""xarray's way to canvases: ``xr.open_dataset(layer, engine="xinc")``, ``xr.open_datatree(canvas, engine="xinc")``."""
+"""Engine ``xinc`` of xarray: ``xr.open_dataset(layer, engine="xinc")``, ``xr.open_datatree(canvas, engine="xinc")``."""
 
 from __future__ import annotations
 
