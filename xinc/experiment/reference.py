@@ -21,8 +21,8 @@ from xinc.experiment.config import CanvasConfig, ConfigFile, ModelConfig
 from xinc.frames import FrameChoice
 from xinc.models import architectures
 from xinc.training.settings import TrainingSettings
-from xinc.video.flow import FlowSettings
-from xinc.video.regions import RegionSettings
+from xinc.video.flow_settings import FlowSettings
+from xinc.video.region_settings import RegionSettings
 from xinc.video.settings import COLUMNS, Size, VideoSettings
 
 _INTRODUCTION = """\
