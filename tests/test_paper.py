@@ -20,11 +20,12 @@ from tests.workflow.runs import announced, jobs
 from xinc.analyses import analyses
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.results import open_result
-from xinc.analyses.run import run_analysis, subject_from
+from xinc.analyses.run import run_analysis
 from xinc.canvas.writer import write_canvas_layer
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
 from xinc.experiment.plan import Plan
+from xinc.experiment.subjects import subject_from
 from xinc.models.storage import build
 from xinc.training.run import train_model
 from xinc.training.settings import TrainingSettings
