@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from xinc.analyses import analyses
 from xinc.analyses.claim import Claim
-from xinc.analyses.findings import Findings
+from xinc.analyses.findings import Findings, verdicts
 from xinc.analyses.findings import rows as table_rows
 from xinc.analyses.findings.colours import COLOURS
 from xinc.analyses.findings.comparisons import COMPARISONS
@@ -176,7 +176,7 @@ def test_not_applicable_is_not_unmeasured(project: Project) -> None:
 
 def test_a_null_without_a_probability_is_no_proof(project: Project) -> None:
     row = {"of": TESTED, "applies": True, "enough": True, "value": 1.0, "p_value": np.nan, "q_value": np.nan}
-    assert Findings()._verdict(row)[0] == UNCLEAR
+    assert verdicts.verdict(row, 0.05)[0] == UNCLEAR
 
 
 def test_the_size_of_the_networks_is_stated(project: Project) -> None:
