@@ -212,11 +212,11 @@ def test_damaged_flow_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.flo' does not exist"):
         read_flow(tmp_path / "nothing.flo")
     (tmp_path / "a.flo").write_bytes(b"PIEH")
-    with pytest.raises(InputError, match=r"a\.flo' is no \.flo file"):
+    with pytest.raises(InputError, match=r"a\.flo' is not a whole \.flo file"):
         read_flow(tmp_path / "a.flo")
     write_flo(tmp_path / "b.flo", np.zeros((4, 6, 2)))
     (tmp_path / "b.flo").write_bytes((tmp_path / "b.flo").read_bytes()[:-8])
-    with pytest.raises(InputError, match="4x6 pixels, which takes 204 bytes, but has 196"):
+    with pytest.raises(InputError, match=r"b\.flo' is not a whole \.flo file"):
         read_flow(tmp_path / "b.flo")
     np.save(tmp_path / "c.npy", np.zeros((4, 6)))
     with pytest.raises(InputError, match=r"holds \(4, 6\), expected numbers of shape"):
