@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xinc.models.base import INR
-from xinc.models.mlp import MLP, pixel_coordinates
+from xinc.models.mlp.network import MLP, pixel_coordinates
 from xinc.training.learner import learning_rate
 from xinc.training.settings import TrainingSettings
 

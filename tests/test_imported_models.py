@@ -19,7 +19,7 @@ from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents
 from xinc.experiment.plan import Plan
-from xinc.models.imports.run import import_model, inspect
+from xinc.models.importing import import_model, inspect
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos

@@ -1,8 +1,8 @@
-"""When the digest of source changes, and when it does not."""
+"""When the digest of a job's code changes, and when it does not."""
 
 from __future__ import annotations
 
-import shutil
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xinc.errors import InputError
 from xinc.experiment import provenance
-from xinc.experiment.plan import CLAIMED, COMPUTING, DRAWING
-from xinc.experiment.provenance import Part, digest, source_digest
+from xinc.experiment.provenance import code_of, digest
 
 SOURCE = {
     "__init__.py": "",
@@ -25,70 +25,38 @@ SOURCE = {
             return x / 2
     ''',
     "deep/__init__.py": "DEPTH = 1\n",
-    "deep/inner.py": "from xinc.base import halve\n\n\ndef quarter(x):\n    return halve(halve(x))\n",
-    "work.py": '''
-        """An analysis."""
+    "deep/inner.py": "from outer.base import halve\n\n\ndef quarter(x):\n    return halve(halve(x))\n",
+    "work/__init__.py": "from outer.types_only import T\n",
+    "work/compute.py": '''
+        """The computation."""
 
         from __future__ import annotations
 
         from typing import TYPE_CHECKING
 
-        from xinc.deep.inner import quarter
-        from xinc.part import checked
+        from outer.deep.inner import quarter
+        from outer.part import checked
 
         if TYPE_CHECKING:
-            from xinc.types_only import T
-        else:
-            T = float
+            from outer.work import T
 
         LIMIT = 4
 
 
-        class Work:
-            """What it does."""
+        def compute(x):
+            """The result."""
+            # A reason.
+            from outer.lazy import LATE
 
-            class Settings:
-                """Its settings."""
-
-                width = 5
-
-                def doubled(self):
-                    return 2 * self.width
-
-            def compute(self, x):
-                """The result."""
-                # A reason.
-                return quarter(self.shared(checked(x))) * self.settings.doubled() * Twice(x).value
-
-            def plot(self, x):
-                return drawn(self.shared(x), self.table(x))
-
-            def table(self, x):
-                return "title"
-
-            def shared(self, x):
-                return x + LIMIT
-
-
-        class Twice:
-            def __init__(self, x):
-                self.value = x + x
-
-
-        def by_any_name(x):
-            return x
-
-
-        def drawn(x, title):
-            from xinc.painting import COLOUR
-
-            return x, title, COLOUR
+            return quarter(checked(x)) + LIMIT + LATE
     ''',
+    "work/figure.py": "from outer.painting import COLOUR\n\n\ndef plot(x):\n    return COLOUR\n",
     "painting.py": 'COLOUR = "red"\n',
+    "lazy.py": "LATE = 1\n",
     "errors.py": "class InputError(Exception):\n    hint = 1\n",
     "part.py": '''
-        from xinc.errors import InputError
-        from xinc.settings import Field
+        from outer.errors import InputError
+        from outer.settings import Field
 
         WIDTH = Field(4, description="How wide.")
         """In pixels."""
@@ -98,94 +66,65 @@ SOURCE = {
             if x > WIDTH:
                 raise InputError(f"{x} is too wide.")
             return x
-
-
-        def used_elsewhere(x):
-            from xinc.deep.inner import quarter
-
-            return quarter(x)
-
-
-        def not_used(x):
-            from xinc.unrelated import ANSWER
-
-            return ANSWER
     ''',
     "settings.py": "def Field(default, description):\n    return default\n",
     "types_only.py": "T = int\n",
-    "unrelated.py": "ANSWER = 42\n",
+    "offered.py": "def offered():\n    return 1\n",
     "alone.py": "ANSWER = 42\n",
 }
 
 
 def forget() -> None:
-    provenance._digest_of.cache_clear()
-    provenance._program.cache_clear()
+    for kept in (provenance._closure, provenance._graph, provenance._file, provenance._digest_of):
+        kept.cache_clear()
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A small package called xinc whose source is digested in place of the real one."""
-    import textwrap
-
-    root = tmp_path / "xinc"
+    """A small package in the place of xinc."""
+    root = tmp_path / "outer"
     for name, text in SOURCE.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
-    monkeypatch.setattr(provenance, "ROOT", root)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(provenance, "PACKAGE", "outer")
+    monkeypatch.setattr(provenance, "_NOT_COUNTED", frozenset({"outer", "outer.errors", "outer.settings"}))
+    monkeypatch.setattr(provenance, "_interface", lambda: {"outer.offered"})
     forget()
     yield root
     forget()
 
 
 def found() -> dict[str, str]:
-    """The digests of the whole module, of its computation and of its drawing."""
+    """The digests of the computation and of the drawing."""
     forget()
-    part = {"xinc.part": Part((), ("not_used",))}
-    return {
-        "whole": source_digest(["xinc.work"]),
-        "compute": source_digest(["xinc.work"], {"xinc.work": Part(("compute", "table"), ("plot",)), **part}),
-        "plot": source_digest(["xinc.work"], {"xinc.work": Part(("plot",), ("compute",)), **part}),
-    }
+    return {part: digest(code_of([f"outer.work.{part}"])) for part in ("compute", "figure")}
 
-
-ALL = {"whole", "compute", "plot"}
 
 #: An edit (file, old, new), and whose digest changes.
 EDITS: dict[str, tuple[str, str, str, set[str]]] = {
-    "a comment": ("work.py", "# A reason.", "# Another reason, at length.", set()),
-    "a docstring of a module": ("work.py", '"""An analysis."""', '"""Something else."""', set()),
-    "a docstring of a class": ("work.py", '"""What it does."""', '"""Something else."""', set()),
-    "a docstring removed": ("work.py", '"""The result."""', "", set()),
-    "white space": ("work.py", "return x + LIMIT", "return (x  +\n            LIMIT)", set()),
+    "a comment": ("work/compute.py", "# A reason.", "# Another reason, at length.", set()),
+    "a docstring of a module": ("work/compute.py", "The computation.", "Something else.", set()),
+    "a docstring removed": ("work/compute.py", '"""The result."""', "", set()),
+    "white space": ("work/compute.py", "+ LIMIT + LATE", "+ LIMIT  +  LATE", set()),
     "blank lines": ("base.py", "SCALE = 3", "\n\nSCALE = 3\n\n", set()),
-    "an import for type checkers": ("work.py", "types_only import T", "types_only import T as U", set()),
-    "what is there for the program only": ("work.py", "T = float", "T = int", ALL),
+    "a constant": ("work/compute.py", "LIMIT = 4", "LIMIT = 5", {"compute"}),
+    "the computation": ("work/compute.py", "return quarter(", "return 1 + quarter(", {"compute"}),
+    "the drawing": ("work/figure.py", "return COLOUR", "return 2 * COLOUR", {"figure"}),
+    "what the drawing imports": ("painting.py", "red", "blue", {"figure"}),
+    "the declaration, whose values are settings": ("work/__init__.py", "T\n", "T\n\nX = 1\n", set()),
     "what is imported for type checkers": ("types_only.py", "int", "float", set()),
+    "what is imported inside a function": ("lazy.py", "1", "2", {"compute"}),
     "a module not imported": ("alone.py", "42", "43", set()),
-    "a constant": ("work.py", "LIMIT = 4", "LIMIT = 5", ALL),
-    "the computation": ("work.py", "quarter(self", "1 + quarter(self", {"whole", "compute"}),
-    "the drawing": ("work.py", "return drawn(", "return 2 * drawn(", {"whole", "plot"}),
-    "a hook that another calls": ("work.py", '"title"', '"another"', ALL),
-    "a helper of the drawing": ("work.py", "return x, title", "return title, x", {"whole", "plot"}),
-    "a module that the drawing imports": ("painting.py", "red", "blue", {"whole", "plot"}),
-    "a helper of both": ("work.py", "x + LIMIT", "x - LIMIT", ALL),
-    "a method of the settings": ("work.py", "2 * self.width", "3 * self.width", ALL),
-    "a default of the settings": ("work.py", "width = 5", "width = 6", ALL),
-    "how an object is made": ("work.py", "x + x", "x * x", ALL),
-    "what nothing can be seen to use": ("work.py", "return x\n", "return -x\n", ALL),
-    "an import": ("deep/inner.py", "halve(halve(x))", "halve(x)", ALL),
-    "an import of an import": ("base.py", "x / 2", "x / 3", ALL),
-    "a constant of a module used for a function": ("base.py", "SCALE = 3", "SCALE = 4", ALL),
+    "an import": ("deep/inner.py", "halve(halve(x))", "halve(x)", {"compute"}),
+    "an import of an import": ("base.py", "x / 2", "x / 3", {"compute"}),
+    "all of a module counts": ("base.py", "SCALE = 3", "SCALE = 4", {"compute"}),
     "a message": ("part.py", "is too wide", "is too large", set()),
-    "when there is a message": ("part.py", "x > WIDTH", "x >= WIDTH", ALL),
+    "when there is a message": ("part.py", "x > WIDTH", "x >= WIDTH", {"compute"}),
     "a description of a setting": ("part.py", "How wide.", "How large.", set()),
-    "a default beside a description": ("part.py", "Field(4", "Field(5", ALL),
+    "a default beside a description": ("part.py", "Field(4", "Field(5", {"compute"}),
     "a text about a variable": ("part.py", "In pixels.", "In rows.", set()),
-    "how errors are made": ("errors.py", "hint = 1", "hint = 2", set()),
-    "an unused part of a module used for a part": ("part.py", "return ANSWER", "return 2 * ANSWER", {"whole"}),
-    "what only an unused part imports": ("unrelated.py", "42", "43", {"whole"}),
-    "a parent package": ("deep/__init__.py", "1", "2", ALL),
+    "vocabulary": ("errors.py", "hint = 1", "hint = 2", set()),
 }
 
 
@@ -199,6 +138,12 @@ def test_an_edit(package: Path, file: str, old: str, new: str, expected: set[str
     assert {name for name in after if after[name] != before[name]} == expected
 
 
+def test_modules_that_count_have_names(package: Path) -> None:
+    assert set(code_of(["outer.work.compute"])) == {
+        "outer.base", "outer.deep.inner", "outer.lazy", "outer.part", "outer.work.compute",
+    }  # fmt: skip
+
+
 def test_the_time_of_a_file_does_not_count(package: Path) -> None:
     before = found()
     for path in package.rglob("*.py"):
@@ -209,45 +154,13 @@ def test_the_time_of_a_file_does_not_count(package: Path) -> None:
 def test_relative_imports_count(package: Path) -> None:
     (package / "deep" / "inner.py").write_text("from ..base import halve\nfrom . import sibling\nquarter = halve\n")
     (package / "deep" / "sibling.py").write_text("A = 1\n")
-    before = found()
-    (package / "deep" / "sibling.py").write_text("A = 2\n")
-    second = found()
-    (package / "base.py").write_text("SCALE = 3\n\n\ndef halve(x):\n    return 0\n")
-    assert len({before["whole"], second["whole"], found()["whole"]}) == 3
+    assert {"outer.base", "outer.deep.sibling"} <= set(code_of(["outer.deep.inner"]))
 
 
-def test_what_others_import_of_a_module_used_for_a_part(package: Path) -> None:
-    """Also where the module that imports it is looked at later."""
-    parts = {"xinc.work": Part(("plot",), ("compute",)), "xinc.part": Part((), ("used_elsewhere", "not_used"))}
-
-    def of_plot() -> str:
-        forget()
-        return source_digest(["xinc.work"], parts)
-
-    (package / "other.py").write_text("def f():\n    from xinc.part import used_elsewhere\n")
-    before = of_plot()
-    text = (package / "part.py").read_text()
-    (package / "part.py").write_text(text.replace("return quarter(x)", "return 2 * quarter(x)"))
-    assert of_plot() == before
-    (package / "painting.py").write_text('COLOUR = "red"\nfrom xinc.other import f\n')
-    second = of_plot()
-    (package / "part.py").write_text(text)
-    assert of_plot() != second
-    (package / "painting.py").write_text('COLOUR = "red"\nimport xinc.part\n')
-    third = of_plot()
-    (package / "part.py").write_text(text.replace("return ANSWER", "return 2 * ANSWER"))
-    assert of_plot() != third, "all of it may be used"
-
-
-def test_what_decorates_and_defines_a_class_is_used(package: Path) -> None:
-    text = "def mark(c):\n    return {}\n\n\n@mark\nclass A:\n    def compute(self):\n        return 1\n"
-    digests = set()
-    for value in "cd":
-        (package / "marked.py").write_text(text.format(value).replace("mark(c)", "mark(d)") if value == "d" else text)
-        (package / "marked.py").write_text((package / "marked.py").read_text().replace("{}", value))
-        forget()
-        digests.add(source_digest(["xinc.marked"], {"xinc.marked": Part(("compute",), ("plot",))}))
-    assert len(digests) == 2
+def test_modules_that_import_each_other(package: Path) -> None:
+    (package / "a.py").write_text("from outer import b\n")
+    (package / "b.py").write_text("from outer import a\nX = 1\n")
+    assert set(code_of(["outer.a"])) == {"outer.a", "outer.b"}
 
 
 def test_scripts_count_and_what_they_import(package: Path, tmp_path: Path) -> None:
@@ -256,88 +169,51 @@ def test_scripts_count_and_what_they_import(package: Path, tmp_path: Path) -> No
     def of_script(text: str) -> str:
         script.write_text(text)
         forget()
-        return source_digest(["xinc.base"], scripts=[script])
+        return digest(code_of(["outer.base"], [script]))
 
     alone = of_script("x = 1\n")
     assert of_script('"""A job."""\nx = 1  # one\n') == alone
-    found = [alone, of_script("x = 2\n"), of_script("from xinc.alone import ANSWER\n")]
+    found = [alone, of_script("x = 2\n"), of_script("from outer.alone import ANSWER\n")]
     (package / "alone.py").write_text("ANSWER = 43\n")
-    found.append(of_script("from xinc.alone import ANSWER\n"))
+    found.append(of_script("from outer.alone import ANSWER\n"))
     assert len(set(found)) == 4
 
 
-@pytest.mark.parametrize("text", ["import xinc\n", "from xinc import summarise\n", "from xinc import *\n"])
+@pytest.mark.parametrize("text", ["import outer\n", "from outer import offered\n"])
 def test_what_the_package_offers_itself(package: Path, text: str) -> None:
-    """It is imported when it is used, and not where it can be seen."""
-    (package / "canvas").mkdir()
-    (package / "canvas" / "__init__.py").write_text("")
-    (package / "canvas" / "summary.py").write_text("X = 1\n")
+    """It is imported when it is first used, where no import shows it."""
     (package / "own.py").write_text(text)
-    forget()
-    assert ("xinc.canvas.reductions.summary" in provenance.sources(["xinc.own"])) is not text.endswith("*\n")
+    assert "outer.offered" in code_of(["outer.own"])
 
 
-def test_modules_that_import_each_other(package: Path) -> None:
-    (package / "a.py").write_text("from xinc import b\n")
-    (package / "b.py").write_text("from xinc import a\nX = 1\n")
-    forget()
-    before = source_digest(["xinc.a"])
-    (package / "b.py").write_text("from xinc import a\nX = 2\n")
-    forget()
-    assert source_digest(["xinc.a"]) != before
+def test_a_module_of_another_package(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "__init__.py").write_text("")
+    (tmp_path / "foreign" / "work.py").write_text("from foreign.own import X\nfrom outer.deep.inner import quarter\n")
+    (tmp_path / "foreign" / "own.py").write_text("X = 1\n")
+    assert set(code_of(["foreign.work"])) == {"foreign.work", "foreign.own", "outer.deep.inner", "outer.base"}
+
+
+def test_a_module_that_is_not_in_a_package(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "lonely.py").write_text("from outer.base import halve\n")
+    assert set(code_of(["lonely"])) == {"lonely", "outer.base"}
 
 
 def test_order_and_repetition_do_not_count(package: Path) -> None:
-    assert source_digest(["xinc.base", "xinc.work"]) == source_digest(["xinc.work", "xinc.base", "xinc.base"])
-    one = source_digest(["xinc.work"], {"xinc.work": Part((), ("plot", "drawn"))})
-    assert one == source_digest(["xinc.work"], {"xinc.work": Part((), ("drawn", "plot"))})
+    assert code_of(["outer.base", "outer.part"]) == code_of(["outer.part", "outer.base", "outer.base"])
 
 
 def test_an_unknown_module(package: Path) -> None:
-    with pytest.raises(ModuleNotFoundError, match=r"xinc\.nothing is no module of xinc"):
-        source_digest(["xinc.nothing"])
+    with pytest.raises(ModuleNotFoundError, match=r"there is no module outer\.nothing in outer"):
+        code_of(["outer.nothing"])
+    with pytest.raises(ModuleNotFoundError, match="there is no module nowhere"):
+        code_of(["nowhere.at_all"])
 
 
-@pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the real package."""
-    root = tmp_path / "xinc"
-    shutil.copytree(provenance.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(provenance, "ROOT", root)
-    forget()
-    yield root
-    forget()
-
-
-def _of_analysis(name: str) -> tuple[str, str]:
-    forget()
-    modules = ["xinc.analyses.run", f"xinc.analyses.{name}"]
-    computing, drawing = Part(COMPUTING, (*DRAWING, *CLAIMED)), Part(DRAWING, (*COMPUTING, *CLAIMED))
-    return source_digest(modules, {modules[1]: computing}), source_digest(modules, {modules[1]: drawing})
-
-
-def _appended(path: Path, method: str, line: str) -> None:
-    """Put a line at the beginning of a method's body."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    at = next(k for k, text in enumerate(lines) if text.startswith(f"    def {method}("))
-    lines.insert(at + 1, f"        {line}\n")
-    path.write_text("".join(lines), encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", ["intensity", "maps", "quality"])
-def test_real_analyses_tell_computing_from_drawing(copy: Path, name: str) -> None:
-    path = copy / "analyses" / f"{name}.py"
-    compute, plot = _of_analysis(name)
-    _appended(path, "plot", "x = 1")
-    assert _of_analysis(name)[0] == compute
-    assert _of_analysis(name)[1] != plot
-    plot = _of_analysis(name)[1]
-    _appended(path, "compute", "x = 1")
-    assert _of_analysis(name)[0] != compute
-    assert _of_analysis(name)[1] == plot
-    before = _of_analysis(name)
-    (copy / "canvas" / "reductions.py").write_text("X = 1\n" + (copy / "canvas" / "schema.py").read_text())
-    assert (_of_analysis(name)[0] != before[0]) == (name == "intensity")
+def test_a_module_that_is_not_valid(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("x = (\n")
+    with pytest.raises(InputError, match=r"broken\.py is not valid Python, line 1"):
+        code_of(["broken"])
 
 
 values = st.recursive(
@@ -360,6 +236,6 @@ def test_digests_tell_values_apart() -> None:
 
 
 @pytest.mark.parametrize("value", [Path("a"), {1, 2}, object(), b"a"])
-def test_what_is_no_plain_value_is_refused(value: object) -> None:
-    with pytest.raises(TypeError, match="no plain builtin"):
+def test_what_is_not_a_plain_value_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="not a plain builtin"):
         digest({"a": value})

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from tests.analyses import test_grouping as groups
@@ -19,10 +17,9 @@ from tests.analyses import test_objects as things
 from tests.analyses.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
 from tests.analyses.made import made
 from tests.analyses.test_clusters import networks, types
-from xinc.analyses._images import edges_of, intensity_of
 from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
-from xinc.statistics.ranks import average_ranks
+from xinc.statistics.images import edges_of, intensity_of
 
 HEIGHT, WIDTH = 16, 24
 Case = Callable[[], tuple[Any, str]]
@@ -537,10 +534,3 @@ def test_every_claim_can_say_yes_and_no_and_where_there_is_a_null_that_it_is_cha
     for name, cases in CASES.items():
         assert {HOLDS, FAILS} <= set(cases), name
         assert (UNCLEAR in cases) == (CLAIMS[name].null is not None), name
-
-
-@given(st.integers(0, 9), st.integers(1, 3), st.integers(0, 99))
-def test_ranks_are_scipys(count, rows, seed):
-    values = np.random.default_rng(seed).integers(-2, 3, (rows, count)).astype(float)
-    np.testing.assert_array_equal(average_ranks(values), rankdata(values, axis=-1))
-    np.testing.assert_array_equal(average_ranks(values[0]), rankdata(values[0]))

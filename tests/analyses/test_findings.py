@@ -24,10 +24,11 @@ from xinc.analyses.findings.figure import HIGHEST, MOST, section_figures
 from xinc.analyses.findings.rows import compared
 from xinc.analyses.findings.sentences import SENTENCES
 from xinc.analyses.findings.table import COLUMNS, FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
-from xinc.analyses.findings.verdicts import benjamini_hochberg, corrected
+from xinc.analyses.findings.verdicts import corrected
 from xinc.analyses.results import Project, Record
 from xinc.plotting import style
-from xinc.statistics.chance import labelled
+from xinc.statistics import false_discoveries
+from xinc.statistics.standing import labelled
 
 LAYERS = ["l1", "l2", "l3"]
 
@@ -128,7 +129,7 @@ def test_a_test_that_two_sentences_use_counts_once(project: Project) -> None:
     assert said["again", "ffn", "l1"]["q_value"] == said["tested", "ffn", "l1"]["q_value"]
     # Five of "tested", as many of "absent", "few" with another measure; not again those of "again".
     p = [0.002, 1.0, 0.02, 0.9, 0.04]
-    expected = benjamini_hochberg(np.array(p * 3))
+    expected = false_discoveries.corrected(np.array(p * 3))
     assert said["tested", "ffn", "l1"]["q_value"] == pytest.approx(expected[2])
 
 
@@ -192,12 +193,6 @@ def test_sections_are_in_order_and_sentences_without_a_number_are_there(project:
     for sentence in SENTENCES:
         [verdict] = table[table["claim"] == sentence.name]["verdict"]
         assert verdict == (UNMEASURED if sentence.applicable else INAPPLICABLE)
-
-
-def test_correction_for_the_number_of_tests() -> None:
-    found = benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03, 0.9]))
-    np.testing.assert_allclose(found, [0.04, np.nan, 0.16 / 3, 0.16 / 3, 0.9])
-    assert benjamini_hochberg(np.array([])).size == 0
 
 
 def test_networks_are_compared_on_the_same_video(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from tests.analyses.conftest import Make
 from xinc.analyses.grouping import Grouping, _batches
 from xinc.analyses.making import make_analysis
 from xinc.analyses.subject import Subject
-from xinc.statistics.shifts import Shifts, significant, spacing_for, standing
+from xinc.statistics.label_shifts import Shifts
 from xinc.video.regions import RegionSettings, open_regions, prepare_regions
 
 GROUPINGS = ["instances", "rgb", "gabor", "grid"]
@@ -250,40 +250,8 @@ def test_label_maps_are_summed_together_within_bounds(monkeypatch: pytest.Monkey
     assert _batches(labels, 10) == [GROUPINGS[:2], GROUPINGS[2:]]
 
 
-def test_benjamini_and_hochberg() -> None:
-    p = np.array([0.04, np.nan, 0.001, 0.5, 0.02])
-    assert significant(p, 0.05).tolist() == [False, False, True, False, True]
-    assert not significant(np.array([0.3, np.nan]), 0.05).any()
-    assert not significant(np.array([]), 0.05).any()
-    assert significant(np.array([0.04, 0.05]), 0.05).all()
-
-
-def test_ties_count_against_the_observed() -> None:
-    percentile, p = standing(np.array([1.0, np.nan]), np.array([[1.0, 0.5, 2.0], [1.0, 1.0, 1.0]]))
-    assert p[0] == 0.75
-    assert percentile[0] == pytest.approx(100 / 3)
-    assert np.isnan([percentile[1], p[1]]).all()
-
-
 def following(labels: np.ndarray, neurons: int = 12, spread: float = 1.0) -> np.ndarray:
     """Neurons that contribute to whole regions, each to some of them."""
     weights = RNG.random((neurons, labels.max() + 1)) ** 3 * spread + 0.01
     out: np.ndarray = weights[:, labels]
     return out
-
-
-@pytest.mark.parametrize(("shape", "spacing"), [((12, 20), 4), ((12, 20), 2), ((6, 9), 3)])
-def test_wider_shifts_are_some_of_all(shape, spacing):
-    labels, magnitude = RNG.integers(-1, 4, shape), RNG.random(shape)
-    every = Shifts(labels).variances(magnitude).reshape(shape)
-    np.testing.assert_allclose(
-        Shifts(labels, spacing).variances(magnitude), every[::spacing, ::spacing].ravel(), rtol=1e-9, atol=1e-12
-    )
-
-
-def test_spacing_leaves_four_times_the_shifts():
-    assert spacing_for((128, 256), 8192) == 1, "at the paper's resolution nothing is left out"
-    assert spacing_for((640, 1280), 8192) == 5
-    assert spacing_for((720, 1280), 8192) == 5
-    assert spacing_for((641, 1280), 8192) == 1
-    assert spacing_for((2, 2), 1) == 1

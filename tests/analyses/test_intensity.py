@@ -12,10 +12,13 @@ from skimage import filters
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
+from xinc.analyses._attention import NUMBERS, numbers_of_shifts, strongest
 from xinc.analyses.making import make_analysis
-from xinc.statistics.scaling import minmax
 
 LAYOUTS = ["factored", "dense"]
+RNG = np.random.default_rng(0)
+SHAPE = (5, 6)
+SHIFTS = [(dy, dx) for dy in range(5) for dx in range(6)]
 
 
 def scaled(values: np.ndarray) -> np.ndarray:
@@ -113,7 +116,36 @@ def test_the_table_is_tidy(subjects: Make) -> None:
     assert float(row["pearson"].iloc[0]) == float(result["pearson"].sel(layer="head", frame=2, **{"with": "edges"}))
 
 
-def test_minmax() -> None:
-    values = xr.DataArray([[1.0, 3.0], [2.0, 5.0]], dims=("y", "x"))
-    np.testing.assert_array_equal(minmax(values), [[0, 0.5], [0.25, 1]])
-    assert minmax(values * 0 + 7).isnull().all()
+def test_numbers_of_attention_against_brute_force() -> None:
+    heat, intensity, edges = (RNG.random(SHAPE) for _ in range(3))
+    people = np.zeros(SHAPE, bool)
+    people[1:3, 2:5] = True
+    found = dict(zip(NUMBERS, numbers_of_shifts(heat, intensity, edges, people), strict=True))
+    dark, sharp = strongest(-intensity), strongest(edges)
+    assert dark.sum() == sharp.sum() == 3
+
+    def r(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+
+    slope, offset = np.polyfit(intensity.ravel(), heat.ravel(), 1)
+    left = heat - slope * intensity - offset
+    for at, shift in enumerate(SHIFTS):
+        i, e, d, s, _ = (np.roll(one, shift, (0, 1)) for one in (intensity, edges, dark, sharp, people))
+        assert found["intensity"][at] == pytest.approx(r(heat, i))
+        assert found["edges"][at] == pytest.approx(r(heat, e))
+        fits = [np.polyval(np.polyfit(i.ravel(), one.ravel(), 1), i.ravel()) for one in (heat, e)]
+        assert found["partial_edges"][at] == pytest.approx(r(heat.ravel() - fits[0], e.ravel() - fits[1]))
+        assert found["dark"][at] == pytest.approx(heat[d].mean() / heat.mean())
+        excess = heat[d].mean() / heat.mean() - intensity[dark].mean() / intensity.mean()
+        assert found["dark_excess"][at] == pytest.approx(excess)
+        assert found["edge_spread"][at] == pytest.approx(heat[s].std() / heat.std())
+        shown = np.roll(people, shift, (0, 1))
+        assert found["people"][at] == pytest.approx(left[shown].mean() / left.std())
+
+
+def test_what_there_is_not_has_no_number() -> None:
+    heat, flat = RNG.random(SHAPE), np.full(SHAPE, 0.5)
+    found = dict(zip(NUMBERS, numbers_of_shifts(heat, flat, flat * 0), strict=True))
+    assert all(np.isnan(values).all() for values in found.values())
+    dead = numbers_of_shifts(flat * 0, heat, heat, heat > 0.5)
+    assert np.isnan(dead).all()

@@ -22,7 +22,7 @@ from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
 from xinc.plotting.animation import LETTERING
 from xinc.plotting.style import colour
-from xinc.statistics.chance import correlations_of_shifts
+from xinc.statistics.shifts import correlations_of_shifts
 
 HEIGHT, WIDTH = 12, 24
 

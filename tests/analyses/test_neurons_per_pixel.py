@@ -11,7 +11,6 @@ from skimage import filters
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made, made_of
-from xinc.analyses._images import correlation, edges_of, intensity_of
 from xinc.analyses.making import make_analysis
 from xinc.analyses.neurons_per_pixel import NeuronsPerPixel
 from xinc.errors import InputError
@@ -143,20 +142,3 @@ def test_one_threshold_reveals_nothing() -> None:
     assert result["edges_gain_null"].isnull().all()
     claims = {claim.name: claim for claim in NeuronsPerPixel.claims()}
     assert claims["nerv_threshold_reveals_edges"].statistic(result).isnull().all()
-
-
-def test_images() -> None:
-    frames = xr.DataArray(
-        np.random.default_rng(0).random((2, 5, 6, 3)).astype(np.float32),
-        {"source_frame": ("frame", [7, 9])},
-        ("frame", "y", "x", "channel"),
-    )
-    assert intensity_of(frames).dims == ("frame", "y", "x")
-    assert intensity_of(frames).dtype == np.float64
-    grey = frames.values[1].astype(float) @ [0.2125, 0.7154, 0.0721]
-    np.testing.assert_allclose(edges_of(frames)[1], filters.sobel(grey))
-    np.testing.assert_allclose(edges_of(frames, "scharr")[1], filters.scharr(grey))
-    assert not set(edges_of(frames).coords)
-    constant = xr.full_like(edges_of(frames), 0.1)
-    assert correlation(edges_of(frames), constant).isnull().all()
-    np.testing.assert_allclose(correlation(edges_of(frames), -edges_of(frames)), -1)

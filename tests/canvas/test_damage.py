@@ -13,7 +13,7 @@ from xinc.canvas.reader import open_layer
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions.kernels.convolution import Expansion
 from xinc.errors import InputError
-from xinc.models.nerv import NeRV
+from xinc.models.nerv.network import Network as NeRV
 from xinc.settings import validate
 
 LABELS = {"in_channel", "out_channel", "phase_y", "phase_x"}

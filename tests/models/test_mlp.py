@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from xinc.models.mlp import pixel_coordinates
+from xinc.models.mlp.network import pixel_coordinates
 from xinc.models.storage import build
 
 

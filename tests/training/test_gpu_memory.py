@@ -8,7 +8,7 @@ import torch
 from tests.small_gpu import MESSAGE, SmallGPU
 from tests.training.test_loop import SMALL, make, targets, training
 from tests.training.test_stopping import same, weights
-from xinc.models import hnerv
+from xinc.models.hnerv import network
 from xinc.models.storage import build
 from xinc.runtime.gpu_memory import GPUMemoryError
 from xinc.training.graphs import Recorded
@@ -134,8 +134,8 @@ def test_embeddings_in_smaller_blocks(most, monkeypatch):
     expected = model.embeddings.clone()
     model.embeddings.zero_()
     gpu = SmallGPU(most)
-    gpu.only_in(monkeypatch, hnerv.Encoder, "forward")
-    gpu.spare_the_cpu(monkeypatch, hnerv)
+    gpu.only_in(monkeypatch, network.Encoder, "forward")
+    gpu.spare_the_cpu(monkeypatch, network)
     what = "a frame in the encoder: computed on the CPU" if most == 10 else "4 frames in the encoder at a time: blocks"
     with pytest.warns(UserWarning, match=f"The GPU's memory does not hold {what}"):
         model.fill_embeddings(images)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from tests.video.conftest import pictures
 from xinc.analyses.objects.figure import _looks
 from xinc.plotting.flow_colours import flow_colours
-from xinc.video.figures.video import animation, contact_sheet, instance_colours
+from xinc.video.figures.video import contact_sheet, film, instance_colours
 from xinc.video.prepare import build_video
 from xinc.video.regions import UNLABELLED, instance_regions
 from xinc.video.settings import VideoSettings
@@ -113,9 +113,9 @@ def test_flow_colours() -> None:
 
 
 def test_animation_shows_frames_beside_instances(collage: xr.Dataset) -> None:
-    pictures_ = animation(collage)
+    pictures_ = film(collage)
     assert len(pictures_) == 9
     assert all(picture.shape == (96, 384, 3) and picture.dtype == np.uint8 for picture in pictures_)
     np.testing.assert_array_equal(pictures_[4][1::3, 1:192:3], np.rint(collage.frames[4].values * 255))
     plain = collage[["frames"]]
-    assert animation(plain, enlarge=2)[0].shape == (64, 128, 3)
+    assert film(plain, enlarge=2)[0].shape == (64, 128, 3)

@@ -3,11 +3,9 @@ rule analysis:
     input:
         unpack(analysis_input),
     output:
-        directory("results/{video}/{model}/seed{seed}/{analysis}"),
+        directory(MADE["analysis"]),
     params:
-        spec=lambda wildcards: plan.analysis_spec(
-            wildcards.video, wildcards.model, wildcards.seed, wildcards.analysis
-        ),
+        **spec_of("analysis"),
     wildcard_constraints:
         analysis=names("network"),
     log:
@@ -28,19 +26,18 @@ rule analysis:
 rule figure:
     """The figures and animations of one analysis, from its result alone."""
     input:
-        "results/{video}/{model}/seed{seed}/{analysis}",
+        MADE["analysis"],
     output:
         report(
-            directory("results/figures/{analysis}/{video}/{model}/seed{seed}"),
+            directory(MADE["figure"]),
             patterns=["{part}.png"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
             labels=labels_of,
         ),
     params:
-        spec=lambda wildcards: plan.figure_spec(
-            wildcards.analysis, wildcards.video, wildcards.model, wildcards.seed
-        ),
+        **spec_of("figure"),
+        caption=lambda wildcards, input: plan.caption(wildcards.analysis),
     wildcard_constraints:
         analysis=names("network"),
     log:
@@ -62,9 +59,9 @@ use rule analysis as analysis_of_seeds with:
     input:
         unpack(seeds_input),
     output:
-        directory("results/{video}/{model}/seeds/{analysis}"),
+        directory(MADE["analysis_of_seeds"]),
     params:
-        spec=lambda wildcards: plan.seeds_spec(wildcards.video, wildcards.model, wildcards.analysis),
+        **spec_of("analysis_of_seeds"),
     wildcard_constraints:
         analysis=names("seeds"),
     log:
@@ -75,12 +72,12 @@ use rule analysis as analysis_of_seeds with:
 
 use rule analysis as analysis_of_project with:
     input:
-        videos=[f"results/{video}/video.zarr" for video in plan.videos],
-        results=lambda wildcards: [result_of(*run) for run in plan.runs_before(wildcards.analysis)],
+        videos=[path_of("video", video=video) for video in plan.videos],
+        results=lambda wildcards: [result_path(*run) for run in plan.runs_before(wildcards.analysis)],
     output:
-        directory("results/project/{analysis}"),
+        directory(MADE["analysis_of_project"]),
     params:
-        spec=lambda wildcards: plan.project_spec(wildcards.analysis),
+        **spec_of("analysis_of_project"),
     wildcard_constraints:
         analysis=names("project"),
     log:
@@ -91,17 +88,18 @@ use rule analysis as analysis_of_project with:
 
 use rule figure as figure_of_seeds with:
     input:
-        "results/{video}/{model}/seeds/{analysis}",
+        MADE["analysis_of_seeds"],
     output:
         report(
-            directory("results/figures/{analysis}/{video}/{model}/seeds"),
+            directory(MADE["figure_of_seeds"]),
             patterns=["{part}.png"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
             labels=labels_of,
         ),
     params:
-        spec=lambda wildcards: plan.figure_spec(wildcards.analysis, wildcards.video, wildcards.model),
+        **spec_of("figure_of_seeds"),
+        caption=lambda wildcards, input: plan.caption(wildcards.analysis),
     wildcard_constraints:
         analysis=names("seeds"),
     log:
@@ -112,17 +110,18 @@ use rule figure as figure_of_seeds with:
 
 use rule figure as figure_of_project with:
     input:
-        "results/project/{analysis}",
+        MADE["analysis_of_project"],
     output:
         report(
-            directory("results/figures/{analysis}/project"),
+            directory(MADE["figure_of_project"]),
             patterns=["{part}.png", "{part}.html"],
             caption="../report/figure.rst",
             category=lambda wildcards: plan.category(wildcards.analysis),
             labels=labels_of,
         ),
     params:
-        spec=lambda wildcards: plan.figure_spec(wildcards.analysis),
+        **spec_of("figure_of_project"),
+        caption=lambda wildcards, input: plan.caption(wildcards.analysis),
     wildcard_constraints:
         analysis=names("project"),
     log:

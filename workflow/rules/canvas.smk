@@ -1,11 +1,11 @@
 rule canvas:
     """Contribution maps of one layer, for the frames the configuration asks for."""
     input:
-        "results/{video}/{model}/seed{seed}/model.pt",
+        MADE["train"],
     output:
-        directory("results/{video}/{model}/seed{seed}/canvas.zarr/{layer}"),
+        directory(MADE["canvas"]),
     params:
-        spec=lambda wildcards: plan.canvas_spec(wildcards.video, wildcards.model, wildcards.seed, wildcards.layer),
+        **spec_of("canvas"),
     log:
         "logs/canvas/{video}/{model}/seed{seed}/{layer}.log",
     benchmark:
@@ -24,11 +24,11 @@ rule canvas:
 rule materialise:
     """Chosen maps of one layer as dense arrays, for any Zarr reader."""
     input:
-        "results/{video}/{model}/seed{seed}/canvas.zarr/{layer}",
+        MADE["canvas"],
     output:
-        directory("results/{video}/{model}/seed{seed}/dense.zarr/{layer}"),
+        directory(MADE["materialise"]),
     params:
-        spec=lambda wildcards: plan.materialise_spec(wildcards.video, wildcards.model, wildcards.seed, wildcards.layer),
+        **spec_of("materialise"),
     log:
         "logs/materialise/{video}/{model}/seed{seed}/{layer}.log",
     benchmark:

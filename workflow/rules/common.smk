@@ -1,24 +1,20 @@
-# Which files belong to which job, in terms of xinc.experiment.plan.
+# Files of jobs, in terms of xinc.experiment.plan and xinc.experiment.paths.
 import re
 
 
 # Where results are taken as they are, no rule makes them.
 wildcard_constraints:
-    video="(?!)" if plan.only_project else "[^/]+",
-    model="[^/]+",
-    seed=r"\d+",
-    layer="[^/]+",
-    analysis="[a-z_]+",
+    **WILDCARDS | ({"video": "(?!)"} if plan.only_project else {}),
 
 
 def canvas_layers(video, model, seed):
     """The layers of one network's canvas."""
-    return [f"results/{video}/{model}/seed{seed}/canvas.zarr/{layer}" for layer in plan.layers(model)]
+    return [path_of("canvas", video=video, model=model, seed=seed, layer=layer) for layer in plan.layers(model)]
 
 
 def dense_layers(video, model, seed):
     """The layers of one network's canvas that are written out densely."""
-    return [f"results/{video}/{model}/seed{seed}/dense.zarr/{layer}" for layer in plan.dense_layers(model)]
+    return [path_of("materialise", video=video, model=model, seed=seed, layer=layer) for layer in plan.dense_layers(model)]
 
 
 def video_input(wildcards):
@@ -28,13 +24,12 @@ def video_input(wildcards):
 
 def analysis_input(wildcards):
     """What an analysis uses of its network, beside the video."""
-    run = f"results/{wildcards.video}/{wildcards.model}/seed{wildcards.seed}"
     needs = plan.needs(wildcards.analysis)
-    found = {"video": f"results/{wildcards.video}/video.zarr"} | video_extras(wildcards)
+    found = video_of(wildcards)
     if "model" in needs:
-        found["model"] = f"{run}/model.pt"
+        found["model"] = path_of("train", **wildcards)
         if not plan.is_imported(wildcards.model):
-            found["history"] = f"{run}/history.csv"
+            found["history"] = HISTORY.format(**wildcards)
     if "canvas" in needs:
         found["layers"] = canvas_layers(wildcards.video, wildcards.model, wildcards.seed)
     return found
@@ -44,32 +39,31 @@ def seeds_input(wildcards):
     """What an analysis of seeds uses of a model's networks, beside the video."""
     seeds = plan.seeds_of(wildcards.analysis, wildcards.video, wildcards.model)
     layers = [layer for seed in seeds for layer in canvas_layers(wildcards.video, wildcards.model, seed)]
-    return {"video": f"results/{wildcards.video}/video.zarr", "layers": layers} | video_extras(wildcards)
+    return video_of(wildcards) | {"layers": layers}
 
 
-def video_extras(wildcards):
-    """What an analysis uses of its video, beside the frames."""
-    needs = plan.needs(wildcards.analysis)
-    return {name: f"results/{wildcards.video}/{name}.zarr" for name in ("regions", "flow") if name in needs}
+def video_of(wildcards):
+    """The video of an analysis, and what it uses of it beside the frames."""
+    used = ["video", *(name for name in ("regions", "flow") if name in plan.needs(wildcards.analysis))]
+    return {name: path_of(name, video=wildcards.video) for name in used}
 
 
-def result_of(analysis, video, model, seed):
-    """The directory of a result, of one network or, without a seed, of a model's seeds."""
-    return f"results/{video}/{model}/seeds/{analysis}" if seed is None else f"results/{video}/{model}/seed{seed}/{analysis}"
+def spec_of(rule):
+    """The params of a rule: settings, code and upstream, of which Snakemake names the one that differs."""
 
+    def param(kind):
+        return lambda wildcards: plan.spec(rule, **wildcards).params()[kind]
 
-def figures_of(analysis, video, model, seed):
-    """The directory of the figures of a result."""
-    return f"results/figures/{analysis}/{video}/{model}/{'seeds' if seed is None else f'seed{seed}'}"
+    return {kind: param(kind) for kind in ("settings", "code", "upstream")}
 
 
 def every_result():
     """Everything made of single videos."""
-    found = [f"results/figures/videos/{video}" for video in plan.videos]
-    found += [f"results/figures/regions/{video}" for video in plan.videos if plan.uses_regions]
+    found = [path_of("video_figure", video=video) for video in plan.videos]
+    found += [path_of("regions_figure", video=video) for video in plan.videos if plan.uses_regions]
     found += [canvas for run in plan.triples for canvas in canvas_layers(*run)]
     found += [maps for run in plan.triples for maps in dense_layers(*run)]
-    return found + [path for run in plan.runs() for path in (result_of(*run), figures_of(*run))]
+    return found + [path for run in plan.runs() for path in (result_path(*run), figure_path(*run))]
 
 
 def names(scope):
@@ -93,14 +87,9 @@ def labels_of(wildcards):
     return {name: own[name] for name in ("video", "model", "seed")} | {"view": view_of(own["part"])}
 
 
-def caption_of(analysis):
-    """What the report says under the figures of an analysis: no part of their specs, for nobody draws it."""
-    return plan.caption(analysis)
-
-
 def findings_summary():
     """What the first page of the report says of the findings."""
-    return summary_of_findings("results/project/findings/table.csv") if "findings" in plan.analyses else ""
+    return summary_of_findings(f"{result_path('findings')}/table.csv") if "findings" in plan.analyses else ""
 
 
 def growing(amount):

@@ -1,12 +1,13 @@
 rule train:
     """One network, or one per frame trained together, overfitted to a video."""
     input:
-        "results/{video}/video.zarr",
+        MADE["video"],
     output:
-        model="results/{video}/{model}/seed{seed}/model.pt",
-        history="results/{video}/{model}/seed{seed}/history.csv",
+        model=MADE["train"],
+        history=HISTORY,
     params:
-        spec=lambda wildcards: plan.train_spec(wildcards.video, wildcards.model, wildcards.seed),
+        **spec_of("train"),
+        unseen=lambda wildcards, input: plan.unseen(wildcards.model),
     wildcard_constraints:
         model=models(imported=False),
     log:
@@ -27,12 +28,12 @@ rule train:
 rule import_model:
     """An existing checkpoint as a network of the experiment, in the place of training."""
     input:
-        video="results/{video}/video.zarr",
+        video=MADE["video"],
         checkpoints=checkpoint_input,
     output:
-        "results/{video}/{model}/seed{seed}/model.pt",
+        MADE["train"],
     params:
-        spec=lambda wildcards: plan.train_spec(wildcards.video, wildcards.model, wildcards.seed),
+        **spec_of("train"),
     wildcard_constraints:
         model=models(imported=True),
     log:

@@ -3,9 +3,9 @@ rule video:
     input:
         video_input,
     output:
-        directory("results/{video}/video.zarr"),
+        directory(MADE["video"]),
     params:
-        spec=lambda wildcards: plan.video_spec(wildcards.video),
+        **spec_of("video"),
     log:
         "logs/video/{video}.log",
     benchmark:
@@ -24,17 +24,17 @@ rule video:
 rule video_figure:
     """What a video holds: frames, masks, flow, as a picture and as an animation."""
     input:
-        "results/{video}/video.zarr",
+        MADE["video"],
     output:
         report(
-            directory("results/figures/videos/{video}"),
+            directory(MADE["video_figure"]),
             patterns=["{part}.png"],
             caption="../report/video.rst",
             category="1. Videos",
             labels=labels_of,
         ),
     params:
-        spec=lambda wildcards: plan.video_figure_spec(wildcards.video),
+        **spec_of("video_figure"),
     log:
         "logs/video_figure/{video}.log",
     benchmark:
@@ -53,11 +53,11 @@ rule video_figure:
 rule regions:
     """Groupings of the pixels of one video: instances, colours, Gabor responses, grid cells."""
     input:
-        "results/{video}/video.zarr",
+        MADE["video"],
     output:
-        directory("results/{video}/regions.zarr"),
+        directory(MADE["regions"]),
     params:
-        spec=lambda wildcards: plan.regions_spec(wildcards.video),
+        **spec_of("regions"),
     log:
         "logs/regions/{video}.log",
     benchmark:
@@ -76,11 +76,11 @@ rule regions:
 rule flow:
     """Optical flow of one video, and what it reveals."""
     input:
-        "results/{video}/video.zarr",
+        MADE["video"],
     output:
-        directory("results/{video}/flow.zarr"),
+        directory(MADE["flow"]),
     params:
-        spec=lambda wildcards: plan.flow_spec(wildcards.video),
+        **spec_of("flow"),
     log:
         "logs/flow/{video}.log",
     benchmark:
@@ -99,18 +99,18 @@ rule flow:
 rule regions_figure:
     """How the pixels of one video are grouped."""
     input:
-        regions="results/{video}/regions.zarr",
-        video="results/{video}/video.zarr",
+        regions=MADE["regions"],
+        video=MADE["video"],
     output:
         report(
-            directory("results/figures/regions/{video}"),
+            directory(MADE["regions_figure"]),
             patterns=["{part}.png"],
             caption="../report/regions.rst",
             category="1. Videos",
             labels=labels_of,
         ),
     params:
-        spec=lambda wildcards: plan.regions_figure_spec(wildcards.video),
+        **spec_of("regions_figure"),
     log:
         "logs/regions_figure/{video}.log",
     benchmark:

@@ -1,8 +1,8 @@
 from xinc.analyses.run import run_analysis, subject_from
-from xinc.experiment.job import job_log
+from xinc.experiment.job import job
 
-settings = snakemake.params.spec["settings"]
-with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+settings = snakemake.params.settings
+with job(snakemake):
     subject = subject_from(settings["analysis"], dict(snakemake.input.items()))
     of = {name: value for name, value in snakemake.wildcards.items() if name != "analysis"}
     run_analysis(settings["analysis"], settings["settings"], subject, snakemake.output[0], of)

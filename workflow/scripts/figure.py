@@ -1,6 +1,6 @@
 from xinc.analyses.draw import draw_figures
-from xinc.experiment.job import job_log
+from xinc.experiment.job import job
 
-settings = snakemake.params.spec["settings"]
-with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+settings = snakemake.params.settings
+with job(snakemake):
     draw_figures(settings["analysis"], settings["settings"], snakemake.input[0], snakemake.output[0])

@@ -1,5 +1,5 @@
-from xinc.experiment.job import job_log
-from xinc.models.imports.run import import_model
+from xinc.experiment.job import job
+from xinc.models.importing import import_model
 
-with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
-    import_model(snakemake.input.video, snakemake.output[0], snakemake.params.spec["settings"])
+with job(snakemake):
+    import_model(snakemake.input.video, snakemake.output[0], snakemake.params.settings)

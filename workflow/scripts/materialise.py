@@ -1,5 +1,5 @@
 from xinc.canvas.materialise import materialise_layer
-from xinc.experiment.job import job_log
+from xinc.experiment.job import job
 
-with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
-    materialise_layer(snakemake.input[0], snakemake.output[0], snakemake.params.spec["settings"])
+with job(snakemake):
+    materialise_layer(snakemake.input[0], snakemake.output[0], snakemake.params.settings)

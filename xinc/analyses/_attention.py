@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinc.statistics.chance import correlations_of_shifts, means_of_shifts, standard
+from xinc.statistics.scaling import standard
+from xinc.statistics.shifts import correlations_of_shifts, means_of_shifts
 
 #: Part of the pixels that counts as dark, and as edges: the darkest tenth, and the tenth of the strongest edges.
 PART = 0.1

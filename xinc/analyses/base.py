@@ -1,4 +1,4 @@
-"""What an analysis is: a declaration, a computation on canvas, video and model, and figures drawn from its result alone.
+"""The base classes of analyses: a declaration, a computation, and figures drawn from its result alone.
 
 What it looks at is in `xinc.analyses.subject` and `xinc.analyses.results`.
 """

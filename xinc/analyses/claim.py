@@ -24,7 +24,7 @@ class Claim:
     threshold, direction : the sentence holds where the number is above it (``>``), below it (``<``), or between it and
         its inverse (``within``).
     null : from a result to what chance does with the statistic: the dimensions ``layer`` and ``null``, which is
-        `xinc.statistics.chance.NULL`. Where it has the dimension ``frame``, p-values are combined over frames. None
+        `xinc.statistics.standing.NULL`. Where it has the dimension ``frame``, p-values are combined over frames. None
         where no null is possible.
     chance : what chance is, in words; why there is none, where ``null`` is None.
     absence : the sentence says that there is *no* correspondence. Then ``null`` measures the correspondence, the

@@ -25,7 +25,7 @@ from xinc.analyses.subject import Subject
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
-from xinc.statistics.chance import NULL, standing_of
+from xinc.statistics.standing import NULL, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,15 +10,18 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._annotated import annotated_attributes, annotated_of
 from xinc.analyses._grouping_numbers import GROUPINGS, TOP, quantiles_of_neurons
+from xinc.analyses.annotated import annotated_attributes, annotated_of
 from xinc.analyses.base import Analysis
 from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
-from xinc.statistics.chance import NULL, labelled, mean_over_frames, standing_of
-from xinc.statistics.shifts import Shifts, significant, spacing_for, standing
+from xinc.statistics.false_discoveries import significant
+from xinc.statistics.label_shifts import Shifts, spacing_for
+from xinc.statistics.nan_reductions import mean_over_frames, nan_variance
+from xinc.statistics.shifts import drawn_shifts
+from xinc.statistics.standing import NULL, labelled, percentile_and_p_value, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,16 +88,17 @@ class Grouping(Analysis):
         frames = self._frames(subject)
         regions = subject.regions.sel(frame=frames)
         labels = {g: regions[g].transpose("frame", "y", "x").values for g in GROUPINGS if g in regions}
+        pixels = labels["grid"][0].size
         spacing = self._spacing(labels["grid"][0].shape)
         shifts = {g: [Shifts(label, spacing) for label in stack] for g, stack in labels.items()}
-        chosen = self._chosen(labels["grid"][0].size // spacing**2)
-        found = [self._layer(name, data, frames, labels, shifts, chosen) for name, data in layers.items()]
+        places = drawn_shifts(pixels // spacing**2, self._shifts(pixels), self.settings.seed)
+        found = [self._layer(name, data, frames, labels, shifts, places) for name, data in layers.items()]
         parts = [part for part, _ in found]
         joined = xr.concat(parts, xr.Variable("layer", list(layers)), join="outer", fill_value={"significant": False})
         joined = joined.assign(_joint(joined, [null for _, null in found], list(labels)))
         areas = np.stack([[len(one.areas) for one in each] for each in shifts.values()])
         joined["regions"] = (("grouping", "frame"), areas)
-        joined.attrs = {"shifts": self._shifts(labels["grid"][0].size), "false_discovery_rate": RATE}
+        joined.attrs = {"shifts": self._shifts(pixels), "false_discovery_rate": RATE}
         joined.attrs |= annotated_attributes(subject.video, _held(subject))
         return _describe(joined)
 
@@ -113,12 +117,6 @@ class Grouping(Analysis):
         wanted = self.settings.shifts
         return pixels - 1 if wanted == "all" else min(wanted, pixels - 1)
 
-    def _chosen(self, pixels: int) -> np.ndarray:
-        """Positions of the shifts of the null, ascending: the same for all layers, and all networks of a video."""
-        generator = np.random.default_rng(self.settings.seed)
-        out: np.ndarray = 1 + np.sort(generator.choice(pixels - 1, self._shifts(pixels), replace=False))
-        return out
-
     def _layer(
         self,
         name: str,
@@ -126,7 +124,7 @@ class Grouping(Analysis):
         frames: list[int],
         labels: dict[str, np.ndarray],
         shifts: dict[str, list[Shifts]],
-        chosen: np.ndarray,
+        places: np.ndarray,
     ) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
         """The result of one layer, without ``layer``, and its statistics (grouping, 1 + shifts), means over frames."""
         variance, total = _variances(data, labels, frames)
@@ -135,7 +133,7 @@ class Grouping(Analysis):
         live = np.flatnonzero(((total > 0) & ~constant).any(0))
         drawn = np.sort(generator.choice(live, min(self.settings.neurons, len(live)), replace=False))
         found, nulls = zip(
-            *(_null(data, frame, drawn, {g: shifts[g][at] for g in labels}, chosen) for at, frame in enumerate(frames)),
+            *(_null(data, frame, drawn, {g: shifts[g][at] for g in labels}, places) for at, frame in enumerate(frames)),
             strict=True,
         )
         size = self.settings.neurons - len(drawn)
@@ -194,20 +192,10 @@ def _variances(data: xr.Dataset, labels: Mapping[str, np.ndarray], frames: list[
         expected = areas / stack[0].size * total[..., None]
         there = (expected > 0) & (areas > 0)
         delta = (expected - sums[name].values) / np.where(there, expected, np.nan)
-        variance = _variance(delta)
+        variance = nan_variance(delta, -1)
         # What remains of a constant map is the rounding of its sums.
         out.append(np.where(variance < ROUNDING**2, 0, variance))
     return np.stack(out), total
-
-
-def _variance(delta: np.ndarray) -> np.ndarray:
-    """Variance (ddof 1) over the last axis of what is not NaN; NaN of fewer than two values."""
-    there = ~np.isnan(delta)
-    count = there.sum(-1)
-    filled = np.where(there, delta, 0)
-    mean = filled.sum(-1) / np.maximum(count, 1)
-    squares = (np.where(there, filled - mean[..., None], 0) ** 2).sum(-1)
-    return np.where(count > 1, squares / np.maximum(count - 1, 1), np.nan)
 
 
 def _batches(labels: Mapping[str, np.ndarray], neurons: int) -> list[list[str]]:
@@ -228,9 +216,9 @@ def _batches(labels: Mapping[str, np.ndarray], neurons: int) -> list[list[str]]:
 
 
 def _null(
-    data: xr.Dataset, frame: int, drawn: np.ndarray, shifts: Mapping[str, Shifts], chosen: np.ndarray
+    data: xr.Dataset, frame: int, drawn: np.ndarray, shifts: Mapping[str, Shifts], places: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Of one frame: where it stands among the chosen shifts, (grouping, sample) and (grouping,), and the statistics."""
+    """Of one frame: how it stands among these shifts, (grouping, sample) and (grouping,), and the statistics."""
     one_frame = data["contribution"].sel(frame=frame).transpose("neuron", "y", "x")
     maps = np.empty((len(drawn), *one_frame.shape[1:]), np.float32)
     for at, neuron in enumerate(drawn.tolist()):
@@ -239,7 +227,6 @@ def _null(
     maps = np.abs(maps, out=maps)
     high = maps.max((1, 2))
     live = np.flatnonzero(high - maps.min((1, 2)) > ROUNDING * high)
-    places = np.concatenate([[0], chosen])
     variances = {g: np.empty((len(live), len(places))) for g in shifts}
     for at, neuron in enumerate(live):
         for g, one in shifts.items():
@@ -272,7 +259,7 @@ def _standings(
     spread = np.where(spread > 1e-9 * abs(null).max(1) + 1e-14, spread, np.nan)[:, None]
     z = (variances - null.mean(1, keepdims=True)) / spread
     out["z"][live] = z[:, 0]
-    out["percentile"][live], out["p_value"][live] = standing(observed, null)
+    out["percentile"][live], out["p_value"][live] = percentile_and_p_value(observed, null)
     out["significant"] = significant(out["p_value"], RATE)
     layer["share_significant"] = np.array(out["significant"][live].mean())
     scaled = z[~np.isnan(z).any(1)]
@@ -313,7 +300,7 @@ def _joint(result: xr.Dataset, nulls: list[dict[str, np.ndarray]], groupings: li
 
 def _layer_standing(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first value, observed, and its p-value among the others."""
-    _, p_value = standing(values[:1], values[None, 1:])
+    _, p_value = percentile_and_p_value(values[:1], values[None, 1:])
     return values[0], p_value[0]
 
 

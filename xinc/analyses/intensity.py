@@ -9,17 +9,18 @@ import xarray as xr
 from pydantic import Field
 
 from xinc.analyses import analyses
-from xinc.analyses._annotated import annotated_of
 from xinc.analyses._attention import BELOW, NUMBERS, PEOPLE, numbers_of_shifts
-from xinc.analyses._images import EdgeFilter, correlation, edges_of, intensity_of
+from xinc.analyses.annotated import annotated_of
 from xinc.analyses.base import Analysis
 from xinc.analyses.claim import Claim
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.settings import StrictModel
-from xinc.statistics.chance import NULL, labelled, mean_over_frames, standing_of
+from xinc.statistics.images import EdgeFilter, correlation, edges_of, intensity_of
+from xinc.statistics.nan_reductions import mean_over_frames
 from xinc.statistics.ranks import average_ranks
 from xinc.statistics.scaling import minmax
+from xinc.statistics.standing import NULL, labelled, standing_of
 
 if TYPE_CHECKING:
     import pandas as pd

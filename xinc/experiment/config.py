@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
 from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
-from xinc.video.flow import FlowSettings
-from xinc.video.regions import RegionSettings
+from xinc.video.flow_settings import FlowSettings
+from xinc.video.region_settings import RegionSettings
 from xinc.video.settings import Size, VideoSettings
 from xinc.video.sources import annotated_positions, check_source, has_masks, read_videos
 
@@ -299,7 +299,7 @@ class Config:
 
     def _add_import(self, name: str, model: ModelConfig) -> dict[str, Any]:
         """Read the checkpoints of an imported model, for every video and seed; the settings of the first."""
-        from xinc.models.imports.run import check_template, inspect
+        from xinc.models.importing import check_template, inspect
 
         path = str(model.import_)
         found: dict[tuple[str, int], Imported] = {}
@@ -376,14 +376,29 @@ def _check_annotated(annotated: list[int] | None, kept: list[int], wanted: Frame
 
 def read_config(path: str | Path) -> Config:
     """The validated configuration in a YAML file."""
+    return Config(read_values(path))
+
+
+def read_values(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings in a YAML file, plain builtins, with ``changes`` given as ``key=value`` in their place.
+
+    Raises
+    ------
+    InputError : there is no such file, it is not valid YAML, or a change is not of that form.
+    """
     import yaml
 
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise InputError(f"{path} holds no settings: a mapping of sections was expected.")
+        for change in changes:
+            name, sign, value = change.partition("=")
+            if not sign:
+                raise InputError(f"'{change}' is not a setting: expected key=value.")
+            values[name] = yaml.safe_load(value)
     except FileNotFoundError:
         raise InputError(f"There is no configuration file {path}.") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path} holds no settings: a mapping of sections was expected.")
-    return Config(values)
+    return values

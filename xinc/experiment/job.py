@@ -9,9 +9,25 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from xinc.errors import InputError
+from xinc.experiment.records import RECORDS, write_record
 from xinc.runtime import progress
+
+
+@contextlib.contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """A job of the workflow: see `job_log`; when it has ended well, what its results depend on is noted for `xinc why`.
+
+    Parameters
+    ----------
+    snakemake : the object of that name in a script, with the params ``settings``, ``code`` and ``upstream``.
+    """
+    with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+        yield
+        for output in snakemake.output:
+            write_record(RECORDS, output, dict(snakemake.params.items()))
 
 
 @contextlib.contextmanager

@@ -1,52 +1,78 @@
-"""Which jobs an experiment consists of, and what the result of each depends on.
+"""The jobs of an experiment, and what the result of each depends on.
 
-A job's ``spec`` is one dictionary of plain builtins: the settings that it uses, the digest of the library source that
-does its work, and the digests of the specs of the jobs before it. The workflow keeps it with the result; where it
-differs, the result is made again. Nothing else is in it: no paths but those the user wrote, no times, no order.
+A job's `Spec` is of plain builtins: the settings that it uses, the digests of the modules that do its work, and those
+of the specs of the jobs before it. The workflow keeps it; where one of the three differs, the result is made again.
+Nothing else is in it: no paths but those of results and those that the user wrote, no times, no order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
+from xinc.analyses.subject import OPENERS
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents, check_readable
-from xinc.experiment.provenance import Part, digest, source_digest
+from xinc.experiment.paths import Made, path_of, result_path
+from xinc.experiment.provenance import code_of, digest
 from xinc.experiment.report import title_of
 from xinc.models import architectures
 from xinc.runtime.devices import has_gpu
 from xinc.training.settings import UNSEEN
 from xinc.video.sources import source_files
 
-#: Where analyses are run and drawn, and what they look at: of these modules a job uses a part.
-RUN, SUBJECT = "xinc.analyses.run", "xinc.analyses.subject"
-#: The parts of a subject.
-PARTS = ("video", "regions", "flow", "canvas", "model", "history")
-#: What an analysis does, in three kinds of jobs.
-COMPUTING, DRAWING, CLAIMED = ("compute", "table"), ("plot", "animate", "pages"), ("claims",)
 
+class Param(dict[str, Any]):
+    """One of the three things that a result depends on. Snakemake shows and compares it as a kind and a digest.
 
-class Spec(dict[str, Any]):
-    """What a job's result depends on. Where Snakemake shows it to people, in the report and in logs, it is a digest.
-
-    Snakemake compares its ``repr``, which is that of the dictionary, and hands a plain dictionary to scripts. Nobody
-    changes one: its digest is found once for all the jobs that follow.
+    Scripts get a plain dictionary.
     """
 
-    def __str__(self) -> str:
-        return self.digest
+    def __init__(self, kind: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.kind = kind
 
     @cached_property
     def digest(self) -> str:
         return digest(self)
 
+    def __repr__(self) -> str:
+        return f"{self.kind} {self.digest}"
+
+    __str__ = __repr__
+
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a job's result depends on.
+
+    Attributes
+    ----------
+    settings : those that the job uses.
+    code : the digest of each module that counts, by name.
+    upstream : the digest of what each job before it depends on, by the path of its result.
+    """
+
+    settings: Param
+    code: Param
+    upstream: Param
+
+    @cached_property
+    def digest(self) -> str:
+        return digest([self.settings.digest, self.code.digest, self.upstream.digest])
+
+    def params(self) -> dict[str, Param]:
+        """The three by name."""
+        return {"settings": self.settings, "code": self.code, "upstream": self.upstream}
 
 
 Method = TypeVar("Method", bound=Callable[..., Spec])
@@ -55,11 +81,14 @@ Method = TypeVar("Method", bound=Callable[..., Spec])
 def _once(method: Method) -> Method:
     """Keep the specs that a method of a plan made, by its arguments: each is asked for by every job that follows."""
 
+    names = list(inspect.signature(method).parameters)[1:]
+
     @wraps(method)
-    def kept(self: Plan, *arguments: str | int) -> Spec:
-        key = (method.__name__, *map(str, arguments))
+    def kept(self: Plan, *arguments: str | int, **named: str | int) -> Spec:
+        values = dict(zip(names, arguments, strict=False)) | named
+        key = (method.__name__, *(str(values[name]) for name in names))
         if key not in self._specs:
-            self._specs[key] = method(self, *arguments)
+            self._specs[key] = method(self, **values)
         return self._specs[key]
 
     return cast(Method, kept)
@@ -80,6 +109,61 @@ class Plan:
         self._scripts = scripts
         self._contents = Contents(kept)
         self._specs: dict[tuple[str, ...], Spec] = {}
+        self._code: dict[tuple[str, ...], Param] = {}
+
+    def spec(self, rule: str, **wildcards: Any) -> Spec:
+        """What the result of a rule of the workflow depends on, by the rule's name and wildcards."""
+        values = dict(wildcards)
+        if rule in ("analysis", "analysis_of_seeds", "analysis_of_project"):
+            return self._spec_of(**values)
+        if rule in ("figure", "figure_of_seeds", "figure_of_project"):
+            return self.figure_spec(**values)
+        makers: dict[str, Callable[..., Spec]] = {
+            "video": self.video_spec,
+            "video_figure": self.video_figure_spec,
+            "regions": self.regions_spec,
+            "regions_figure": self.regions_figure_spec,
+            "flow": self.flow_spec,
+            "train": self.train_spec,
+            "canvas": self.canvas_spec,
+            "materialise": self.materialise_spec,
+        }
+        return makers[rule](**values)
+
+    def jobs(self) -> Iterator[Made]:
+        """Every job of the experiment: its rule and its wildcards."""
+        for video in self.videos:
+            yield Made("video", {"video": video})
+            yield Made("video_figure", {"video": video})
+            if self.uses_regions:
+                yield Made("regions", {"video": video})
+                yield Made("regions_figure", {"video": video})
+            if any("flow" in self.needs(name) for name in self.analyses):
+                yield Made("flow", {"video": video})
+        for video, model, seed in self.networks():
+            own = {"video": video, "model": model, "seed": str(seed)}
+            yield Made("train", own)
+            for layer in self.layers(model):
+                yield Made("canvas", own | {"layer": layer})
+            for layer in self.dense_layers(model):
+                yield Made("materialise", own | {"layer": layer})
+        for analysis, video, model, of in self.runs():
+            named = {"analysis": analysis, "video": video, "model": model}
+            scope = "_of_seeds" if of is None else ""
+            for rule in ("analysis", "figure"):
+                yield Made(f"{rule}{scope}", named if of is None else named | {"seed": str(of)})
+        for analysis in self.analyses_of("project"):
+            for rule in ("analysis", "figure"):
+                yield Made(f"{rule}_of_project", {"analysis": analysis})
+
+    def networks(self) -> list[tuple[str, str, int]]:
+        """Every (video, model, seed) of which there is a network, those of analyses of seeds included."""
+        found = set(self.triples)
+        for analysis in self.analyses_of("seeds"):
+            for video in self.videos:
+                for model in self.models:
+                    found |= {(video, model, seed) for seed in self.seeds_of(analysis, video, model)}
+        return sorted(found)
 
     @property
     def videos(self) -> list[str]:
@@ -108,6 +192,10 @@ class Plan:
     def needs(self, analysis: str) -> frozenset[str]:
         """What an analysis uses beside the video: ``model``, ``canvas``."""
         return self._analysis(analysis).needs
+
+    def unseen(self, model: str) -> dict[str, Any]:
+        """Settings of a model's training that nothing shows of in the result, and that are not in its spec."""
+        return self.config.file.models[model].training.model_dump(mode="json", include=UNSEEN)
 
     def threads(self, model: str) -> int:
         """CPU threads of a model's training."""
@@ -144,16 +232,18 @@ class Plan:
 
     def video_figure_spec(self, video: str) -> Spec:
         source = ["xinc.video.figures.video", "xinc.plotting.layout"]
-        return self._spec("video_figure", {"name": video}, source, self.video_spec(video))
+        return self._spec("video_figure", {"name": video}, source, self._video(video))
 
     @_once
     def regions_spec(self, video: str) -> Spec:
         settings = self.config.file.regions.model_dump(mode="json")
-        return self._spec("regions", settings, ["xinc.video.regions"], self.video_spec(video))
+        return self._spec("regions", settings, ["xinc.video.regions"], self._video(video))
 
     def regions_figure_spec(self, video: str) -> Spec:
         source = ["xinc.video.figures.regions", "xinc.plotting.layout"]
-        return self._spec("regions_figure", {"name": video}, source, self.regions_spec(video))
+        return self._spec(
+            "regions_figure", {"name": video}, source, {path_of("regions", video=video): self.regions_spec(video)}
+        )
 
     @property
     def uses_regions(self) -> bool:
@@ -163,7 +253,7 @@ class Plan:
     @_once
     def flow_spec(self, video: str) -> Spec:
         settings = self.config.file.flow.model_dump(mode="json")
-        return self._spec("flow", settings, ["xinc.video.flow"], self.video_spec(video))
+        return self._spec("flow", settings, ["xinc.video.flow"], self._video(video))
 
     def is_imported(self, model: str) -> bool:
         """Whether a model's networks are existing checkpoints, rather than trained here."""
@@ -171,7 +261,7 @@ class Plan:
 
     def checkpoint_files(self, video: str, model: str, seed: int) -> list[str]:
         """The user's files that an imported network is made from."""
-        from xinc.models.imports.run import checkpoint_files
+        from xinc.models.importing import checkpoint_files
 
         chosen = self.config.file.models[model]
         count = self.config.count(video)
@@ -192,7 +282,7 @@ class Plan:
             "label": f"train {video} {model} seed{seed}",
         }
         source = ["xinc.training.run", self._model_module(model)]
-        return self._spec("train", settings, source, self.video_spec(video))
+        return self._spec("train", settings, source, self._video(video))
 
     def _import_spec(self, video: str, model: str, seed: int) -> Spec:
         """Files count by their content, as those of videos."""
@@ -211,8 +301,8 @@ class Plan:
             "seed": int(seed),
             "files": dict(zip(files, self._contents.digests(f"import-{video}-{model}-{seed}", files), strict=True)),
         }
-        source = ["xinc.models.imports.run", self._model_module(model)]
-        return self._spec("import_model", settings, source, self.video_spec(video))
+        source = ["xinc.models.importing", self._model_module(model)]
+        return self._spec("import_model", settings, source, self._video(video))
 
     @_once
     def canvas_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
@@ -220,11 +310,11 @@ class Plan:
         if isinstance(canvas["layout"], dict):
             canvas["layout"] = canvas["layout"].get(layer, "auto")
         source = ["xinc.canvas.writer", self._model_module(model)]
-        return self._spec("canvas", {"layer": layer, "canvas": canvas}, source, self.train_spec(video, model, seed))
+        return self._spec("canvas", {"layer": layer, "canvas": canvas}, source, self._network(video, model, seed))
 
     def materialise_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
         settings = self.config.file.materialise[model].model_dump(mode="json", exclude={"layers"})
-        before = self.canvas_spec(video, model, seed, layer)
+        before = self._layer(video, model, seed, layer)
         return self._spec("materialise", settings, ["xinc.canvas.materialise"], before)
 
     @_once
@@ -242,8 +332,8 @@ class Plan:
     @_once
     def project_spec(self, analysis: str) -> Spec:
         """Of an analysis of all results together."""
-        before = [self.video_spec(video) for video in self.videos]
-        before += [self._spec_of(*run) for run in self.runs_before(analysis)]
+        before = {path: spec for video in self.videos for path, spec in self._video(video).items()}
+        before |= {result_path(*run): self._spec_of(*run) for run in self.runs_before(analysis)}
         return self._analysis_spec(analysis, before, [])
 
     def figure_spec(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
@@ -255,13 +345,9 @@ class Plan:
             "question": cls.question,
             "section": cls.section,
         }
-        parts = {
-            cls.__module__: Part(DRAWING, (*COMPUTING, *CLAIMED)),
-            RUN: Part(("draw_figures",), ("run_analysis", "subject_from")),
-            SUBJECT: Part((), PARTS),
-        }
         before = self._spec_of(analysis, video, model, seed)
-        return self._spec("figure", settings, [RUN, cls.__module__], before, parts=parts)
+        upstream = {result_path(analysis, video, model, seed): before}
+        return self._spec("figure", settings, ["xinc.analyses.draw", cls.module_of("figure")], upstream)
 
     def caption(self, analysis: str) -> str:
         """What the report says under the figures of an analysis."""
@@ -308,7 +394,7 @@ class Plan:
         """Whether all but analyses of the project is taken as it is."""
         return self.config.file.part == "project"
 
-    def _spec_of(self, analysis: str, video: str, model: str, seed: int | None) -> Spec:
+    def _spec_of(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
         scope = self._analysis(analysis).scope
         if scope == "project":
             return self.project_spec(analysis)
@@ -316,37 +402,45 @@ class Plan:
             return self.seeds_spec(video, model, analysis)
         return self.analysis_spec(video, model, seed, analysis)
 
-    def _sources(self, video: str, model: str, seeds: list[int], analysis: str) -> list[Spec]:
-        """Specs of what an analysis of networks reads."""
+    def _video(self, video: str) -> dict[str, Spec]:
+        return {path_of("video", video=video): self.video_spec(video)}
+
+    def _network(self, video: str, model: str, seed: int) -> dict[str, Spec]:
+        return {path_of("train", video=video, model=model, seed=seed): self.train_spec(video, model, seed)}
+
+    def _layer(self, video: str, model: str, seed: int, layer: str) -> dict[str, Spec]:
+        path = path_of("canvas", video=video, model=model, seed=seed, layer=layer)
+        return {path: self.canvas_spec(video, model, seed, layer)}
+
+    def _sources(self, video: str, model: str, seeds: list[int], analysis: str) -> dict[str, Spec]:
+        """Specs of what an analysis of networks reads, by path."""
         needs = self._analysis(analysis).needs
-        before = [self.video_spec(video)]
-        before += [self.regions_spec(video)] if "regions" in needs else []
-        before += [self.flow_spec(video)] if "flow" in needs else []
+        before = self._video(video)
+        if "regions" in needs:
+            before[path_of("regions", video=video)] = self.regions_spec(video)
+        if "flow" in needs:
+            before[path_of("flow", video=video)] = self.flow_spec(video)
         for seed in seeds:
             if "model" in needs:
-                before.append(self.train_spec(video, model, seed))
+                before |= self._network(video, model, seed)
             if "canvas" in needs:
-                before += [self.canvas_spec(video, model, seed, layer) for layer in self.layers(model)]
+                for layer in self.layers(model):
+                    before |= self._layer(video, model, seed, layer)
         return before
 
-    def _analysis_spec(self, analysis: str, before: list[Spec], models: list[str]) -> Spec:
+    def _analysis_spec(self, analysis: str, before: Mapping[str, Spec], models: list[str]) -> Spec:
         cls = self._analysis(analysis)
-        source = [RUN, cls.__module__]
-        opened = {"video", *cls.needs} if models else set()
+        modules = ["xinc.analyses.run", cls.module_of("compute")]
+        if models:
+            modules += [OPENERS[part][0] for part in ("video", *sorted(cls.needs))]
         if "model" in cls.needs:
-            source += [self._model_module(model) for model in models]
-            opened.add("history")
+            modules += [self._model_module(model) for model in models]
         if cls.scope == "project":
-            source += [self._analysis(name).__module__ for name in self.evidence(analysis)]
+            modules += [
+                claims for name in self.evidence(analysis) if (claims := self._analysis(name).module_of("claims"))
+            ]
         settings = {"analysis": analysis, "settings": self._settings(analysis, without=cls.figure_settings)}
-        parts = {
-            cls.__module__: Part(COMPUTING, (*DRAWING, *CLAIMED)),
-            RUN: Part(("run_analysis", "subject_from"), ("draw_figures",)),
-            SUBJECT: Part(tuple(opened), tuple(set(PARTS) - opened)),
-        }
-        for name in [] if models else self.evidence(analysis):
-            parts[self._analysis(name).__module__] = Part(CLAIMED, (*COMPUTING, *DRAWING))
-        return self._spec("analysis", settings, source, *before, parts=parts)
+        return self._spec("analysis", settings, modules, before)
 
     def category(self, analysis: str) -> str:
         """Heading of an analysis in the report, which sorts headings: analyses by their section of the paper.
@@ -362,16 +456,18 @@ class Plan:
         return titles.get(analysis) or f"{self._analysis(analysis).section} {title_of(analysis)}"
 
     def _spec(
-        self,
-        script: str,
-        settings: dict[str, Any],
-        source: list[str],
-        *before: Spec,
-        parts: dict[str, Part] | None = None,
+        self, script: str, settings: dict[str, Any], modules: list[str], before: Mapping[str, Spec] | None = None
     ) -> Spec:
         scripts = [] if self._scripts is None else [self._scripts / f"{script}.py"]
-        upstream = [spec.digest for spec in before]
-        return Spec(settings=settings, source=source_digest(source, parts, scripts), upstream=upstream)
+        upstream = {path: spec.digest for path, spec in (before or {}).items()}
+        key = (script, *sorted(modules))
+        if key not in self._code:  # the same for thousands of jobs
+            self._code[key] = Param("code", code_of(modules, scripts) | self._foreign(modules))
+        return Spec(Param("settings", settings), self._code[key], Param("upstream", upstream))
+
+    def _foreign(self, modules: list[str]) -> dict[str, str]:
+        """Version of each distribution but ours whose modules count, by name."""
+        return {}
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}
@@ -380,7 +476,7 @@ class Plan:
         return analyses[name]
 
     def _model_module(self, model: str) -> str:
-        return str(architectures[self.config.architecture(model)].__module__)
+        return str(architectures[self.config.architecture(model)].network_module())
 
     @cached_property
     def triples(self) -> list[tuple[str, str, int]]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from xinc.errors import InputError
 from xinc.frames import ranges
+from xinc.models.architecture import Architecture
 from xinc.runtime.gpu_memory import Room
-from xinc.settings import StrictModel
 from xinc.trace.layers import Trace
 
 OUTPUT_ACTIVATIONS = {
@@ -24,10 +24,10 @@ OUTPUT_ACTIVATIONS = {
 ``centred`` is for networks that were fitted to colours in [-1, 1]."""
 
 
-class INR(nn.Module):
+class INR(Architecture, nn.Module):
     """A network overfitted to one video, or a bundle of networks overfitted to one frame each.
 
-    Subclasses set `name` by registration and implement `forward` and `trace`.
+    Subclasses implement `forward` and `trace`; what an architecture declares is in `Architecture`.
 
     Parameters
     ----------
@@ -37,15 +37,6 @@ class INR(nn.Module):
     num_frames : number of frames of the whole video.
     seed : seed of the initial weights.
     """
-
-    name: ClassVar[str] = ""
-    #: Whether one network represents one frame (FFN, SIREN) rather than the whole video (NeRV).
-    per_frame: ClassVar[bool] = False
-    #: What a neuron of its layers can be; convolutional layers know kernels only.
-    granularities: ClassVar[tuple[str, ...]] = ("kernel", "input", "output")
-
-    #: Settings of the architecture.
-    Settings: ClassVar[type[StrictModel]] = StrictModel
 
     def __init__(
         self, settings: Any, resolution: tuple[int, int], frames: Sequence[int], num_frames: int, seed: int = 0
@@ -60,13 +51,12 @@ class INR(nn.Module):
         self.outcome: dict[str, Any] = {}
 
     @classmethod
-    def check(cls, settings: Any, resolution: tuple[int, int]) -> None:
-        """Raise `InputError` where these settings cannot produce frames of this resolution (before any training)."""
+    def network_module(cls) -> str:
+        return cls.__module__
 
     @classmethod
-    def layers_of(cls, settings: Any) -> list[str]:
-        """Names of the layers that can be dissected, first to last, of a network with these settings."""
-        raise NotImplementedError
+    def network(cls) -> type[INR]:
+        return cls
 
     @property
     def output_activation(self) -> str:

@@ -49,8 +49,7 @@ def build(
             f"A network of architecture '{architecture}' needs at least one frame to represent: give some."
         )
     cls.check(settings, size)
-    model = cls(settings, size, frames, num_frames, seed)
-    assert isinstance(model, INR)
+    model: INR = cls.network()(settings, size, frames, num_frames, seed)
     return model
 
 

@@ -1,128 +1,46 @@
-"""The null for groupings of pixels: the same label map, shifted around the frame (paper section 4.2).
+"""Two maps under all toroidal shifts of one against the other.
 
-A toroidal shift keeps the areas and shapes of all regions and how they lie to each other, and breaks their
-correspondence with the contributions. What remains is what regions of this kind catch of maps of this kind anyway.
+A toroidal shift of one of two maps keeps the values, areas and smoothness of both, and breaks how they lie to each
+other. A circular cross-correlation by Fourier transforms gives sums under all shifts at once.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Bytes of the deltas worked on at a time.
-_CACHE = 2**19
+from xinc.statistics.scaling import standard
 
 
-class Shifts:
-    """All toroidal shifts of one label map, by Fourier transforms.
+def all_shifts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Σ_p a(p)·b(p − s) for all toroidal shifts s, (y, x); [0, 0] is unshifted."""
+    return np.asarray(np.fft.irfft2(np.fft.rfft2(a) * np.conj(np.fft.rfft2(b)), s=a.shape))
 
-    Parameters
-    ----------
-    labels : (y, x) integers; pixels with a negative label belong to no region.
-    spacing : only shifts by multiples of this many pixels, which divides both sides, are looked at.
 
-    Attributes
-    ----------
-    areas : (region,) pixels of each region; empty regions do not occur.
+def correlations_of_shifts(values: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Pearson's r of a map (y, x) with others under every shift of theirs, (other, y · x); NaN where one is constant.
 
-    Notes
-    -----
-    The sum of a map over a region shifted by s is Σ_p |C|(p) 1_k(p − s), their circular cross-correlation: one
-    inverse transform for each region gives it for every s. At every m-th row alone, it is the transform of the spectrum
-    whose m parts along y are added up, which is m times smaller.
+    A shift keeps mean and variance, so that one transform gives all. The first shift is none.
     """
-
-    def __init__(self, labels: np.ndarray, spacing: int = 1) -> None:
-        from scipy import fft
-
-        regions, counts = np.unique(labels[labels >= 0], return_counts=True)
-        self.shape: tuple[int, int] = (labels.shape[0], labels.shape[1])
-        self.spacing = spacing
-        self.areas = counts.astype(np.float64)
-        self._transforms = np.empty((len(regions), labels.shape[0], labels.shape[1] // 2 + 1), np.complex128)
-        for at, (region, area) in enumerate(zip(regions, self.areas, strict=True)):
-            np.conj(fft.rfft2((labels == region) / area), out=self._transforms[at])
-
-    def variances(self, magnitudes: np.ndarray) -> np.ndarray:
-        """Variance over regions (ddof 1) of the normalised deltas of a map, for every shift of the labels.
-
-        Parameters
-        ----------
-        magnitudes : (y, x) |C| of one neuron that is not dead.
-
-        Returns
-        -------
-        (y / spacing · x / spacing,) float64: for the labels rolled by (dy, dx), in the order of rows, so that the first
-        is that of the labels as they are. NaN with fewer than two regions.
-        """
-        from scipy import fft
-
-        if len(self.areas) < 2:
-            return np.full(magnitudes.size // self.spacing**2, np.nan)
-        maps = np.asarray(magnitudes, np.float64)
-        # Relative to the map's mean: the transform back is S / E, which is 1 - d.
-        transform = fft.rfft2(maps / maps.mean())
-        rows = self.shape[0] // self.spacing
-        size = maps.size // self.spacing**2
-        total, squares = np.zeros(size), np.zeros(size)
-        # A few regions at a time, so that they stay in the core's cache.
-        step = max(1, _CACHE // (8 * maps.size))
-        for start in range(0, len(self.areas), step):
-            spectrum = self._transforms[start : start + step] * transform
-            if self.spacing > 1:
-                spectrum = spectrum.reshape(len(spectrum), self.spacing, rows, -1).mean(1)
-            delta = fft.irfft2(spectrum, (rows, self.shape[1]), overwrite_x=True)
-            delta = np.ascontiguousarray(delta[..., :: self.spacing]).reshape(-1, size)
-            delta -= 1
-            total += delta.sum(0)
-            squares += np.einsum("ks,ks->s", delta, delta)
-        count = len(self.areas)
-        variance: np.ndarray = np.maximum(squares - total**2 / count, 0) / (count - 1)
-        return variance
-
-
-def spacing_for(shape: tuple[int, int], shifts: int) -> int:
-    """The widest spacing that divides both sides and leaves at least four times as many shifts as are to be drawn."""
-    most = int(np.sqrt(shape[0] * shape[1] / (4 * max(shifts, 1))))
-    return max((m for m in range(1, most + 1) if shape[0] % m == 0 and shape[1] % m == 0), default=1)
-
-
-def standing(observed: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where observed values lie in their null, with ties, up to rounding, counted against them.
-
-    Parameters
-    ----------
-    observed : (n,)
-    null : (n, shifts)
-
-    Returns
-    -------
-    percentile : (n,) per cent of the null below the observed value.
-    p_value : (n,) (1 + number of shifts with a value at least as large) / (1 + number of shifts).
-    """
-    slack = 1e-9 * abs(observed) + 1e-14
-    reached = (null >= (observed - slack)[:, None]).sum(1)
-    shifts = null.shape[1]
-    p_value = (1 + reached) / (1 + shifts)
-    undefined = np.isnan(observed)
-    percentile = 100 * (1 - reached / max(shifts, 1))
-    return np.where(undefined, np.nan, percentile), np.where(undefined, np.nan, p_value)
-
-
-def significant(p_values: np.ndarray, rate: float) -> np.ndarray:
-    """Which tests Benjamini and Hochberg's procedure calls significant at this rate of false discoveries; NaN: not.
-
-    Parameters
-    ----------
-    p_values : (n,)
-
-    Returns
-    -------
-    (n,) bool.
-    """
-    tested = np.flatnonzero(~np.isnan(p_values))
-    order = tested[np.argsort(p_values[tested], kind="stable")]
-    passed = np.flatnonzero(p_values[order] <= rate * np.arange(1, len(order) + 1) / max(len(order), 1))
-    out = np.zeros(len(p_values), bool)
-    if len(passed):
-        out[order[: passed[-1] + 1]] = True
+    a = standard(values)
+    out = np.full((len(others), values.size), np.nan)
+    for at, other in enumerate(others):
+        b = standard(other)
+        if a is not None and b is not None:
+            out[at] = all_shifts(a, b).ravel() / values.size
     return out
+
+
+def means_of_shifts(values: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Mean of a map that is not negative, (y, x), over an area (y, x) under every shift of it, (y · x,)."""
+    if not area.any():
+        return np.full(values.size, np.nan)
+    # Rounding may make them negative.
+    out: np.ndarray = np.maximum(all_shifts(values, area.astype(float)), 0).ravel() / area.sum()
+    return out
+
+
+def drawn_shifts(pixels: int, count: int, seed: int = 0) -> np.ndarray:
+    """Positions (1 + n,) of no shift and of ``count`` others, ascending; the same for all maps of one size."""
+    generator = np.random.default_rng(seed)
+    few = min(count, pixels - 1)
+    return np.concatenate([[0], 1 + np.sort(generator.choice(pixels - 1, few, replace=False))])

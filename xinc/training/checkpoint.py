@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import shutil
 import warnings
 from collections.abc import Iterable
@@ -16,7 +17,6 @@ import torch
 from torch import Tensor
 
 from xinc.errors import InputError
-from xinc.experiment.provenance import PACKAGE, digest, source_digest
 from xinc.models.base import INR
 from xinc.storage.atomic import whole_file
 from xinc.training.settings import UNSEEN, TrainingSettings
@@ -35,12 +35,14 @@ class Checkpoint:
     model : the new network, with its initial weights.
     targets : (frames, 3, H, W), what it is to learn.
     settings : how it is trained.
+    code : digest of the code that trains, in the workflow; empty elsewhere.
     """
 
     path: Path
     model: INR
     targets: Tensor
     settings: TrainingSettings
+    code: str = ""
 
     def __post_init__(self) -> None:
         # Of the weights that training starts from, so before it changes them.
@@ -50,14 +52,13 @@ class Checkpoint:
     def key(self) -> str:
         """Digest of everything that decides what is learnt: who finds another one in a file leaves that file alone."""
         model = self.model
-        modules = ["xinc.training.loop", type(model).__module__]
-        return digest(
+        return _key(
             {
                 **model.description(),
                 "weights": self._initial,
                 "targets": _digest_of([self.targets]),
                 "training": self.settings.model_dump(mode="json", exclude=UNSEEN),
-                "source": source_digest(name for name in modules if name.startswith(f"{PACKAGE}.")),
+                "code": self.code,
                 "torch": torch.__version__,
             }
         )
@@ -98,6 +99,10 @@ class Checkpoint:
 
     def _ignored(self, reason: str) -> None:
         warnings.warn(f"The checkpoint {self.path} {reason}: training begins anew.", stacklevel=3)
+
+
+def _key(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _checksum(body: bytes) -> bytes:

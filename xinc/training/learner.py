@@ -13,7 +13,7 @@ from torch import Tensor
 
 from xinc.errors import InputError
 from xinc.models.base import INR
-from xinc.models.mlp import MLP
+from xinc.models.mlp.network import MLP
 from xinc.runtime.gpu_memory import Room
 from xinc.runtime.progress import Progress
 from xinc.training.checkpoint import Checkpoint

@@ -29,6 +29,7 @@ def train_model(
     frames: FrameChoice = "all",
     seed: int = 0,
     label: str | None = None,
+    code: str = "",
 ) -> History:
     """Train a network on a video store and write it, with its history as CSV, where a reader sees all or nothing.
 
@@ -44,6 +45,7 @@ def train_model(
     frames : which frames to represent, see `xinc.frames.select_frames`.
     seed : of the initial weights and of the order of frames.
     label : shown beside the progress.
+    code : digest of the code that trains: a checkpoint of other code is left alone.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def train_model(
     chosen = select_frames(range(count), frames, of=f"the video {video}")
     model = build(architecture, settings, (data.sizes["y"], data.sizes["x"]), chosen, count, seed)
     targets = torch.from_numpy(data.values[chosen])
-    checkpoint = Checkpoint(Path(output).parent / FOLDER / "checkpoint.pt", model, targets, training)
+    checkpoint = Checkpoint(Path(output).parent / FOLDER / "checkpoint.pt", model, targets, training, code)
     try:
         record = fit(model, targets, training, label or f"{architecture} seed {seed}", checkpoint)
     except GPUMemoryError:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from xinc.models.base import INR
-from xinc.models.mlp import MLP, pixel_coordinates
+from xinc.models.mlp.network import MLP, pixel_coordinates
 from xinc.training.settings import TrainingSettings
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
-from xinc.models.mlp import MLP, pixel_coordinates
+from xinc.models.mlp.network import MLP, pixel_coordinates
 from xinc.trace.activations import ACTIVATIONS
 from xinc.training.settings import TrainingSettings
 from xinc.training.steps import Steps

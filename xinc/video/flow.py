@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
 from xinc.errors import InputError
-from xinc.settings import StrictModel
+from xinc.statistics.luma import luma
 from xinc.storage.atomic import whole_directory
 from xinc.storage.datasets import quiet_zarr, write_dataset
+from xinc.video.flow_settings import FlowSettings
 from xinc.video.transforms import resize_flow
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ FORMAT, VERSION = "flow", 1
 _LEAST_SIDE = 256
 #: The most that they are enlarged, in each direction.
 _MOST_ENLARGED = 16
-#: ITU-R BT.709 luma.
-_GREY = (0.2125, 0.7154, 0.0721)
 
 _ESTIMATE = (
     "cv2.DISOpticalFlow, medium, at the finest scale, on 8-bit grey frames enlarged to at least "
@@ -35,14 +33,6 @@ _CONSISTENCY = (
     "forward-backward consistency of {}: revealed where the flow back to the previous frame leaves it, or "
     "where |back + forth|² > 0.01·(|back|² + |forth|²) + 0.5 px²"
 )
-
-
-class FlowSettings(StrictModel):
-    """How optical flow is found."""
-
-    method: Literal["auto", "dis"] = Field(
-        "auto", description="auto: exact or given where the video has it, estimated elsewhere; dis: always estimated."
-    )
 
 
 def prepare_flow(video: str | Path, output: str | Path, settings: FlowSettings) -> None:
@@ -172,7 +162,7 @@ def _score(video: xr.Dataset, estimated: np.ndarray, hidden: np.ndarray) -> dict
 
 def to_grey(frames: np.ndarray) -> np.ndarray:
     """RGB frames (..., 3) in [0, 1] as 8-bit grey."""
-    return np.rint(255 * np.clip(frames @ np.asarray(_GREY), 0, 1)).astype(np.uint8)
+    return np.rint(255 * np.clip(luma(frames), 0, 1)).astype(np.uint8)
 
 
 def endpoint_error(flow: np.ndarray, truth: np.ndarray) -> np.ndarray:

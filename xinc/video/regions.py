@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
 from xinc.errors import InputError
-from xinc.settings import StrictModel
+from xinc.statistics.luma import LUMA, luma
+from xinc.video.region_settings import RegionSettings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,24 +24,9 @@ FORMAT, VERSION = "regions", 1
 GROUPINGS = ("instances", "rgb", "gabor", "grid")
 #: Name of the region of all pixels that the masks leave out.
 UNLABELLED = "unlabelled"
-#: ITU-R BT.709 luma, as in scikit-image's rgb2gray.
-GREY = (0.2125, 0.7154, 0.0721)
 #: Pixels, drawn evenly from all frames, to which clusters are fitted, and starts of the k-means.
 SAMPLE, STARTS = 20_000, 2
 _PIXELS = ("frame", "y", "x")
-
-
-class RegionSettings(StrictModel):
-    """How pixels are grouped; the defaults give rgb, gabor and grid equally many regions."""
-
-    rgb: int = Field(32, ge=2, description="Clusters of pixel colours.")
-    gabor: int = Field(32, ge=2, description="Clusters of Gabor responses.")
-    grid: tuple[int, int] = Field((4, 8), description="Rows and columns of the grid.")
-    orientations: int = Field(4, ge=1, description="Orientations of the Gabor filters.")
-    frequencies: tuple[float, ...] = Field(
-        (0.05, 0.25, 0.5), min_length=1, description="Frequencies of the Gabor filters, in cycles per pixel."
-    )
-    seed: int = Field(0, ge=0, description="Seed of the clusterings.")
 
 
 def prepare_regions(video: str | Path, output: str | Path, settings: RegionSettings) -> None:
@@ -131,7 +116,7 @@ def build_regions(video: xr.Dataset, settings: RegionSettings) -> xr.Dataset:
         ):
             variables[f"instances_{name}"] = _variable(("instances_region",), found[name].values, text, text)
     generator = np.random.default_rng(settings.seed)
-    labels, centres = _cluster(_colours(video), settings.rgb, settings.seed, generator, np.asarray(GREY))
+    labels, centres = _cluster(_colours(video), settings.rgb, settings.seed, generator, np.asarray(LUMA))
     variables["rgb"] = _variable(_PIXELS, labels.reshape(-1, *size), "colour cluster", "Clusters of pixel colours")
     text = "colour at the centre of the cluster, 0 to 1"
     variables["rgb_colour"] = _variable(("rgb_region", "channel"), centres.astype(np.float32), "colour", text)
@@ -278,7 +263,7 @@ def _responses(video: xr.Dataset, bank: Sequence[tuple[float, float]]) -> _Featu
     frames = video["frames"].transpose("frame", "y", "x", "channel")
 
     def make(at: int) -> np.ndarray:
-        grey = frames[at].values.astype(np.float64) @ np.asarray(GREY)
+        grey = luma(frames[at].values.astype(np.float64))
         # Rounded, or noise of the transforms would make clusters of a flat image.
         return gabor_magnitudes(grey, bank).reshape(-1, len(bank)).round(10)
 

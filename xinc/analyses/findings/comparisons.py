@@ -11,7 +11,7 @@ import xarray as xr
 
 from xinc.analyses.claim import Claim
 from xinc.analyses.results import Record
-from xinc.statistics.chance import NULL, labelled, standing_of
+from xinc.statistics.standing import NULL, labelled, standing_of
 
 
 @dataclass(frozen=True)

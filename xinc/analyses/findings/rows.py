@@ -14,7 +14,7 @@ from xinc.analyses.findings.comparisons import COMPARISONS, pairs_of
 from xinc.analyses.findings.sentences import SENTENCES
 from xinc.analyses.findings.table import NUMBERS, TEXTS
 from xinc.analyses.results import Record
-from xinc.statistics.chance import NULL, combined
+from xinc.statistics.standing import NULL, combined
 
 
 def claims_of(analysis: str) -> tuple[Claim, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from xinc.analyses.claim import Claim
 from xinc.analyses.findings.table import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
+from xinc.statistics import false_discoveries
 
 
 def verdict(row: dict[str, Any], level: float) -> tuple[str, str]:
@@ -37,16 +38,5 @@ def corrected(rows: list[dict[str, Any]]) -> list[float]:
     # What does not speak of a layer is no test.
     own = [row["p_value"] if row["applies"] else np.nan for row in rows]
     tests = {key: p for key, p in zip(keys, own, strict=True) if np.isfinite(p)}
-    found = dict(zip(tests, benjamini_hochberg(np.array(list(tests.values()), float)), strict=True))
+    found = dict(zip(tests, false_discoveries.corrected(np.array(list(tests.values()), float)), strict=True))
     return [float(found[key]) if np.isfinite(p) else float("nan") for key, p in zip(keys, own, strict=True)]
-
-
-def benjamini_hochberg(chances: np.ndarray) -> np.ndarray:
-    """Corrected p-values (false discovery rate); NaN stays NaN."""
-    found = np.full(chances.shape, np.nan)
-    at = np.flatnonzero(np.isfinite(chances))
-    if at.size:
-        order = at[np.argsort(chances[at], kind="stable")]
-        scaled = chances[order] * at.size / np.arange(1, at.size + 1)
-        found[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinc.statistics.chance import means_of_shifts, standard
 from xinc.statistics.ranks import average_ranks
+from xinc.statistics.scaling import standard
+from xinc.statistics.shifts import means_of_shifts
 
 
 def areas_of(flow: np.ndarray, moving: np.ndarray, revealed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,7 +13,9 @@ from xinc.analyses.motion.names import AREAS, KINDS
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import fluctuation
 from xinc.frames import select_frames
-from xinc.statistics.chance import NULL, correlations_of_shifts, labelled, mean_over_frames, standing_of
+from xinc.statistics.nan_reductions import mean_over_frames
+from xinc.statistics.shifts import correlations_of_shifts
+from xinc.statistics.standing import NULL, labelled, standing_of
 
 if TYPE_CHECKING:
     from xinc.analyses.motion import Motion

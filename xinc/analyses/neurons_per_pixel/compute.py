@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xinc.analyses._images import correlation, edges_of, intensity_of
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import area_quantiles, neurons_over
 from xinc.frames import select_frames
-from xinc.statistics.chance import NULL, correlations_of_shifts, drawn_shifts, labelled, mean_over_frames, standing_of
+from xinc.statistics.images import correlation, edges_of, intensity_of
+from xinc.statistics.nan_reductions import mean_over_frames
+from xinc.statistics.shifts import correlations_of_shifts, drawn_shifts
+from xinc.statistics.standing import NULL, labelled, standing_of
 
 if TYPE_CHECKING:
     from xinc.analyses.neurons_per_pixel import NeuronsPerPixel

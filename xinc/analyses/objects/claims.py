@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses.claim import Claim
-from xinc.statistics.chance import NULL, labelled
+from xinc.statistics.standing import NULL, labelled
 
 #: Fewest pairs of instances of one category that can tell whether categories are grouped.
 PAIRS = 5

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses._annotated import annotated_attributes, annotated_of
+from xinc.analyses.annotated import annotated_attributes, annotated_of
 from xinc.analyses.objects.instances import instances_of, look
-from xinc.analyses.objects.known import mean
 from xinc.analyses.objects.numbers import (
     category_ratio,
     constancy_standing,
@@ -21,7 +20,8 @@ from xinc.analyses.objects.numbers import (
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import region_sums
 from xinc.frames import select_frames
-from xinc.statistics.chance import NULL
+from xinc.statistics.nan_reductions import nan_mean
+from xinc.statistics.standing import NULL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,8 +110,8 @@ def _layer(
     ratio, grouped = category_ratio(distance, categories)
     steady, reordered = constancy_standing(shares, generator) if shared else (np.nan, np.full(len(NULL), np.nan))
     fluctuation = fluctuation_of(shares) if shared else np.full(shares.shape[2], np.nan)
-    motion = mean(seen["displacement"], 0)
-    mean_share = mean(mean(shares, 1), 0)
+    motion = nan_mean(seen["displacement"], 0)
+    mean_share = nan_mean(nan_mean(shares, 1), 0)
     variables: dict[str, Any] = {
         "share": (("frame", "sample", "instance"), np.pad(
             shares[:, drawn], ((0, 0), (0, pad), (0, 0)), constant_values=np.nan)),
@@ -128,7 +128,7 @@ def _layer(
         "constancy_null": (("null",), reordered),
         "evenness": ((), evenness(shares)),
     }  # fmt: skip
-    for key, a, b in (("motion", motion, fluctuation), ("intensity", mean(seen["intensity"], 0), mean_share)):
+    for key, a, b in (("motion", motion, fluctuation), ("intensity", nan_mean(seen["intensity"], 0), mean_share)):
         correlation, standing = rank_correlation(a, b)
         variables |= {f"{key}_correlation": ((), correlation), f"{key}_null": (("null",), standing)}
     names = instances["name"].values

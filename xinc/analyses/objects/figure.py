@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from xinc.analyses._annotated import annotated_note
-from xinc.analyses.objects.known import mean
+from xinc.analyses.annotated import annotated_note
 from xinc.plotting import layout, style
+from xinc.statistics.nan_reductions import nan_mean
 
 if TYPE_CHECKING:
     from xinc.analyses.objects import Objects
@@ -100,8 +100,8 @@ def _pair_means(result: xr.Dataset) -> dict[str, np.ndarray]:
     upper = np.triu(np.ones(same.shape, bool), 1)
     distance = result["distance"].transpose("layer", "instance", "other").values
     return {
-        "same category": mean(distance[:, upper & same], 1),
-        "different": mean(distance[:, upper & ~same], 1),
+        "same category": nan_mean(distance[:, upper & same], 1),
+        "different": nan_mean(distance[:, upper & ~same], 1),
     }
 
 

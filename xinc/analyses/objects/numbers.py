@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
-from xinc.analyses.objects.known import mean, median, spread
-from xinc.statistics.chance import NULL, standing_of
+from xinc.statistics.nan_reductions import nan_mean, nan_variance
 from xinc.statistics.ranks import average_ranks
+from xinc.statistics.standing import NULL, standing_of
 
 #: Relabellings of the instances in a test of ranks or categories: all, where there are no more.
 RELABELLINGS = 5040
@@ -21,7 +21,7 @@ def distances(shares: np.ndarray) -> np.ndarray:
     count = shares.shape[2]
     out = np.full((count, count), np.nan)
     for a, b in itertools.combinations(range(count), 2):
-        out[a, b] = out[b, a] = float(mean(abs(shares[..., a] - shares[..., b]), (0, 1)))
+        out[a, b] = out[b, a] = float(nan_mean(abs(shares[..., a] - shares[..., b]), (0, 1)))
     return out
 
 
@@ -65,18 +65,18 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray]:
 
 def fluctuation_of(shares: np.ndarray) -> np.ndarray:
     """Mean change of shares from frame to frame, over neurons and frames, relative to the mean share: (instance,)."""
-    change = mean(mean(abs(np.diff(shares, axis=0)), 1), 0)
-    level = mean(mean(shares, 1), 0)
+    change = nan_mean(nan_mean(abs(np.diff(shares, axis=0)), 1), 0)
+    level = nan_mean(nan_mean(shares, 1), 0)
     out: np.ndarray = change / np.where(level > 0, level, np.nan)
     return out
 
 
 def constancy(shares: np.ndarray) -> float:
     """Median over neurons of the deviation between instances, of means over time, / over time; see the claim."""
-    between = np.sqrt(spread(mean(shares, 0), 1))
-    over_time = np.sqrt(mean(spread(shares, 0), 1))
+    between = np.sqrt(nan_variance(nan_mean(shares, 0), 1))
+    over_time = np.sqrt(nan_mean(nan_variance(shares, 0), 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return median(between / over_time)
+        return _median(between / over_time)
 
 
 def constancy_standing(shares: np.ndarray, generator: np.random.Generator) -> tuple[float, np.ndarray]:
@@ -100,4 +100,10 @@ def evenness(shares: np.ndarray) -> float:
     part = part / np.where(total > 0, total, np.nan)
     logs = np.log(np.where(part > 0, part, 1))
     entropy = np.where(count > 1, -(part * logs).sum(2) / np.log(np.where(count > 1, count, 2)), np.nan)
-    return median(mean(entropy, 0))
+    return _median(nan_mean(entropy, 0))
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of what is not NaN; NaN of nothing."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if known.size else float("nan")

@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu
 
 from xinc.analyses.claim import Claim
 from xinc.analyses.pixels_per_neuron.thresholds import ALMOST_NOTHING
-from xinc.statistics.chance import NULL, labelled
+from xinc.statistics.standing import NULL, labelled
 
 #: Share of the pixels that the median neuron represents where contributions are normally distributed, in percent:
 #: P(|Z| > E|Z|).

@@ -67,7 +67,7 @@ def contact_sheet(video: xr.Dataset, name: str) -> Figure:
     return figure
 
 
-def animation(video: xr.Dataset, enlarge: int = 3) -> list[np.ndarray]:
+def film(video: xr.Dataset, enlarge: int = 3) -> list[np.ndarray]:
     """Every frame as uint8 (height, width, 3), ``enlarge`` times enlarged, with its instances beside it.
 
     Beside a frame without a mask there is nothing but grey.
@@ -231,4 +231,4 @@ def draw_video(video: str | Path, output: str | Path, name: str) -> None:
     with open_video(video) as data, style.context(), whole_directory(output) as partial:
         layout.save(contact_sheet(data, name), partial / "frames")
         for kind in ("gif", "png"):
-            animation.save_animation(animation(data), partial / f"animation.{kind}")
+            animation.save_animation(film(data), partial / f"animation.{kind}")

@@ -80,7 +80,8 @@ def _open(settings: VideoSettings) -> Clip:
     if files is not None:
         clip = Clip(settings.source, len(files), lambda indices: _same_size(files, indices))
     elif source.suffix.lower() in MOVIE_SUFFIXES:
-        clip = Clip(settings.source, movie_length(source), lambda indices: movie_frames(source, indices))
+        length = examples.BUNNY_FRAMES if name == "bunny" else movie_length(source)
+        clip = Clip(settings.source, length, lambda indices: movie_frames(source, indices))
     else:
         raise InputError(f"{_of(settings)} has the unknown kind '{source.suffix}': expected {_KNOWN}.")
     if settings.masks is None:

@@ -1,4 +1,4 @@
-"""What analyses compare contributions with: the intensity and the edges of frames, and the correlation over pixels."""
+"""Intensity and edges of frames, and the correlation of images over their pixels."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-EdgeFilter = Literal["sobel", "scharr"]
+from xinc.statistics.luma import luma
 
-#: ITU-R BT.709 luma, as in scikit-image's rgb2gray.
-GREY = (0.2125, 0.7154, 0.0721)
+EdgeFilter = Literal["sobel", "scharr"]
 
 
 def intensity_of(frames: xr.DataArray) -> xr.DataArray:
@@ -24,7 +23,7 @@ def edges_of(frames: xr.DataArray, edge_filter: EdgeFilter = "sobel") -> xr.Data
 
     apply = {"sobel": filters.sobel, "scharr": filters.scharr}[edge_filter]
     colours = frames.reset_coords(drop=True).transpose("frame", "y", "x", "channel")
-    edges = np.stack([apply(frame @ np.asarray(GREY)) for frame in colours.values.astype(np.float64)])
+    edges = np.stack([apply(luma(frame)) for frame in colours.values.astype(np.float64)])
     return colours.isel(channel=0, drop=True).copy(data=edges)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
+from xinc.models.mlp import MLPArchitecture
 from xinc.trace.activations import ACTIVATIONS
 from xinc.trace.layers import Linear, Trace
 
@@ -26,14 +27,12 @@ def pixel_coordinates(resolution: tuple[int, int], device: torch.device | str = 
     return (grid / max(max(height, width) - 1, 1) * 2 - 1).to(device)
 
 
-class MLP(INR):
+class MLP(MLPArchitecture, INR):
     """One coordinate network per frame, all of the same shape; weights carry a leading frame axis.
 
     A frame's initial weights depend on the seed and on the frame's own index only, so that training it in company or
     alone starts from the same network.
     """
-
-    per_frame: ClassVar[bool] = True
 
     def __init__(
         self, settings: Any, resolution: tuple[int, int], frames: Sequence[int], num_frames: int, seed: int = 0
@@ -47,10 +46,6 @@ class MLP(INR):
             drawn = [self.initial(at, c_in, c_out, g) for g in generators]
             self.weights.append(nn.Parameter(torch.stack([weight for weight, _ in drawn])))
             self.biases.append(nn.Parameter(torch.stack([bias for _, bias in drawn])))
-
-    @classmethod
-    def layers_of(cls, settings: Any) -> list[str]:
-        return [f"layer{k + 1}" for k in range(settings.layers)]
 
     def widths(self) -> list[int]:
         """Channels from the encoded coordinates to the three colours."""

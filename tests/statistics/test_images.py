@@ -1,0 +1,32 @@
+"""Intensity, edges and grey values of frames: scikit-image's."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from skimage import color, filters
+
+from xinc.statistics.images import correlation, edges_of, intensity_of
+from xinc.statistics.luma import luma
+
+
+def test_images() -> None:
+    frames = xr.DataArray(
+        np.random.default_rng(0).random((2, 5, 6, 3)).astype(np.float32),
+        {"source_frame": ("frame", [7, 9])},
+        ("frame", "y", "x", "channel"),
+    )
+    assert intensity_of(frames).dims == ("frame", "y", "x")
+    assert intensity_of(frames).dtype == np.float64
+    grey = frames.values[1].astype(float) @ [0.2125, 0.7154, 0.0721]
+    np.testing.assert_allclose(edges_of(frames)[1], filters.sobel(grey))
+    np.testing.assert_allclose(edges_of(frames, "scharr")[1], filters.scharr(grey))
+    assert not set(edges_of(frames).coords)
+    constant = xr.full_like(edges_of(frames), 0.1)
+    assert correlation(edges_of(frames), constant).isnull().all()
+    np.testing.assert_allclose(correlation(edges_of(frames), -edges_of(frames)), -1)
+
+
+def test_luma_is_that_of_scikit_image() -> None:
+    colours = np.random.default_rng(0).random((5, 6, 3))
+    np.testing.assert_allclose(luma(colours), color.rgb2gray(colours), rtol=1e-12)

@@ -1,0 +1,117 @@
+"""The command ``xinc``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xinc
+from xinc.errors import InputError
+
+if TYPE_CHECKING:
+    from xinc.experiment.plan import Plan
+
+#: Used where no ``--configfile`` is given, as by the workflow.
+CONFIG = "config/config.yaml"
+#: What is known of the user's files, beside Snakemake's own records.
+KEPT = Path(".snakemake/xinc")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; an error of the user's is one sentence on standard error and the exit status 1."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        for line in parsed.run(parsed):
+            print(line)
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # of `xinc settings | head`
+        sys.stderr.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xinc", description="Explains implicit neural representations by the contributions of their neurons."
+    )
+    parser.add_argument("--version", action="version", version=f"xinc {xinc.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=f"{text[:1].upper()}{text[1:]}.")
+        command.set_defaults(run=run)
+        return command
+
+    why = add("why", _why, "say why a result would be made again, or that nothing changed")
+    why.add_argument("result", help="a path below results/, such as results/bunny/nerv/seed0/grouping")
+    check = add("check", _check, "check a configuration and all sources that it names, without running anything")
+    settings = add("settings", _settings, "list settings with their types, defaults and meanings")
+    settings.add_argument(
+        "section", nargs="?", default="", help="a section, such as nerv, training or grouping (default: all of them)"
+    )
+    init = add("init", _init, "make a folder for an experiment, in which `snakemake --cores all` works")
+    init.add_argument("folder", type=Path, help="where; it is created")
+    for command in (why, check):
+        command.add_argument(
+            "--configfile", default=CONFIG, metavar="FILE", help=f"the configuration (default: {CONFIG})"
+        )
+        command.add_argument(
+            "--config",
+            nargs="+",
+            default=[],
+            metavar="KEY=VALUE",
+            help="settings in the place of the file's, with values as in YAML",
+        )
+    return parser
+
+
+def _plan(parsed: argparse.Namespace) -> Plan:
+    from xinc.experiment.config import Config, read_values
+    from xinc.experiment.plan import Plan
+    from xinc.experiment.scripts import SCRIPTS
+
+    values = read_values(parsed.configfile, parsed.config)
+    return Plan(Config(values), kept=KEPT, scripts=SCRIPTS)
+
+
+def _why(parsed: argparse.Namespace) -> list[str]:
+    from xinc.experiment.records import RECORDS
+    from xinc.experiment.why import explain
+
+    return explain(parsed.result, _plan(parsed), RECORDS)
+
+
+def _check(parsed: argparse.Namespace) -> list[str]:
+    plan = _plan(parsed)
+    plan.check_files()
+    jobs = list(plan.jobs())
+    for made in jobs:
+        plan.spec(made.rule, **made.wildcards)
+    counts = [
+        _counted(len(plan.videos), "video"),
+        _counted(len(plan.models), "model"),
+        _counted(len(plan.seeds), "seed"),
+        _counted(len(plan.analyses), "analysis", "analyses"),
+        _counted(len(jobs), "job"),
+    ]
+    return [f"{parsed.configfile} is fine: {', '.join(counts)}."]
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def _settings(parsed: argparse.Namespace) -> list[str]:
+    from xinc.experiment.reference import in_text
+
+    return in_text(parsed.section)
+
+
+def _init(parsed: argparse.Namespace) -> list[str]:
+    from xinc.experiment.init import create
+
+    return list(create(parsed.folder))

@@ -1,0 +1,141 @@
+"""Reasons for making a result again, in words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xinc.errors import InputError, nearest
+from xinc.experiment.paths import MADE, Made, parse, path_of
+from xinc.experiment.plan import Plan, Spec
+from xinc.experiment.records import Record, read_record
+
+
+def explain(path: str, plan: Plan, records: Path) -> list[str]:
+    """Lines that say whether a result would be made again, and what changed since it was made.
+
+    Parameters
+    ----------
+    path : a result of the workflow, or a file inside of one.
+    plan : today's.
+    records : folder of the records, see `xinc.experiment.records`.
+
+    Raises
+    ------
+    InputError : the path is not one of a result, or the configuration asks for no such result.
+    """
+    made = parse(path)
+    if made is None:
+        raise InputError(f"'{path}' is not a result of the workflow: expected a path such as {MADE['analysis']}.")
+    _check_asked_for(made, path, plan)
+    result = path_of(made.rule, **made.wildcards)
+    if not os.path.exists(result):
+        return [f"{result} has not been made yet."]
+    record = read_record(records, result)
+    if record is None:
+        return [
+            f"There is no record of what {result} was made from: it was made by an earlier version of xinc, in another "
+            "place, or is being made."
+        ]
+    reasons = list(_reasons(result, record, plan.spec(made.rule, **made.wildcards), plan, records, {result}))
+    if not reasons:
+        return [f"{result}, made {_when(record)}, is up to date: nothing that it depends on has changed."]
+    return [f"{result}, made {_when(record)}, would be made again:", *(f"  {reason}" for reason in reasons)]
+
+
+def _check_asked_for(made: Made, path: str, plan: Plan) -> None:
+    known = {
+        "video": plan.videos,
+        "model": plan.models,
+        "analysis": plan.analyses,
+        "layer": plan.layers(made.wildcards["model"]) if made.wildcards.get("model") in plan.models else [],
+    }
+    for name, value in made.wildcards.items():
+        if name in known and value not in known[name]:
+            raise InputError(f"The configuration asks for no {name} '{value}' ({path}): {nearest(value, known[name])}.")
+    if made not in plan.jobs():
+        raise InputError(f"The configuration asks for no '{path}': `snakemake -n` lists what it asks for.")
+
+
+def _when(record: Record) -> str:
+    return record.made.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _reasons(path: str, record: Record, spec: Spec, plan: Plan, records: Path, seen: set[str]) -> Iterator[str]:
+    for key, before, now in differences(record.settings, dict(spec.settings)):
+        yield f"settings: {key} was {before}, is {now}"
+    yield from _code(record.code, spec.code)
+    for upstream in sorted(record.upstream.keys() | spec.upstream.keys()):
+        before, now = record.upstream.get(upstream), spec.upstream.get(upstream)
+        if before is None:
+            yield f"upstream: now also uses {upstream}"
+        elif now is None:
+            yield f"upstream: no longer uses {upstream}"
+        elif before != now:
+            yield f"upstream: {upstream} changed"
+            if upstream not in seen:
+                seen.add(upstream)
+                yield from (f"  {reason}" for reason in _behind(upstream, plan, records, seen))
+        elif _time(upstream) > _time(path):
+            yield f"upstream: {upstream} is newer, though made from the same"
+
+
+def _behind(path: str, plan: Plan, records: Path, seen: set[str]) -> Iterator[str]:
+    """Why a result that another was made from is not what it was."""
+    made, record = parse(path), read_record(records, path)
+    if made is None or record is None or not os.path.exists(path):
+        yield "it is not there, or there is no record of what it was made from"
+        return
+    reasons = list(_reasons(path, record, plan.spec(made.rule, **made.wildcards), plan, records, seen))
+    yield from reasons or ["it was made again since"]
+
+
+def _code(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(before.keys() | now.keys()):
+        if name not in before:
+            yield f"code: now also uses {name}"
+        elif name not in now:
+            yield f"code: no longer uses {name}"
+        elif before[name] != now[name]:
+            yield f"code: {name} changed"
+
+
+def differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
+    """Settings that differ: dotted name, the value before and the value now, as text.
+
+    >>> list(differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2, "d": 4}}))
+    [('a.b', '1', '3'), ('a.d', 'not set', '4')]
+    """
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in sorted(before.keys() | now.keys()):
+            inside = f"{key}.{name}" if key else str(name)
+            yield from differences(before.get(name, _NOTHING), now.get(name, _NOTHING), inside)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now) and len(before) > 8:
+        for at, pair in enumerate(zip(before, now, strict=True)):
+            yield from differences(*pair, f"{key}[{at}]")
+    elif before != now:
+        yield key, _shown(before), _shown(now)
+
+
+class _Nothing:
+    def __repr__(self) -> str:
+        return "not set"
+
+
+_NOTHING = _Nothing()
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:97]}…"
+
+
+def _time(path: str) -> float:
+    """As Snakemake looks at it: of a folder, the file that it keeps there."""
+    stamp = Path(path) / ".snakemake_timestamp"
+    try:
+        return (stamp if stamp.exists() else Path(path)).stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,17 @@
+"""How optical flow is found."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from xinc.settings import StrictModel
+
+
+class FlowSettings(StrictModel):
+    """How optical flow is found."""
+
+    method: Literal["auto", "dis"] = Field(
+        "auto", description="auto: exact or given where the video has it, estimated elsewhere; dis: always estimated."
+    )
