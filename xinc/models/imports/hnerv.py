@@ -28,8 +28,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     if enlarged**2 != found.stem_area:
         raise InputError(
             f"{hints.path}: its stem makes {found.stem_area} positions of one, which is no square as in an HNeRV; if "
-            "it is "
-            "a NeRV, give the hint embed, e.g. 'pe_1.25_80'."
+            "it is a NeRV, give the hint embed, e.g. 'pe_1.25_80'."
         )
     if "fc_hw" in hints:
         found_hw = hints.integers("fc_hw", 2, "two integers, 'HEIGHT_WIDTH'")
@@ -81,8 +80,7 @@ def _table(tensors: Tensors, hints: Hints, channels: int) -> Tensor | None:
     if not any(name.startswith("encoder.") for name in tensors):
         raise InputError(
             f"{hints.path} holds neither an encoder nor embeddings: give a table of embeddings (the hint "
-            "'embeddings'), "
-            "or, if it is a NeRV, the hint embed, e.g. 'pe_1.25_80'."
+            "'embeddings'), or, if it is a NeRV, the hint embed, e.g. 'pe_1.25_80'."
         )
     return None
 
