@@ -11,7 +11,7 @@ UPGRADE ?=
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench env lock clean
+.PHONY: help demo test lint docs bench env lock clean
 .NOTPARALLEL:
 
 # An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
@@ -55,7 +55,7 @@ help: ## show this list
 	@touch '$@'
 
 .venv/.ready-test-$(KEY):
-	$(call install,workflow$(,)s3$(,)test)
+	$(call install,workflow$(,)s3$(,)docs$(,)test)
 	@touch '$@' '.venv/.ready-workflow-$(KEY)'
 
 , := ,
@@ -76,7 +76,7 @@ demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and w
 		echo "    canvas = xinc.open_canvas(\"$$last\")"; \
 	fi
 
-env: .venv/.ready-test-$(KEY) ## only make the environment, tests and linters included
+env: .venv/.ready-test-$(KEY) ## only make the environment, with what tests, linters and documentation need
 	@echo "Ready: .venv"
 
 lint: .venv/.ready-test-$(KEY) ## ruff, mypy, lint-imports and snakemake --lint
@@ -91,6 +91,13 @@ test: lint ## all linters, then all tests, in parallel
 	@$(enter_env); \
 	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
 	python -m pytest -n auto --maxprocesses=8 --dist worksteal
+
+# Warnings are errors, broken links among them; no file of the site refers to the network.
+docs: .venv/.ready-test-$(KEY) ## build the documentation into docs/_build (notebooks are executed)
+	@$(enter_env); \
+	rm -rf docs/reference/generated; \
+	python -m sphinx -b html -d docs/_build/doctrees -W --keep-going -q docs docs/_build/html; \
+	echo "Documentation:  $$PWD/docs/_build/html/index.html"
 
 # BENCH: which of the benchmarks, canvas, training and plan (a quarter of an hour); ARGS goes to each.
 BENCH ?= canvas training
@@ -114,23 +121,24 @@ lock: ## renew requirements.lock and environment.yml after a change of pyproject
 	"$(PYTHON)" -m venv "$$work/venv"; \
 	pip=("$$work/venv/bin/python" -m pip --disable-pip-version-check --no-input); \
 	"$${pip[@]}" install -qq -c "$$work/kept.txt" setuptools wheel; \
-	"$${pip[@]}" install -qq -c "$$work/kept.txt" --no-build-isolation -e ".[workflow,s3,test]"; \
+	"$${pip[@]}" install -qq -c "$$work/kept.txt" --no-build-isolation -e ".[workflow,s3,docs,test]"; \
 	"$${pip[@]}" check; \
 	{ \
-		echo "# Exact versions of everything that xinc[workflow,s3,test] installs, for Python 3.11 and newer on Linux."; \
+		echo "# Exact versions of everything that xinc[workflow,s3,docs,test] installs, for Python 3.11 and newer on Linux."; \
 		echo "# Written by \`make lock\`; used as constraints: pip install -c requirements.lock -e \".[workflow]\""; \
 		"$${pip[@]}" freeze --all --exclude pip --exclude-editable \
 			| grep -viE '^(nvidia-|cuda-|triton)' | sed -E 's/\+[a-z0-9.]+$$//' | LC_ALL=C sort -f; \
 	} > "$$work/new.txt"; \
 	cp "$$work/new.txt" requirements.lock; \
 	for file in environment.yml workflow/envs/xinc.yaml; do \
-		awk -F'==' 'NR == FNR { version[tolower($$1)] = $$2; next } \
-			NF == 2 { name = $$1; sub(/^ *- /, "", name); print $$1 "==" version[tolower(name)]; next } { print }' \
+		awk -F'==' 'function key(name) { gsub("_", "-", name); return tolower(name) } \
+			NR == FNR { version[key($$1)] = $$2; next } \
+			NF == 2 { name = $$1; sub(/^ *- /, "", name); print $$1 "==" version[key(name)]; next } { print }' \
 			requirements.lock "$$file" > "$$work/new.yml"; \
 		cp "$$work/new.yml" "$$file"; \
 	done; \
 	echo "requirements.lock: $$(grep -c == requirements.lock) packages"
 
 clean: ## remove the environment, caches and build files; results and the report stay
-	rm -rf .venv build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist docs/_build docs/reference/generated ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -24,7 +24,7 @@ from zarr.codecs import BloscCodec
 from xinc.trace.activations import ACTIVATIONS
 from xinc.trace.layers import Convolution, Trace
 
-#: Bytes of full-resolution maps that are made at a time; measured, see docs/performance.md.
+#: Bytes of full-resolution maps that are made at a time; measured, see docs/explanation/performance.md.
 BLOCK_BYTES = 2**26
 
 #: Neurons in a chunk of a dense store, all of one frame.

@@ -1,4 +1,4 @@
-"""The figures of docs/performance.md and docs/training.md."""
+"""The figures of docs/explanation/performance.md and docs/explanation/training.md."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_entries_that_cannot_be_used(entry: dict[str, Any], message: str) -> Non
 
 
 def test_what_tensors_do_not_tell_is_compared_where_hints_say_it() -> None:
-    """As docs/your-own-checkpoint.md says: a network that does not fit is planned, unless its entry has the numbers."""
+    """As docs/how-to/your-own-checkpoint.md says: what does not fit is planned unless its entry has the numbers."""
     write_siren("frame.pth")
     entry = {"frames": [0], "import": "frame.pth"}
     for hints, message in (
@@ -198,7 +198,7 @@ def test_what_tensors_do_not_tell_is_compared_where_hints_say_it() -> None:
 
 def test_the_large_network_of_the_page() -> None:
     """Everything about it is right but for the file, which is not there."""
-    text = (Path(__file__).parents[1] / "docs" / "your-own-checkpoint.md").read_text("utf-8")
+    text = (Path(__file__).parents[1] / "docs" / "how-to" / "your-own-checkpoint.md").read_text("utf-8")
     [table] = re.findall(r"^```tsv\n(video\tsource\tresolution\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
     [entry] = re.findall(r"^```yaml\n(videos: config/hnerv\.tsv\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
     Path("config").mkdir()

@@ -85,14 +85,14 @@ def test_it_is_the_papers(roots: dict[str, str]) -> None:
 
 
 def documented() -> list[str]:
-    """The command that docs/data-sets.md gives, as a shell splits it."""
-    page = (ROOT / "docs" / "data-sets.md").read_text("utf-8")
+    """The command that docs/how-to/data-sets.md gives, as a shell splits it."""
+    page = (ROOT / "docs" / "how-to" / "data-sets.md").read_text("utf-8")
     [lines] = re.findall(r"^ +(\S*snakemake -n --configfile config/paper\.yaml \\\n.*)$", page, re.MULTILINE)
     return shlex.split(lines)
 
 
 def test_the_documented_table_lists_videos(roots: dict[str, str], tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "data-sets.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "data-sets.md").read_text("utf-8")
     [table] = re.findall(r"^```tsv\n(.*?)```$", page, re.MULTILINE | re.DOTALL)
     write_cityscapes_vps(Path(roots["cityscapes-vps"]), ["0011", "0012", "0013", "0014"], split="train")
     for kind, documented in (("cityscapes-vps", "/data/cityscapes_vps"), ("vipseg", "/data/VIPSeg_720P")):

@@ -74,7 +74,7 @@ def test_its_canvas_is_stored_and_opened(model, tmp_path):
 
 
 def test_its_last_layers_are_analysed_in_little_memory(model):
-    """In a process of its own. All layers: python -m benchmarks.checkpoint, see docs/performance.md."""
+    """In a process of its own. All layers: python -m benchmarks.checkpoint, see docs/explanation/performance.md."""
     words = [sys.executable, "-m", "benchmarks.checkpoint", str(CHECKPOINT), "--layers", "block5", "head"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

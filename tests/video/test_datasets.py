@@ -466,7 +466,7 @@ def test_the_page_says_how_classes_are_read(
     monkeypatch.chdir(tmp_path)
     Path("results/street").mkdir(parents=True)
     prepare_video(city(roots["city"], resolution="16x32"), "results/street/video.zarr")
-    text = (Path(__file__).parents[2] / "docs" / "data-sets.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "data-sets.md").read_text("utf-8")
     [program] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     exec(program, {})
     printed = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The tables of docs/re-running.md, from the tests that prove them: ``python -m tests.workflow.tables``."""
+"""The tables of docs/explanation/re-running.md, from the tests that prove them: ``python -m tests.workflow.tables``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.workflow.faults import FAULTS
 from tests.workflow.files import FILES
 from tests.workflow.sources import SOURCES
 
-PAGE = Path(__file__).parents[2] / "docs" / "re-running.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "re-running.md"
 _MARK = re.compile(r"<!-- table: (\w+) -->\n(?:\|.*\n)*")
 
 

@@ -1,8 +1,8 @@
 """What Snakemake makes again after an edit: exactly what depends on it, and nothing else is written.
 
-Every edit of the tables in docs/re-running.md is made in a copy of a finished run. With XINC_EXHAUSTIVE=1, as in
-continuous integration, it is then run, and all other results keep their times; otherwise that is done for a few, and
-the others are dry runs. The edits of single analyses' settings are dry runs each, and then run together.
+Every edit of the tables in docs/explanation/re-running.md is made in a copy of a finished run. With XINC_EXHAUSTIVE=1,
+as in continuous integration, it is then run, and all other results keep their times; otherwise that is done for a few,
+and the others are dry runs. The edits of single analyses' settings are dry runs each, and then run together.
 """
 
 from __future__ import annotations

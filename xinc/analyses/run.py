@@ -78,7 +78,7 @@ def run_analysis(
     of : names of the ``video``, the ``model`` and the ``seed`` that it is of, as far as it is of one; attributes of the
         result, and below the title of its figures.
     """
-    analysis = make_analysis(name, settings)
+    analysis: Any = make_analysis(name, settings)  # one of three kinds, each of which computes on another subject
     result = analysis.compute(subject)
     about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
     result.attrs |= about | _network(subject) | dict(of or {})

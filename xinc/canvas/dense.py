@@ -1,7 +1,7 @@
 """Dense maps on disk: how they are cut into chunks, rounded, and written in bounded memory.
 
 Dense maps are read in two ways: all neurons of one frame, and one neuron over all frames. Chunks of a few frames by a
-few neurons serve both, and shards keep the number of files small; docs/performance.md has the measurement.
+few neurons serve both, and shards keep the number of files small; docs/explanation/performance.md has the measurement.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The canvas on disk: what a layer's group must hold. Described for users in docs/canvas.md.
+"""The canvas on disk: what a layer's group must hold. Described for users in docs/reference/canvas-schema.md.
 
 A canvas is a Zarr v3 hierarchy, ``canvas.zarr/<layer>``, one self-contained group a layer. The group attribute ``xinc``
 says how its maps are stored:

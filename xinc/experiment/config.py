@@ -45,8 +45,7 @@ class ModelConfig(StrictModel):
     import_: str | None = Field(
         None,
         alias="import",
-        description="Checkpoint in the place of training; the path may contain {video}, {seed} and {frame}. See "
-        "[Your own checkpoint](your-own-checkpoint.md).",
+        description="Checkpoint in the place of training; the path may contain {video}, {seed} and {frame}.",
     )
     hints: dict[str, Any] = Field(
         default_factory=dict,

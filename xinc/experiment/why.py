@@ -68,12 +68,12 @@ def _reasons(path: str, record: Record, spec: Spec, plan: Plan, records: Path, s
         yield f"settings: {key} was {before}, is {now}"
     yield from _code(record.code, spec.code)
     for upstream in sorted(record.upstream.keys() | spec.upstream.keys()):
-        before, now = record.upstream.get(upstream), spec.upstream.get(upstream)
-        if before is None:
+        known, today = record.upstream.get(upstream), spec.upstream.get(upstream)
+        if known is None:
             yield f"upstream: now also uses {upstream}"
-        elif now is None:
+        elif today is None:
             yield f"upstream: no longer uses {upstream}"
-        elif before != now:
+        elif known != today:
             yield f"upstream: {upstream} changed"
             if upstream not in seen:
                 seen.add(upstream)

@@ -5,6 +5,16 @@ from __future__ import annotations
 from xinc.registry import Registry
 
 #: Modules of this package that are not architectures.
-SUPPORT_MODULES = ("architecture", "base", "checkpoints", "decoder", "importing", "imports", "loading", "mlp", "storage")
+SUPPORT_MODULES = (
+    "architecture",
+    "base",
+    "checkpoints",
+    "decoder",
+    "importing",
+    "imports",
+    "loading",
+    "mlp",
+    "storage",
+)
 
 architectures: Registry = Registry("architecture", __name__)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, field_validator
 
 from xinc.errors import InputError, nearest
 from xinc.settings import StrictModel
@@ -60,7 +60,18 @@ def _as_size(value: Any) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
 
-Size = Annotated[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], BeforeValidator(_as_size)]
+_SIZE_IN_JSON = {
+    "anyOf": [
+        {"type": "string", "pattern": "^[0-9]+[xX×][0-9]+$"},
+        {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2},
+    ]
+}
+#: (height, width) in pixels, which a configuration may write as "HxW".
+Size = Annotated[
+    tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]],
+    BeforeValidator(_as_size),
+    WithJsonSchema(_SIZE_IN_JSON),
+]
 
 
 class VideoSettings(StrictModel):
