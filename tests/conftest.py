@@ -17,6 +17,9 @@ torch.set_num_threads(1)
 settings.register_profile("xinc", deadline=None, max_examples=30)
 settings.load_profile("xinc")
 
+#: A project of its own, of which nothing is imported here: it would register what it brings for all tests.
+collect_ignore = ["helpers/outside"]
+
 #: The design notes beside the checkout; absent where only the repository is.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

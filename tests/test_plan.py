@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import digest
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -237,3 +241,15 @@ def test_folders_are_listed_as_often_whatever_is_asked_of_a_video(
     assert len(plan.runs()) == 2 * 3 * 2 * 4
     folders = [root / kind / name for kind in ("images", "panomasks") for name in ("1_a", "2_b")]
     assert {folder: listed[folder] for folder in folders} == dict.fromkeys(folders, 2)
+
+
+#: What a plan has no use for, and what would cost each start of Snakemake tenths of a second or more.
+HEAVY = {"av", "cv2", "dask", "matplotlib", "numba", "PIL", "scipy", "skimage", "sklearn", "torch", "zarr"}
+
+
+def test_the_example_is_planned_without_heavy_packages() -> None:
+    """In a process of its own, as Snakemake's main process does: settings, checks, and what every job depends on."""
+    code = "import sys; from xinc.experiment.cli import main; assert main(['check']) == 0; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "config/config.yaml is fine" in done.stdout
+    assert not HEAVY & set(done.stdout.split())

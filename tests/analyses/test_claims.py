@@ -520,7 +520,7 @@ CASES = INTENSITY | DENSITY | PIXELS | DISTRIBUTION | GROUPING | OBJECTS | MOTIO
 @pytest.fixture(autouse=True)
 def _flat(monkeypatch: pytest.MonkeyPatch) -> None:
     """UMAP takes ten seconds to import, and no claim is about layouts."""
-    monkeypatch.setattr("xinc.analyses.clusters.layout", lambda vectors, *_: vectors[:, :2].astype(np.float32))
+    monkeypatch.setattr("xinc.analyses.clusters.compute.layout", lambda vectors, *_: vectors[:, :2].astype(np.float32))
 
 
 @pytest.mark.parametrize(("name", "verdict"), [(name, verdict) for name, cases in CASES.items() for verdict in cases])

@@ -16,8 +16,16 @@ from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 from tests.analyses.conftest import Make
 from tests.analyses.made import made_of
 from xinc.analyses import analyses
-from xinc.analyses._clusters_figure import name_offsets
-from xinc.analyses._neuron_types import cluster, layout, mixing, neighbouring, seed_entropy, separation, silhouette
+from xinc.analyses.clusters.names import name_offsets
+from xinc.analyses.clusters.neuron_types import (
+    cluster,
+    layout,
+    mixing,
+    neighbouring,
+    seed_entropy,
+    separation,
+    silhouette,
+)
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis
 from xinc.analyses.results import open_result
@@ -33,7 +41,7 @@ LABELS = np.repeat([0, 0, 4, 4, 7, 7, 7, 7], 12).reshape(SIZE)
 @pytest.fixture
 def flat(monkeypatch: pytest.MonkeyPatch) -> None:
     """UMAP takes ten seconds to import: where layouts do not matter, the first two regions are the layout."""
-    monkeypatch.setattr("xinc.analyses.clusters.layout", lambda vectors, *_: vectors[:, :2].astype(np.float32))
+    monkeypatch.setattr("xinc.analyses.clusters.compute.layout", lambda vectors, *_: vectors[:, :2].astype(np.float32))
 
 
 def with_regions(labels: np.ndarray, **layers: np.ndarray) -> Any:
@@ -258,7 +266,7 @@ def test_neighbours_can_differ_by_layer(monkeypatch: pytest.MonkeyPatch) -> None
         asked.append(neighbours)
         return np.zeros((len(vectors), 2), np.float32)
 
-    monkeypatch.setattr("xinc.analyses.clusters.layout", spy)
+    monkeypatch.setattr("xinc.analyses.clusters.compute.layout", spy)
     maps = types([0, 1, 2], 0)[None]
     subject = {0: with_regions(LABELS[None], first=maps, second=maps)}
     make_analysis("clusters", {"neighbours": {"second": 4}}).compute(subject)

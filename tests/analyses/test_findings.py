@@ -28,7 +28,7 @@ from xinc.analyses.findings.verdicts import corrected
 from xinc.analyses.findings.verdicts import verdict as verdict_on
 from xinc.analyses.results import Project, Record
 from xinc.plotting import style
-from xinc.statistics import false_discoveries
+from xinc.statistics.false_discoveries import false_discovery_rates
 from xinc.statistics.standing import labelled
 
 LAYERS = ["l1", "l2", "l3"]
@@ -130,7 +130,7 @@ def test_a_test_that_two_sentences_use_counts_once(project: Project) -> None:
     assert said["again", "ffn", "l1"]["q_value"] == said["tested", "ffn", "l1"]["q_value"]
     # Five of "tested", as many of "absent", "few" with another measure; not again those of "again".
     p = [0.002, 1.0, 0.02, 0.9, 0.04]
-    expected = false_discoveries.corrected(np.array(p * 3))
+    expected = false_discovery_rates(np.array(p * 3))
     assert said["tested", "ffn", "l1"]["q_value"] == pytest.approx(expected[2])
 
 

@@ -9,7 +9,9 @@ import pytest
 import xarray as xr
 
 from tests.analyses.conftest import Make
-from xinc.analyses.grouping import Grouping, _batches
+from xinc.analyses.grouping import Grouping
+from xinc.analyses.grouping.compute import frames_of
+from xinc.analyses.grouping.variances import batches
 from xinc.analyses.making import make_analysis
 from xinc.analyses.subject import Subject
 from xinc.statistics.label_shifts import Shifts
@@ -238,16 +240,16 @@ def test_frames_with_masks_are_preferred(subjects: Make) -> None:
     subject = subjects("nerv")
     video = subject.video.load()
     subject.__dict__["video"] = video.assign(annotated=("frame", [False, True, False, True]))
-    assert Grouping()._frames(subject) == [1, 3]
+    assert frames_of(subject, 2) == [1, 3]
     subject.__dict__["video"] = video.assign(annotated=("frame", [False] * 4))
-    assert Grouping()._frames(subject) == [0, 2]
+    assert frames_of(subject, 2) == [0, 2]
 
 
 def test_label_maps_are_summed_together_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = {name: RNG.integers(0, 4, (1, 8, 16)) for name in GROUPINGS}
-    assert _batches(labels, 10) == [GROUPINGS]
-    monkeypatch.setattr("xinc.analyses.grouping._TOGETHER", 16 * 10 * 8)
-    assert _batches(labels, 10) == [GROUPINGS[:2], GROUPINGS[2:]]
+    assert batches(labels, 10) == [GROUPINGS]
+    monkeypatch.setattr("xinc.analyses.grouping.variances._TOGETHER", 16 * 10 * 8)
+    assert batches(labels, 10) == [GROUPINGS[:2], GROUPINGS[2:]]
 
 
 def following(labels: np.ndarray, neurons: int = 12, spread: float = 1.0) -> np.ndarray:

@@ -12,7 +12,8 @@ from skimage import filters
 
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
-from xinc.analyses._attention import NUMBERS, numbers_of_shifts, strongest
+from xinc.analyses.intensity.attention import numbers_of_shifts, strongest
+from xinc.analyses.intensity.numbers import NUMBERS
 from xinc.analyses.making import make_analysis
 
 LAYOUTS = ["factored", "dense"]

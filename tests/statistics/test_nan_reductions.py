@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from xinc.statistics.nan_reductions import mean_over_frames, nan_mean, nan_variance
+from xinc.statistics.nan_reductions import mean_over_frames, nan_mean, nan_median, nan_variance
 
 
 def test_against_numpy() -> None:
@@ -19,6 +19,8 @@ def test_against_numpy() -> None:
         expected = np.nanmean(values, (1, 2)), np.nanmean(values, 2), np.nanvar(values, -1, ddof=1)
     for own, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(own, other, rtol=1e-12)
+    assert nan_median(values) == np.nanmedian(values)
+    assert np.isnan(nan_median(values[0, 0]))
     assert np.isnan([found[1][0, 0], found[2][0, 0], found[2][1, 1]]).all()
 
 

@@ -7,4 +7,4 @@ from xinc.registry import Registry
 #: Modules of this package that are not analyses.
 SUPPORT_MODULES = ("annotated", "base", "claim", "draw", "making", "results", "run", "subject")
 
-analyses: Registry = Registry("analysis", __name__)
+analyses: Registry = Registry("analysis", __name__, "xinc.analyses")

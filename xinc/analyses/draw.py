@@ -17,9 +17,8 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
     Figures are written as svg and png. Animations are written twice, as ``<name>.gif`` and, for browsers, which show it
     like any picture, as an animated ``<name>-animation.png``.
     """
-
-    analysis = make_analysis(name, settings)
     data = open_result(result).load()
+    analysis = make_analysis(name, settings, data.attrs.get("distribution", ""))
     with style.context(), whole_directory(output) as partial:
         for part, figure in analysis.plot(data).items():
             layout.save(figure, partial / part)

@@ -81,6 +81,8 @@ def run_analysis(
     analysis: Any = make_analysis(name, settings)  # one of three kinds, each of which computes on another subject
     result = analysis.compute(subject)
     about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
+    distribution = str(analyses.origin(name))
+    about |= {"distribution": distribution} if distribution else {}
     result.attrs |= about | _network(subject) | dict(of or {})
     with whole_directory(output) as partial:
         write_dataset(_described(_with_portable_text(result)), partial / "result.zarr")

@@ -467,7 +467,13 @@ class Plan:
 
     def _foreign(self, modules: list[str]) -> dict[str, str]:
         """Version of each distribution but ours whose modules count, by name."""
-        return {}
+        tops = {module.partition(".")[0] for module in modules}
+        found = {}
+        for registry, names in ((analyses, self.analyses), (architectures, map(self.config.architecture, self.models))):
+            for origin in map(registry.origin, names):
+                if origin.distribution and origin.module.partition(".")[0] in tops:
+                    found[origin.distribution] = origin.version
+        return found
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}

@@ -5,11 +5,12 @@ python -m xinc.experiment.reference > docs/reference/settings.md
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -17,12 +18,13 @@ from pydantic_core import PydanticUndefined
 
 from xinc.analyses import analyses
 from xinc.canvas.settings import MaterialiseSettings
+from xinc.errors import InputError, nearest
 from xinc.experiment.config import CanvasConfig, ConfigFile, ModelConfig
 from xinc.frames import FrameChoice
 from xinc.models import architectures
 from xinc.training.settings import TrainingSettings
-from xinc.video.flow import FlowSettings
-from xinc.video.regions import RegionSettings
+from xinc.video.flow_settings import FlowSettings
+from xinc.video.region_settings import RegionSettings
 from xinc.video.settings import COLUMNS, Size, VideoSettings
 
 _INTRODUCTION = """\
@@ -86,44 +88,92 @@ ones may be missing. An empty cell means the default; a line that starts with `#
 """
 
 
+class Section(NamedTuple):
+    """A section of the configuration.
+
+    Attributes
+    ----------
+    name : short, as in ``xinc settings NAME``.
+    heading, text : as Markdown.
+    rows : setting, type, default and meaning of each, as Markdown.
+    """
+
+    name: str
+    heading: str
+    text: str
+    rows: list[tuple[str, str, str, str]]
+
+
 def render() -> str:
     """The reference as Markdown: a table for each section of the configuration, and one for the table of videos."""
-    return "\n\n".join(_sections()) + "\n"
+    parts = [_INTRODUCTION]
+    for section in sections():
+        if section.name == next(iter(analyses)):
+            parts.append(_ANALYSES)
+        column = "column" if section.name == "videos" else "setting"
+        table = _lines((column, "type", "default", "meaning"), section.rows) if section.rows else "It has no settings."
+        parts.append("\n\n".join(filter(None, [section.heading, section.text, table])))
+    return "\n\n".join(parts) + "\n"
 
 
-def _sections() -> Iterator[str]:
-    yield _INTRODUCTION
-    yield f"## The configuration file\n\n{_table(ConfigFile)}"
-    yield f"{_MODELS}\n{_table(ModelConfig)}"
+def in_text(name: str = "") -> list[str]:
+    """The reference as lines for a terminal: of one section, or of all; `InputError` for an unknown one."""
+    every = list(sections())
+    chosen = [section for section in every if name in ("", section.name)]
+    if not chosen:
+        raise InputError(f"There is no section '{name}': {nearest(name, [section.name for section in every])}.")
+    lines = []
+    for section in chosen:
+        lines += [_plain(section.heading.lstrip("# ")), *textwrap.wrap(_plain(section.text), 100), ""]
+        for setting, kind, default, meaning in section.rows:
+            lines.append(f"  {_plain(setting)}: {_plain(kind)}; default {_plain(default)}")
+            lines += textwrap.wrap(_plain(meaning), 96, initial_indent="      ", subsequent_indent="      ")
+        lines.append("")
+    return lines[:-1]
+
+
+def _plain(markdown: str) -> str:
+    """Markdown without its marks."""
+    return re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", markdown).replace("`", "").replace("*", "")
+
+
+def sections() -> Iterator[Section]:
+    """All sections, in the order of the reference."""
+    yield Section("configuration", "## The configuration file", "", _rows(ConfigFile))
+    yield Section("models", *_split(_MODELS), _rows(ModelConfig))
     for name in architectures:
         cls = architectures[name]
-        yield f"### `models.<name>.settings` of architecture `{name}`\n\n{_summary(cls)}\n\n{_table(cls.Settings)}"
-    yield f"### `models.<name>.training`\n\n{_summary(TrainingSettings)}\n\n{_table(TrainingSettings)}"
-    yield f"{_CANVAS}\n{_table(CanvasConfig)}"
-    yield f"{_REGIONS}\n{_table(RegionSettings)}"
-    yield f"{_FLOW}\n{_table(FlowSettings)}"
-    yield f"{_MATERIALISE}\n{_table(MaterialiseSettings)}"
-    yield _ANALYSES
+        heading = f"### `models.<name>.settings` of architecture `{name}`"
+        yield Section(name, heading, _summary(cls), _rows(cls.Settings))
+    heading = "### `models.<name>.training`"
+    yield Section("training", heading, _summary(TrainingSettings), _rows(TrainingSettings))
+    yield Section("canvas", *_split(_CANVAS), _rows(CanvasConfig))
+    yield Section("regions", *_split(_REGIONS), _rows(RegionSettings))
+    yield Section("flow", *_split(_FLOW), _rows(FlowSettings))
+    yield Section("materialise", *_split(_MATERIALISE), _rows(MaterialiseSettings))
     for name in analyses:
         cls = analyses[name]
-        title = f"### `analyses.{name}`\n\n*{cls.question}* (paper section {cls.section})\n\n{_summary(cls)}"
-        table = _table(cls.Settings, cls.figure_settings) if cls.Settings.model_fields else "It has no settings."
-        yield f"{title}\n\n{table}"
-    yield _videos()
+        text = f"*{cls.question}* (paper section {cls.section})\n\n{_summary(cls)}"
+        yield Section(name, f"### `analyses.{name}`", text, _rows(cls.Settings, cls.figure_settings))
+    yield Section("videos", *_split(_TABLE_OF_VIDEOS), _columns())
 
 
-def _videos() -> str:
+def _split(text: str) -> tuple[str, str]:
+    heading, _, rest = text.partition("\n")
+    return heading, rest.strip()
+
+
+def _columns() -> list[tuple[str, str, str, str]]:
     """The columns of the table of videos."""
     fields = {column: VideoSettings.model_fields["name" if column == "video" else column] for column in COLUMNS}
-    rows = [
+    return [
         (f"`{name}`", _type(field), _default(field, ConfigFile if name == "resolution" else None), _text(field))
         for name, field in fields.items()
     ]
-    return f"{_TABLE_OF_VIDEOS}\n{_lines(('column', 'type', 'default', 'meaning'), rows)}"
 
 
-def _table(model: type[BaseModel], figure_settings: Iterable[str] = ()) -> str:
-    rows = [
+def _rows(model: type[BaseModel], figure_settings: Iterable[str] = ()) -> list[tuple[str, str, str, str]]:
+    return [
         (
             f"`{field.alias or name}`" + (" †" if name in set(figure_settings) else ""),
             _type(field),
@@ -132,7 +182,6 @@ def _table(model: type[BaseModel], figure_settings: Iterable[str] = ()) -> str:
         )
         for name, field in model.model_fields.items()
     ]
-    return _lines(("setting", "type", "default", "meaning"), rows)
 
 
 def _lines(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -17,4 +17,4 @@ SUPPORT_MODULES = (
     "storage",
 )
 
-architectures: Registry = Registry("architecture", __name__)
+architectures: Registry = Registry("architecture", __name__, "xinc.architectures")

@@ -68,11 +68,18 @@ def save_model(model: INR, path: str | Path, training: dict[str, Any] | None = N
         "format": FORMAT,
         "version": VERSION,
         **model.description(),
+        **_brought_by(model),
         "training": training or {},
         "state_dict": {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()},
     }
     with whole_file(path) as partial:
         torch.save(content | {"checksum": checksum(content)}, partial)
+
+
+def _brought_by(model: INR) -> dict[str, str]:
+    """The distribution of an architecture that is not ours, for whoever opens the file without it."""
+    distribution = str(architectures.origin(model.name)) if model.name in architectures.names() else ""
+    return {"distribution": distribution} if distribution else {}
 
 
 def identity(model: INR) -> str:
@@ -100,6 +107,7 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
         )
     try:
         entries = [content[name] for name in ("architecture", "settings", "resolution", "frames", "num_frames", "seed")]
+        architectures.get(content["architecture"], content.get("distribution", ""))
         model = build(*entries)
         model.load_state_dict(content["state_dict"])
         if content["checksum"] != checksum(content):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def corrected(p_values: np.ndarray) -> np.ndarray:
+def false_discovery_rates(p_values: np.ndarray) -> np.ndarray:
     """The rates of false discoveries at which tests are just significant, (n,), of p-values (n,); NaN stays NaN."""
     out = np.full(p_values.shape, np.nan)
     tested = np.flatnonzero(np.isfinite(p_values))
@@ -20,5 +20,5 @@ def corrected(p_values: np.ndarray) -> np.ndarray:
 
 def significant(p_values: np.ndarray, rate: float) -> np.ndarray:
     """Which tests are significant at this rate of false discoveries, up to rounding, (n,) bool; NaN is not."""
-    found: np.ndarray = corrected(p_values) <= rate * (1 + 1e-12)
+    found: np.ndarray = false_discovery_rates(p_values) <= rate * (1 + 1e-12)
     return found

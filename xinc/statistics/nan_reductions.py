@@ -24,6 +24,12 @@ def nan_variance(values: np.ndarray, axis: int) -> np.ndarray:
     return out
 
 
+def nan_median(values: np.ndarray) -> float:
+    """Median of what is not NaN; NaN of nothing."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
 def mean_over_frames(values: Iterable[np.ndarray]) -> np.ndarray:
     """Mean of a statistic (…) over frames, of those in which it is not NaN."""
     return nan_mean(np.stack(list(values)), 0)

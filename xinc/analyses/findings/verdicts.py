@@ -8,7 +8,7 @@ import numpy as np
 
 from xinc.analyses.claim import Claim
 from xinc.analyses.findings.table import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
-from xinc.statistics import false_discoveries
+from xinc.statistics.false_discoveries import false_discovery_rates
 
 
 def verdict(row: dict[str, Any], level: float) -> tuple[str, str]:
@@ -38,5 +38,5 @@ def corrected(rows: list[dict[str, Any]]) -> list[float]:
     # What does not speak of a layer is no test.
     own = [row["p_value"] if row["applies"] else np.nan for row in rows]
     tests = {key: p for key, p in zip(keys, own, strict=True) if np.isfinite(p)}
-    found = dict(zip(tests, false_discoveries.corrected(np.array(list(tests.values()), float)), strict=True))
+    found = dict(zip(tests, false_discovery_rates(np.array(list(tests.values()), float)), strict=True))
     return [float(found[key]) if np.isfinite(p) else float("nan") for key, p in zip(keys, own, strict=True)]

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from xinc.statistics.nan_reductions import nan_mean, nan_variance
+from xinc.statistics.nan_reductions import nan_mean, nan_median, nan_variance
 from xinc.statistics.ranks import average_ranks
 from xinc.statistics.standing import NULL, standing_of
 
@@ -76,7 +76,7 @@ def constancy(shares: np.ndarray) -> float:
     between = np.sqrt(nan_variance(nan_mean(shares, 0), 1))
     over_time = np.sqrt(nan_mean(nan_variance(shares, 0), 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _median(between / over_time)
+        return nan_median(between / over_time)
 
 
 def constancy_standing(shares: np.ndarray, generator: np.random.Generator) -> tuple[float, np.ndarray]:
@@ -100,10 +100,4 @@ def evenness(shares: np.ndarray) -> float:
     part = part / np.where(total > 0, total, np.nan)
     logs = np.log(np.where(part > 0, part, 1))
     entropy = np.where(count > 1, -(part * logs).sum(2) / np.log(np.where(count > 1, count, 2)), np.nan)
-    return _median(nan_mean(entropy, 0))
-
-
-def _median(values: np.ndarray) -> float:
-    """Median of what is not NaN; NaN of nothing."""
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if known.size else float("nan")
+    return nan_median(nan_mean(entropy, 0))

@@ -5,20 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
 
+from xinc.analyses.clusters.names import NAME, RING, name_offsets
 from xinc.plotting import layout, style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
-
-# Points of print: the ring of a marked neuron, its name, and how far from it the name may stand.
-_RING, _NAME, _GAPS = 4.0, 5.5, (2.5, 6.0, 11.0, 18.0, 27.0, 38.0, 52.0, 70.0, 90.0)
+    from xinc.analyses.clusters import Clusters
 
 
-def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most: int) -> Figure:
+def plot(analysis: Clusters, result: xr.Dataset) -> dict[str, Figure]:
+    single = result.sizes["frame"] == 1
+    drawn = {}
+    for frame in result["frame"].values:
+        suffix = "" if single else f"-frame{int(frame)}"
+        for layer in result["layer"].values:
+            drawn[f"{layer}{suffix}"] = _layer_figure(
+                result, str(layer), int(frame), analysis.question, analysis.settings.shown
+            )
+        drawn[f"all{suffix}"] = _overview(result, int(frame), analysis.question)
+    return drawn
+
+
+def _layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most: int) -> Figure:
     """Left: the layout by cluster and by seed; right: a row of maps for each of the ``most`` largest clusters."""
     one = result.sel(layer=layer, frame=frame)
     sizes = one["members"].sum("seed").values
@@ -28,8 +42,8 @@ def layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most
     rows = len(shown)
     cell = (0.62 * layout.PAGE - 0.6) / result.sizes["sample"]
     height = max(rows * (cell * aspect + 0.2) + 0.5, 4.6 if several else 2.9) if shown else 0.8
-    of = layout.about(result.attrs, seeds_of(result), layer, f"frame {frame}")
-    figure = layout.new_figure(layout.PAGE, height, asked(result, question), of)
+    of = layout.about(result.attrs, _seeds_of(result), layer, f"frame {frame}")
+    figure = layout.new_figure(layout.PAGE, height, _asked(result, question), of)
     figure.supxlabel(_about(one), fontsize=7)
     if not shown:
         return figure
@@ -79,14 +93,14 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
                 spine.set(visible=True, edgecolor=colours[k], linewidth=1.8)
 
 
-def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
+def _overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     """A column for each layer: its layout by cluster and by seed."""
     layers = [str(layer) for layer in result["layer"].values]
     several = result.sizes["seed"] > 1
     rows, columns = 2 if several else 1, max(len(layers), 3)
     height = (0.85 if several else 0.6) + rows * (min(layout.PAGE / columns, 2.1) + 0.1)
-    of = layout.about(result.attrs, seeds_of(result), f"frame {frame}")
-    figure = layout.new_figure(layout.PAGE, height, asked(result, question), of)
+    of = layout.about(result.attrs, _seeds_of(result), f"frame {frame}")
+    figure = layout.new_figure(layout.PAGE, height, _asked(result, question), of)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -107,12 +121,12 @@ def overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     return figure
 
 
-def asked(result: xr.Dataset, question: str) -> str:
+def _asked(result: xr.Dataset, question: str) -> str:
     """The question, without its second half where there is one seed only."""
     return question if result.sizes["seed"] > 1 else f"{question.split(',')[0].rstrip('?')}?"
 
 
-def seeds_of(result: xr.Dataset) -> str:
+def _seeds_of(result: xr.Dataset) -> str:
     """``seeds 0, 1, 2``."""
     numbers = [str(seed) for seed in result["seed"].values]
     return f"seed{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
@@ -138,7 +152,7 @@ def _indicate(figure: Figure, axis: Axes, points: xr.Dataset, one: xr.Dataset, s
                 found[k, column] = int(np.flatnonzero(own)[0])
     axis.margins(0.09)
     for (k, _), at in found.items():
-        axis.plot(*places[at], "o", ms=_RING, mfc=colours[k], mec="black", mew=0.7)
+        axis.plot(*places[at], "o", ms=RING, mfc=colours[k], mec="black", mew=0.7)
     # How large the panel is tells the layout only; whole, for its last digits depend on addresses in memory.
     figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
     size = np.round(np.array(axis.get_window_extent().size) * 72 / figure.dpi)
@@ -149,50 +163,10 @@ def _indicate(figure: Figure, axis: Axes, points: xr.Dataset, one: xr.Dataset, s
     for name, at, offset in zip(names, found.values(), offsets, strict=True):
         axis.annotate(
             name, tuple(places[at]), tuple(offset), textcoords="offset points", ha="center", va="center_baseline",
-            fontsize=_NAME, fontweight="bold", in_layout=False,
-            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "0.25", "shrinkA": 0, "shrinkB": 0.6 * _RING},
+            fontsize=NAME, fontweight="bold", in_layout=False,
+            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "0.25", "shrinkA": 0, "shrinkB": 0.6 * RING},
             bbox={"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.6},
         )  # fmt: skip
-
-
-def name_offsets(places: np.ndarray, named: Sequence[int], letters: Sequence[int], size: np.ndarray) -> np.ndarray:
-    """Where to write names beside points, all in points of print: offsets (name, 2) of their middles.
-
-    Each name in turn takes the place, of some around its point, that overlaps the fewest names and lines to them,
-    hides the fewest points, marked ones above all, and is the nearest. None leaves the panel.
-
-    Parameters
-    ----------
-    places : of all points, (point, 2), from the lower left of the panel.
-    named : which of them have names.
-    letters : of each name.
-    size : of the panel, (2,).
-    """
-    angles = np.arange(16) * np.pi / 8
-    ways = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    rings = places[list(named)]
-    boxes, lines, offsets = np.empty((0, 2, 2)), np.empty((0, 2)), []
-    for at, count in zip(rings, letters, strict=True):
-        half = np.array([0.37 * _NAME * count, 0.5 * _NAME]) + 0.5
-        reach = np.concatenate([(half + gap) * ways for gap in _GAPS])
-        middles = np.clip(at + reach, half + 1, size - half - 1)
-        overlapping = (abs(middles[:, None] - boxes[:, 0]) < half + boxes[:, 1]).all(-1).sum(1)
-        own = at + np.linspace(0, 1, 8)[:, None] * (middles - at)[:, None]
-        crossing = _hidden(middles, half, lines)
-        for box in boxes:
-            crossing += (abs(own - box[0]) < box[1]).all(-1).any(1)
-        hidden = _hidden(middles, half + 1, places) + 5 * _hidden(middles, half + 0.5 * _RING, rings)
-        cost = 1000 * overlapping + 20 * crossing + 2 * hidden + np.hypot(*(middles - at).T).round() / 4
-        best = int(cost.argmin())
-        boxes = np.concatenate([boxes, [[middles[best], half]]])
-        lines = np.concatenate([lines, own[best]])
-        offsets.append(middles[best] - at)
-    return np.array(offsets).reshape(-1, 2)
-
-
-def _hidden(middles: np.ndarray, half: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """How many places lie in each box."""
-    return np.asarray((abs(middles[:, None] - places) < half).all(-1).sum(1))
 
 
 def _by_cluster(axis: Axes, points: xr.Dataset, clusters: int, numbered: bool = True) -> None:
@@ -245,8 +219,6 @@ def _scatter(axis: Axes, places: np.ndarray, colours: Sequence[Any]) -> None:
 
 
 def _seed_handles(seeds: np.ndarray) -> list[Any]:
-    from matplotlib.lines import Line2D
-
     return [
         Line2D([], [], ls="", marker="o", ms=4, color=colour, label=f"seed {seed}")
         for seed, colour in zip(seeds.tolist(), _seed_palette(len(seeds)), strict=True)
@@ -255,8 +227,6 @@ def _seed_handles(seeds: np.ndarray) -> list[Any]:
 
 def _seed_palette(count: int) -> list[Any]:
     """Colours of seeds, unlike those of clusters, apart in lightness too."""
-    import matplotlib
-
     return list(matplotlib.colormaps["viridis"](np.linspace(0, 1, count + 2)[1:-1]))
 
 

@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from xinc.analyses._grouping_numbers import GROUPINGS
+from xinc.analyses.grouping.numbers import GROUPINGS
 from xinc.plotting import layout, style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from xinc.analyses.grouping import Grouping
 
 #: The axis of the curves spans so many times its lowest value.
 _DECADES = 1e4
 
 
-def frame_figure(result: xr.Dataset, question: str) -> Figure:
+def plot(analysis: Grouping, result: xr.Dataset) -> dict[str, Figure]:
+    return {f"frame{int(f)}": _frame_figure(result.sel(frame=f), analysis.question) for f in result["frame"].values}
+
+
+def _frame_figure(result: xr.Dataset, question: str) -> Figure:
     """A frame: for each layer the curves of the groupings, and below them the null."""
     layers = [str(name) for name in result["layer"].values]
     columns = min(len(layers), 4)
@@ -63,8 +69,6 @@ def _limits(std: np.ndarray) -> tuple[float, float]:
 
 def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float, float], first: bool) -> None:
     """Sorted standard deviations of the live neurons of a layer, a curve for each grouping."""
-    from matplotlib import ticker
-
     axis.axis("on")
     for name, (colour, line) in _looks(result).items():
         values = np.sort(result["std"].sel(grouping=name).dropna("neuron").values)

@@ -1,4 +1,4 @@
-"""What the paper says of groupings of pixels, as numbers of a result (paper sections 1, 4.2 and 7.2)."""
+"""Sentences of the paper about groupings of pixels (sections 1, 4.2 and 7.2)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from xinc.analyses._grouping_numbers import GROUPINGS
 from xinc.analyses.claim import Claim
+from xinc.analyses.grouping.numbers import GROUPINGS
 
 #: Standard deviations of a normal null that 95 % of it do not reach.
 BEYOND = 1.645
@@ -65,7 +65,7 @@ _BEYOND = (
 )
 
 
-def claims() -> tuple[Claim, ...]:
+def _claims() -> tuple[Claim, ...]:
     each: list[Claim] = []
     for grouping, words in _NAMES.items():
         missing = "no live neuron" if grouping != "instances" else "the frames have no masks, or no live neuron"
@@ -187,3 +187,6 @@ def _overall() -> tuple[Claim, ...]:
             missing="one layer only",
         ),
     )
+
+
+CLAIMS: tuple[Claim, ...] = _claims()

@@ -1,4 +1,4 @@
-"""What a layer attends to beside intensity: numbers of one heatmap under every shift of the picture (section 4.3).
+"""Attention beside intensity: numbers of one heatmap under every shift of the picture (section 4.3).
 
 All take the heatmap Σ_n |C_n| (y, x) as it is, not scaled. Its level relative to the frame's mean says how much of it
 an area gets for its size; that of the intensity, how much an area would get if contribution were intensity.
@@ -15,16 +15,12 @@ from xinc.statistics.shifts import correlations_of_shifts, means_of_shifts
 PART = 0.1
 #: Categories of instances that are people.
 PEOPLE = frozenset({"person", "people", "pedestrian", "rider", "man", "woman", "child", "player"})
-#: The numbers, in the order of `numbers_of_shifts`.
-NUMBERS = ("intensity", "edges", "partial_edges", "dark", "dark_excess", "edge_spread", "people")
-#: Those that chance should not reach from above.
-BELOW = frozenset({"edge_spread"})
 
 
 def numbers_of_shifts(
     heat: np.ndarray, intensity: np.ndarray, edges: np.ndarray, people: np.ndarray | None = None
 ) -> np.ndarray:
-    """Each of `NUMBERS` under every toroidal shift of the picture against the heatmap, the first of which is none.
+    """The numbers of a heatmap under every toroidal shift of the picture against it, the first of which is none.
 
     Parameters
     ----------
@@ -33,11 +29,11 @@ def numbers_of_shifts(
 
     Returns
     -------
-    (number, y · x). The correlations with intensity and edges; the partial correlation with the edges, intensity held
-    constant; the heatmap's level in the darkest tenth of the pixels, and that less the level of the intensity there;
-    the standard deviation of the heatmap over the strongest edges, relative to that over the frame; and the mean on
-    people of what a line through the intensity leaves of the heatmap, in its standard deviations. NaN where there is no
-    such thing.
+    (number, y · x), in the order of `xinc.analyses.intensity.numbers.NUMBERS`: the correlations with intensity and
+    edges; the partial correlation with the edges, intensity held constant; the heatmap's level in the darkest tenth of
+    the pixels, and that less the level of the intensity there; the standard deviation of the heatmap over the strongest
+    edges, relative to that over the frame; and the mean on people of what a line through the intensity leaves of the
+    heatmap, in its standard deviations. NaN where there is no such thing.
     """
     with_intensity, with_edges = correlations_of_shifts(heat, intensity, edges)
     between = correlations_of_shifts(intensity, edges)[0, 0]

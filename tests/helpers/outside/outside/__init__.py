@@ -1,0 +1,1 @@
+"""An architecture and an analysis for xinc."""

@@ -1,0 +1,3 @@
+"""Where waves begin."""
+
+SHIFT = 0.25

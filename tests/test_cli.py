@@ -1,0 +1,97 @@
+"""The command ``xinc``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import xinc
+from tests.small import changed, config, write_clip, write_table
+from xinc.experiment.cli import main
+
+
+@pytest.fixture(autouse=True)
+def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_clip(tmp_path)
+    write_table(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(config()))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out
+    assert out == "config/config.yaml is fine: 1 video, 3 models, 1 seed, 3 analyses, 28 jobs.\n"
+
+
+def test_check_of_another_file_with_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("other.yaml").write_text(yaml.safe_dump(changed("seeds", [0, 1])))
+    assert main(["check", "--configfile", "other.yaml", "--config", "seeds=[3]", "analyses={quality: {}}"]) == 0
+    assert "other.yaml is fine: 1 video, 3 models, 1 seed, 1 analysis" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "--configfile", "none.yaml"], "There is no configuration file none.yaml."),
+        (["check", "--config", "seeds"], "'seeds' is not a setting: expected key=value."),
+        (["check", "--config", "sseds=[1]"], "Unknown setting 'sseds': did you mean 'seeds'?"),
+        (["check", "--config", "seeds=[1"], "is not valid YAML"),
+        (["settings", "nervv"], "There is no section 'nervv': did you mean 'nerv'?"),
+        (["why", "results/nothing"], "'results/nothing' is not a result of the workflow"),
+    ],
+)
+def test_errors_are_one_sentence(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("Error: ")
+    assert message in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_check_finds_a_file_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("clip/1.png").unlink()
+    Path("clip/1.png").symlink_to("nowhere.png")
+    assert main(["check"]) == 1
+    assert "'clip/1.png' cannot be read" in capsys.readouterr().err
+
+
+def test_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings", "training"]) == 0
+    one = capsys.readouterr().out
+    assert "epochs: integer ≥ 1; default" in one
+    assert "`" not in one
+    assert main(["settings"]) == 0
+    assert one.strip() in capsys.readouterr().out
+
+
+def test_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["why", "results/clip/nerv/seed0/maps"]) == 0
+    assert capsys.readouterr().out == "results/clip/nerv/seed0/maps has not been made yet.\n"
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--version"], ["--help"], ["why", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+    assert f"xinc {xinc.__version__}" in capsys.readouterr().out
+
+
+def test_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "xinc", "settings", "flow"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("flow\n")
+
+
+def test_a_reader_that_stops_early() -> None:
+    words = f"{sys.executable} -m xinc settings | head -n 1"
+    done = subprocess.run(words, shell=True, capture_output=True, text=True, check=True)
+    assert done.stderr == ""

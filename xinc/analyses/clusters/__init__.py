@@ -1,0 +1,58 @@
+"""Types of neurons, and whether seeds share them (paper section 4.6, figures 10 and 12 to 14)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import SeedsAnalysis
+from xinc.analyses.clusters.numbers import NEIGHBOURS
+from xinc.frames import FrameChoice
+from xinc.settings import StrictModel
+
+Neighbours = Annotated[int, Field(ge=2)]
+
+
+@analyses.register("clusters")
+class Clusters(SeedsAnalysis):
+    """Neurons as vectors of what they contribute to each Gabor region, clustered, and laid out in the plane by UMAP.
+
+    Each map |C| is scaled to [0, 1] by its own minimum and maximum and averaged over each region. The neurons of all
+    seeds are clustered (k-means) and laid out (UMAP) together; the table says how many of each seed a cluster has.
+    Beside the layout are maps of neurons drawn at random from each cluster, framed in its colour, each on its own
+    scale; the same letters mark these neurons in the layout. A cluster may be of few neurons, even of one. Seeds are
+    compared where each has at least two neurons for each cluster. Dead neurons, and neurons whose map is constant, have
+    no such vector; they are counted and left out. What is near in a UMAP layout is alike; where and how far apart
+    groups lie means little, and layouts are not comparable between machines. Clusters, mixtures and silhouettes are
+    those of the vectors, not of the layout. Where neurons of one seed lie in islands, the entropy of coarse clusters
+    may still be high: the share of nearest neighbours that are of a neuron's own seed, beyond chance, says so.
+    """
+
+    question = "Which types of neurons are there, and do seeds share them?"
+    section = "4.6"
+    needs = frozenset({"canvas", "regions"})
+    figure_settings = frozenset({"shown"})
+
+    class Settings(StrictModel):
+        seeds: tuple[int, ...] | None = Field(
+            None,
+            min_length=1,
+            description="Seeds compared, also ones that no other result needs; when left out, those of all results.",
+        )
+        videos: tuple[str, ...] | None = Field(
+            None,
+            description="Videos on which `seeds` are compared, on others those of all results; all when left out.",
+        )
+        frames: FrameChoice = Field(1, description="Frames, each clustered on its own: how many, a list, or all.")
+        clusters: int = Field(6, ge=2, description="Clusters of k-means.")
+        neighbours: Neighbours | dict[str, Neighbours] = Field(
+            NEIGHBOURS, description=f"Neighbours of UMAP: for all layers, or by layer name, {NEIGHBOURS} for others."
+        )
+        max_neurons: int = Field(
+            2000, ge=2, description="Neurons of a layer and seed; where there are more, so many are drawn at random."
+        )
+        samples: int = Field(4, ge=1, description="Neurons drawn from each cluster, whose maps are shown.")
+        seed: int = Field(0, ge=0, description="Seed of the draws, of k-means and of UMAP.")
+        shown: int = Field(6, ge=1, description="Clusters whose maps are shown, the largest first.")

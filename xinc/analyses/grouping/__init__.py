@@ -1,0 +1,45 @@
+"""Groupings of pixels that neurons' contributions respect (paper sections 4.2 and 7.2, figures 4 and 16)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import NetworkAnalysis
+from xinc.frames import FrameChoice
+from xinc.settings import StrictModel
+
+
+@analyses.register("grouping")
+class Grouping(NetworkAnalysis):
+    """For each neuron, how much its contribution to regions differs from what their areas make one expect.
+
+    δ = (expected − actual) / expected, where expected is the neuron's total times the region's share of the pixels. Its
+    standard deviation over the regions is high where a neuron contributes to some regions and not to others. Live
+    neurons are sorted by it, separately for each grouping; it is 0, below the axis, of a constant neuron, which
+    contributes the same everywhere. Below, the null: the same label maps shifted around the
+    frame keep areas and shapes and lose the correspondence; shown is the variance of sampled neurons in standard
+    deviations of that null, with the share of neurons significantly above it. Shifted grid cells are grid cells again,
+    so for the grid this null says only whether the borders happen to lie well. Instances are grouped in frames with
+    masks only; the title says where a frame has none.
+    """
+
+    question = "Which grouping of pixels do contributions respect?"
+    section = "4.2"
+    needs = frozenset({"canvas", "regions"})
+
+    class Settings(StrictModel):
+        frames: FrameChoice = Field(
+            2, description="Frames: how many evenly spread (over those with masks, if there are any), a list, or all."
+        )
+        neurons: int = Field(
+            64, ge=1, description="Neurons, neither dead nor constant, drawn from each layer for the null."
+        )
+        shifts: int | Literal["all"] = Field(
+            8192,
+            description="Toroidal shifts of the label maps in the null: how many drawn at random, or all. Of a large "
+            "frame they are drawn among shifts by multiples of a few pixels, at least four times as many.",
+        )
+        seed: int = Field(0, ge=0, description="Seed of the draws.")

@@ -1,0 +1,29 @@
+"""Contribution against pixel intensity and edges (paper section 4.3, figure 5)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import NetworkAnalysis
+from xinc.frames import FrameChoice
+from xinc.settings import StrictModel
+
+
+@analyses.register("intensity")
+class Intensity(NetworkAnalysis):
+    """Layer heatmap Σ_n |C_n|, intensity Σ_channels, both min-max normalised; difference = heatmap − intensity.
+
+    Pearson (r) and Spearman (ρ) correlation over pixels of the heatmap with the intensity and with the edges of the
+    grey frame say how much of the heatmap each explains. The findings compare them, and what the heatmap is in dark
+    pixels, on edges and on people, with all toroidal shifts of the frame against the heatmap.
+    """
+
+    question = "Does contribution follow intensity, or edges?"
+    section = "4.3"
+
+    class Settings(StrictModel):
+        edges: Literal["sobel", "scharr"] = Field("sobel", description="Edge filter on the grey frame.")
+        frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")

@@ -1,0 +1,31 @@
+"""Galleries and animations of single neurons' contributions (paper figures 1, 3 and 11; project page)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from xinc.analyses import analyses
+from xinc.analyses.base import NetworkAnalysis
+from xinc.frames import FrameChoice
+from xinc.settings import StrictModel
+
+
+@analyses.register("maps")
+class Maps(NetworkAnalysis):
+    """Contribution maps |C| of neurons drawn at random from each layer, and their change over time.
+
+    Each map is scaled to its own maximum, stated above it, so that weak neurons can be seen too: over all frames where
+    these share one network (NeRV), and in each frame where each frame has a network of its own (FFN, SIREN). There
+    neurons of the same number in two frames have nothing to do with each other.
+    """
+
+    question = "What does a neuron contribute to?"
+    section = "4.2"
+    figure_settings = frozenset({"animated", "zoom"})
+
+    class Settings(StrictModel):
+        neurons: int = Field(11, ge=1, description="Neurons drawn from each layer.")
+        seed: int = Field(0, ge=0, description="Seed of the draw.")
+        frames: FrameChoice = Field("all", description="Frames: how many evenly spread, a list, or all.")
+        animated: int = Field(4, ge=1, description="Neurons shown in the animation beside the video.")
+        zoom: int = Field(2, ge=1, description="Animation pixels per output pixel.")
