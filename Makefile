@@ -79,12 +79,14 @@ demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and w
 env: .venv/.ready-test-$(KEY) ## only make the environment, with what tests, linters and documentation need
 	@echo "Ready: .venv"
 
-lint: .venv/.ready-test-$(KEY) ## ruff, mypy, lint-imports and snakemake --lint
+lint: .venv/.ready-test-$(KEY) ## ruff, mypy, lint-imports, snakefmt, codespell and snakemake --lint
 	@$(enter_env); \
 	echo "ruff check"; ruff check .; \
 	echo "ruff format --check"; ruff format --check .; \
 	echo "mypy"; mypy; \
 	echo "lint-imports"; lint-imports --no-cache; \
+	echo "snakefmt --check"; snakefmt --check workflow; \
+	echo "codespell"; codespell; \
 	echo "snakemake --lint"; python -m snakemake --lint
 
 test: lint ## all linters, then all tests, in parallel

@@ -1,4 +1,4 @@
-"""Which chunks and codec for dense maps: both ways of reading, the bytes, the files and the time to write."""
+"""Chunks and codecs of dense maps: both ways of reading, bytes, files and time to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the expansion of maps is from what the machine can do: operations counted, peaks measured.
+"""The expansion of maps against the machine's limits: operations counted, peaks measured.
 
 Nothing but a frame's inputs, a network's weights and the results has to move between memory and core, a few megabytes,
 so arithmetic is the limit. What has to be done is counted from the definition, separable steps and zeros made use of;

@@ -1,4 +1,4 @@
-"""What is measured, one function each, run by `benchmarks.process.run` in a process of its own."""
+"""Measurements, a function each, run by `benchmarks.process.run` in a process of its own."""
 
 from __future__ import annotations
 

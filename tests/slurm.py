@@ -25,7 +25,7 @@ MARK = "# Written by xinc's tests; may be deleted."
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
 SOCKET = Path("/run/munge/munge.socket.2")
 
-# Memory is counted and enforced without control groups, which containers lack. The GPU is no device, only a number.
+# Memory is counted and enforced without control groups, which containers lack. The GPU is not a device, only a number.
 CONF = """{mark}
 ClusterName=xinc
 SlurmctldHost=localhost(127.0.0.1)

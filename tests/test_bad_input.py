@@ -129,7 +129,7 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
     "seed twice": (config(seeds=[0, 0]), ["'seeds' is [0, 0]", "different integers"]),
     "negative seed": (config(seeds=[-1]), ["'seeds' is [-1]", "0 or above"]),
     "model name": (config(models={"my net/2": FFN}), ["model name 'my net/2'", "unfit for a path", "letters"]),
-    "model name that is a number": (config(models={1: FFN}), ["'models.1'", "1 is no text", "quotes"]),
+    "model name that is a number": (config(models={1: FFN}), ["'models.1'", "1 is not text", "quotes"]),
     "model name that is taken": (config(models={"video.zarr": FFN}), ["'video.zarr' is taken", "choose another"]),
     "frame beyond the video": (
         changed("models.ffn.frames", [0, 9]),
@@ -218,7 +218,7 @@ TABLES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         table("clip clip 3", columns="video source start"),
         ["Model 'siren' on video 'clip'", "Frames 2", "frames 0:"],
     ),
-    "no masks": (_no_masks, ["'clip_masks'", "no folder", "PNG for each frame"]),
+    "no masks": (_no_masks, ["'clip_masks'", "not a folder", "PNG for each frame"]),
     "number of masks": (_fewer_masks, ["4 frames", "3 masks", "one mask for each frame"]),
 }
 

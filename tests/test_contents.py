@@ -117,7 +117,7 @@ UNREADABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "broken link": (_link, "it is a link to 'nowhere.png', which is not there"),
     "loop": (_loop, "Too many levels of symbolic links"),
     "folder": (lambda path: path.mkdir(), "it is a folder"),
-    "pipe": (os.mkfifo, "it is no regular file"),
+    "pipe": (os.mkfifo, "it is not a regular file"),
 }
 
 

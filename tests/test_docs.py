@@ -30,7 +30,10 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Made when the site is built.
 MADE = ("_build", "generated")
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "resources/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "resources/README.md")
+    ),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if not set(MADE) & set(page.parts)),
 ]
 NOTEBOOKS = sorted((ROOT / "docs" / "tutorials").glob("*.ipynb"))

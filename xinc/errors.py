@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""Errors that a user is meant to read."""
 
 from __future__ import annotations
 

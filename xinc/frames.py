@@ -1,4 +1,4 @@
-"""Choosing frames."""
+"""Choice of frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named implementations: modules of a package of ours, and entry points of other distributions."""
+"""Registries of named implementations: modules of a package, and entry points of other distributions."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _sentences(model: type[BaseModel], errors: list[Any], values: Any, where: st
         elif item["type"] == "missing":
             found[f"Setting '{'.'.join([*filter(None, [key]), str(item['loc'][-1])])}'"] = [" is missing"]
         elif item["loc"][-1:] == ("[key]",):
-            found[f"Setting '{key}'"] = [f": the name {item['input']!r} is no text: write it in quotes"]
+            found[f"Setting '{key}'"] = [f": the name {item['input']!r} is not text: write it in quotes"]
         elif not (item["type"] == "too_short" and _has_errors_inside(item, errors)):
             shown = "" if isinstance(value, dict) and value else f" is {value!r}"
             found.setdefault(f"Setting '{key}'{shown}", []).append(f": {_reason(item)}")

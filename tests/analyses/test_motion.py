@@ -102,7 +102,7 @@ def test_what_leaves_the_frame_is_no_error() -> None:
 
 
 def test_the_camera_does_not_move_things() -> None:
-    """A pan by (−1, 0): by default it is no motion, nor is its speed changed; with 'flow' all pixels move."""
+    """A pan by (−1, 0): by default it is not motion, nor is its speed changed; with 'flow' all pixels move."""
     flow, revealed, _ = moving_square()
     flow = flow + np.array([-1.0, 0])
     maps = np.random.default_rng(0).random((2, 3, HEIGHT, WIDTH))

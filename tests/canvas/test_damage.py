@@ -59,14 +59,14 @@ def test_missing_and_empty_directories(tmp_path):
 
 def test_other_directories(canvas, tmp_path):
     (tmp_path / "other" / "folder").mkdir(parents=True)
-    refused(tmp_path / "other", "is no layer of a canvas: it has no zarr.json")
-    refused(canvas / "head", "is no layer of a canvas: its attributes hold no record")
+    refused(tmp_path / "other", "is not a layer of a canvas: it has no zarr.json")
+    refused(canvas / "head", "is not a layer of a canvas: its attributes hold no record")
 
 
 @pytest.mark.parametrize("content", ["{", "", "[]", "3", '{"attributes": null}', '{"attributes": {"xinc": 3}}', "{}"])
 def test_damaged_metadata_of_a_layer(canvas, content):
     (canvas / "head" / "zarr.json").write_text(content)
-    refused(canvas, "is damaged|is no layer of a canvas")
+    refused(canvas, "is damaged|is not a layer of a canvas")
 
 
 def test_binary_metadata(canvas):

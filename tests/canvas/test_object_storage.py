@@ -127,7 +127,7 @@ def test_a_half_written_layer_is_none(nerv, bucket, layout):
     root = write_all(nerv, f"{bucket}/a.zarr", layout=layout)
     boto3.client("s3").delete_object(Bucket=bucket.removeprefix("s3://"), Key="a.zarr/block2/zarr.json")
     assert list(xinc.open_canvas(root).children) == ["block1", "head"]
-    with pytest.raises(InputError, match=r"block2 is no layer of a canvas: it has no zarr.json"):
+    with pytest.raises(InputError, match=r"block2 is not a layer of a canvas: it has no zarr.json"):
         open_layer(f"{root}/block2")
 
 

@@ -85,7 +85,7 @@ def test_the_identity_of_a_network(tmp_path):
 
 def test_only_files_of_xinc_are_loaded_as_such(tmp_path):
     torch.save({"state_dict": {"layers.0.weight": torch.zeros(2, 2)}}, tmp_path / "other.pth")
-    with pytest.raises(InputError, match=r"other\.pth is no model\.pt of xinc") as caught:
+    with pytest.raises(InputError, match=r"other\.pth is not a model\.pt of xinc") as caught:
         load(tmp_path / "other.pth")
     (page,) = re.findall(r"docs/[\w/-]+\.md", str(caught.value))
     assert (Path(__file__).parents[2] / page).exists()

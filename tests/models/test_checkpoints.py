@@ -54,13 +54,16 @@ def test_missing_file_and_directory(tmp_path):
         (b"", "is empty: download or copy it again"),
         (
             b"these are no weights\n" * 9,
-            "is no PyTorch file, it begins with 'these are no weights': give the file that",
+            "is not a PyTorch file, it begins with 'these are no weights': give the file that",
         ),
-        (b"camera\nof the clip\n", "is no PyTorch file, it begins with 'camera'"),
-        (b"version https://git-lfs.github.com/spec/v1\noid 1", "no PyTorch file, it begins with 'version https://git"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", r"is no PyTorch file: give the file that torch\.save wrote"),
-        (pickle.dumps({"a": 1}), "is no PyTorch file: give"),
-        (pickle.dumps({"a": 1}, protocol=2), "is no PyTorch file: give"),
+        (b"camera\nof the clip\n", "is not a PyTorch file, it begins with 'camera'"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid 1",
+            "not a PyTorch file, it begins with 'version https://git",
+        ),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", r"is not a PyTorch file: give the file that torch\.save wrote"),
+        (pickle.dumps({"a": 1}), "is not a PyTorch file: give"),
+        (pickle.dumps({"a": 1}, protocol=2), "is not a PyTorch file: give"),
     ],
 )
 @pytest.mark.parametrize("trust", [False, True])
@@ -75,7 +78,7 @@ def test_files_that_are_no_checkpoints(tmp_path, content, message, trust):
 def test_an_archive_of_something_else(tmp_path):
     path = tmp_path / "arrays.npz"
     np.savez(path, table=np.ones(3))
-    refused(path, r"is no PyTorch file, but an archive of table\.npy: give the file that torch\.save wrote")
+    refused(path, r"is not a PyTorch file, but an archive of table\.npy: give the file that torch\.save wrote")
 
 
 def test_whole_files_that_cannot_be_read(tmp_path):
@@ -190,7 +193,7 @@ def test_trust_is_the_only_way_around(tmp_path):
     assert marker.exists()
     assert torch.equal(found.reconstruct(0), load_model(FFN, **FFN_HINTS).reconstruct(0))
     path.write_bytes(b"no checkpoint at all")
-    with pytest.raises(InputError, match="is no PyTorch file, it begins with 'no checkpoint at all'"):
+    with pytest.raises(InputError, match="is not a PyTorch file, it begins with 'no checkpoint at all'"):
         load_model(path, trust=True)
 
 

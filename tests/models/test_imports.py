@@ -288,7 +288,9 @@ def test_a_nerv_among_quantised_files(path):
     }
     encodings = {"quant": torch.zeros(5, 12, 1, 1), "min": torch.zeros(1), "scale": torch.ones(1)}
     torch.save({"embed": encodings, "model": entries}, path)
-    with pytest.raises(InputError, match="no square as in an HNeRV; if it is a NeRV, give the hint embed"):
+    with pytest.raises(
+        InputError, match="expected a square number, as in an HNeRV; if it is a NeRV, give the hint embed"
+    ):
         load_model(path)
     model = load_model(path, **network.hints)
     torch.testing.assert_close(model.reconstruct(3), network.image(3), rtol=0.05, atol=0.02)

@@ -321,8 +321,8 @@ FIRST: dict[str, tuple[Spoil, str, dict[str, Any], list[str]]] = {
         lambda root: shutil.rmtree(root / "coco/annotations/panoptic_val2017"), "coco", {}, ["in the column masks"],
     ),
     "class not listed": (_class_not_listed, "city", {}, ["category 19", "known are 0-18"]),
-    "no root": (lambda root: shutil.rmtree(root / "city"), "city", {}, ["root", "Cityscapes-VPS is no folder"]),
-    "vipseg: no root": (lambda root: shutil.rmtree(root / "vipseg"), "vipseg", {}, ["root", "VIPSeg is no folder"]),
+    "no root": (lambda root: shutil.rmtree(root / "city"), "city", {}, ["root", "Cityscapes-VPS is not a folder"]),
+    "vipseg: no root": (lambda root: shutil.rmtree(root / "vipseg"), "vipseg", {}, ["root", "VIPSeg is not a folder"]),
     "no json": (lambda root: city_list(root / "city").unlink(), "city", {}, ["has no annotations", "_city_vps.json"]),
     "vipseg: no json": (
         lambda root: [p.unlink() for p in (root / "vipseg/VIPSeg_720P").glob("*.json")] and None, "vipseg", {},
@@ -339,7 +339,7 @@ FIRST: dict[str, tuple[Spoil, str, dict[str, Any], list[str]]] = {
         _nothing, "coco", {"split": "val2018"},
         ["split 'val2018'", "did you mean 'val2017'", "name one of these in the column split"],
     ),
-    "no json at all": (_json(CITY_JSON, "nothing"), "city", {}, ["are no JSON"]),
+    "no json at all": (_json(CITY_JSON, "nothing"), "city", {}, ["are not JSON"]),
     "json without classes": (_json(CITY_JSON, '{"annotations": []}'), "city", {}, ["have no 'categories'"]),
     "vipseg: json of another kind": (_json(VIPSEG_JSON, "[1]"), "vipseg", {}, ["have no 'videos'"]),
     "coco: json of another kind": (_json(COCO_JSON, "{}"), "coco", {}, ["have no 'images'"]),
@@ -351,7 +351,7 @@ FIRST: dict[str, tuple[Spoil, str, dict[str, Any], list[str]]] = {
         _nothing, "vipseg", {"clips": "12*", "lengths": "31"},
         ["no video '12*' with 31 frames: those of this name (1) have 5 frames; change the column lengths"],
     ),
-    "no number": (_nothing, "city", {"clips": "five of all"}, ["'five' is no number", "such as '5 of all'"]),
+    "no number": (_nothing, "city", {"clips": "five of all"}, ["'five' is not a number", "such as '5 of all'"]),
     "too many": (_nothing, "city", {"clips": "5 of all"}, ["asks for 5 of 1 videos", "ask for 1 to 1"]),
     "masks": (_nothing, "city", {"masks": "masks"}, ["gives masks for a data set"]),
     "too few frames": (_nothing, "city", {"count": 31}, ["found 30 frames", "needs 31"]),
@@ -504,11 +504,14 @@ def test_roots(tmp_path: Path, roots: dict[str, Path]) -> None:
 
 def test_columns_of_data_sets_are_for_data_sets(tmp_path: Path) -> None:
     path = table(tmp_path, "v|example:collage|all")
-    said(lambda: read_videos(path, (16, 32), {}), ["'example:collage'", "no data set", "column clips", "vipseg:<root>"])
+    said(
+        lambda: read_videos(path, (16, 32), {}),
+        ["'example:collage'", "not a data set", "column clips", "vipseg:<root>"],
+    )
     said(lambda: read_videos(path, (16, 32), {}), ["is filled: leave it empty"])
     for source, meant in {"cityscapes": "cityscapes-vps:<root>", "VIPSge:/d": "vipseg:/d"}.items():
         path = table(tmp_path, f"v|{source}|all")
-        said(lambda path=path: read_videos(path, (16, 32), {}), ["no data set", f"did you mean '{meant}'"])
+        said(lambda path=path: read_videos(path, (16, 32), {}), ["not a data set", f"did you mean '{meant}'"])
         with pytest.raises(InputError, match=f"does not exist: did you mean '{meant}'. If not, correct the path"):
             check_source(VideoSettings(name="v", source=source))
     path = table(tmp_path, "v|vipseg:x|all|45-30")

@@ -174,7 +174,7 @@ def test_other_stores_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.zarr' does not exist"):
         open_flow(tmp_path / "none.zarr")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no Zarr store of a flow"):
+    with pytest.raises(InputError, match="not a Zarr store of a flow"):
         open_flow(tmp_path / "empty")
     zarr.create_group(tmp_path / "other.zarr", attributes={"xinc_format": "flow", "version": 99})
     with pytest.raises(InputError, match="version 99, expected 'flow', version 1"):

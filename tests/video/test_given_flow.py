@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_told_first(tmp_path: Path, write_folder: Callable[
     assert len(check_source(video)) == 4
     with pytest.raises(InputError, match=r"has step 2, but flow files lead from each frame to the next"):
         check_source(video.model_copy(update={"step": 2}))
-    with pytest.raises(InputError, match=r"none' of video 'clip' is no folder"):
+    with pytest.raises(InputError, match=r"none' of video 'clip' is not a folder"):
         check_source(video.model_copy(update={"flow": str(tmp_path / "none")}))
     with pytest.raises(InputError, match=r"gives flow for example:collage, which knows its own"):
         check_source(video.model_copy(update={"source": "example:collage"}))

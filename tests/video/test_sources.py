@@ -182,7 +182,7 @@ CHECKS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "short": (lambda root: _short(root, count=16), "found 12 frames, start 0, count 16, step 1 needs 16"),
     "short by step": (lambda root: _short(root, count=4, step=4), "found 12 frames, start 0, count 4, step 4 needs 13"),
     "start": (lambda root: _short(root, start=12), "found 12 frames, start 12 is beyond the last"),
-    "masks absent": (lambda root: _no_masks(root, False), "masks' of video 'clip' are no folder"),
+    "masks absent": (lambda root: _no_masks(root, False), "masks' of video 'clip' are not a folder"),
     "masks empty": (lambda root: _no_masks(root, True), "masks' of video 'clip' have no PNG"),
     "number of masks": (lambda root: _masked(root, 3), "has 4 frames in"),
     "example": (lambda _: {"source": "example:bunni"}, "unknown example: did you mean 'bunny'? Known: bunny, collage"),
@@ -231,7 +231,7 @@ def _mask_colour(root: Path) -> dict[str, Any]:
 
 READING: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "corrupt frame": (_corrupt, "7.png': "),
-    "not an image": (_not_image, "3.png': its content is no known image format; replace the file"),
+    "not an image": (_not_image, "3.png': it is not in a known image format; replace the file"),
     "two sizes": (_two_sizes, "5.png' has 10x30 pixels but '"),
     "mask size": (_mask_size, "2.png' has 6x8 pixels but its frame has 12x20 pixels"),
     "colour mask": (_mask_colour, "2.png' is a colour image (mode RGB): expected an indexed or grey PNG"),

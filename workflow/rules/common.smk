@@ -14,7 +14,9 @@ def canvas_layers(video, model, seed):
 
 def dense_layers(video, model, seed):
     """The layers of one network's canvas that are written out densely."""
-    return [path_of("materialise", video=video, model=model, seed=seed, layer=layer) for layer in plan.dense_layers(model)]
+    return [
+        path_of("materialise", video=video, model=model, seed=seed, layer=layer) for layer in plan.dense_layers(model)
+    ]
 
 
 def video_input(wildcards):

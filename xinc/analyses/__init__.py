@@ -1,4 +1,4 @@
-"""The analyses: a folder each, or a file, found by their registered name."""
+"""Analyses: a folder or file for each, found by its registered name."""
 
 from __future__ import annotations
 

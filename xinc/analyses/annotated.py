@@ -1,4 +1,4 @@
-"""Frames with masks: which there are, and how a figure says so (a data set may annotate every fifth frame only)."""
+"""Frames with masks, and their mention in figures (a data set may annotate only every fifth frame)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing the figures of an analysis from its result."""
+"""Figures of an analysis, drawn from its result."""
 
 from __future__ import annotations
 

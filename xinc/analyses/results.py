@@ -1,4 +1,4 @@
-"""Results of analyses, and what an analysis of all of them looks at."""
+"""Results of analyses, and the subject of an analysis of all of them."""
 
 from __future__ import annotations
 

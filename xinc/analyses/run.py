@@ -1,4 +1,4 @@
-"""Running an analysis on the files of the workflow."""
+"""Running of an analysis on the workflow's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an analysis of a network looks at.
+"""Subjects: the video, network and canvas that an analysis is given.
 
 Each part is opened by a module that is imported only then, and a job counts just the modules of the parts that its
 analysis ``needs`` (`OPENERS`).

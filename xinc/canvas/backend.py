@@ -1,4 +1,4 @@
-"""xarray's way to canvases: ``xr.open_dataset(layer, engine="xinc")``, ``xr.open_datatree(canvas, engine="xinc")``."""
+"""Engine ``xinc`` of xarray: ``xr.open_dataset(layer, engine="xinc")``, ``xr.open_datatree(canvas, engine="xinc")``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xinc.storage.locations import locate
 
 
 class XincBackend(BackendEntrypoint):
-    """Layers and whole canvases, of any layout, with lazily expanded maps; ``chunks=`` gives dask arrays as usual."""
+    """Layers and whole canvases, of any layout, with lazily expanded maps; ``chunks=`` makes dask arrays of them."""
 
     description = "Implicit neural canvases (xinc)"
     open_dataset_parameters = ("filename_or_obj", "drop_variables")

@@ -1,4 +1,4 @@
-"""Dense maps on disk: how they are cut into chunks, rounded, and written in bounded memory.
+"""Dense maps on disk: chunks, rounding, and writing in bounded memory.
 
 Dense maps are read in two ways: all neurons of one frame, and one neuron over all frames. Chunks of a few frames by a
 few neurons serve both, and shards keep the number of files small; docs/explanation/performance.md has the measurement.

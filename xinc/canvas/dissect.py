@@ -1,4 +1,4 @@
-"""From a network to its canvas in memory."""
+"""A network's canvas in memory, computed where it is indexed."""
 
 from __future__ import annotations
 

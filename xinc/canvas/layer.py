@@ -1,4 +1,4 @@
-"""What a layer of a canvas is, between a network and what is recorded of it."""
+"""A layer of a canvas: the record that ties its maps to a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contribution maps as a lazily indexed array: what is not asked for is not computed."""
+"""Contribution maps as a lazily indexed array, computed only where they are asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a canvas."""
+"""Opening and validation of canvases."""
 
 from __future__ import annotations
 

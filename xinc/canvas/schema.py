@@ -1,4 +1,4 @@
-"""The canvas on disk: what a layer's group must hold. Described for users in docs/reference/canvas-schema.md.
+"""Schema of a canvas on disk, and its validation; docs/reference/canvas-schema.md describes it for users.
 
 A canvas is a Zarr v3 hierarchy, ``canvas.zarr/<layer>``, one self-contained group a layer. The group attribute ``xinc``
 says how its maps are stored:
@@ -106,7 +106,7 @@ def read_record(path: Location) -> LayerRecord:
     """The record of the layer group at ``path``; `InputError` where there is none or it is not of this version."""
     content = read_file(path / METADATA)
     if content is None:
-        raise InputError(f"{path} is no layer of a canvas: it has no zarr.json.")
+        raise InputError(f"{path} is not a layer of a canvas: it has no zarr.json.")
     try:
         metadata = json.loads(content.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError):
@@ -114,7 +114,7 @@ def read_record(path: Location) -> LayerRecord:
     attributes: Any = metadata.get("attributes") if isinstance(metadata, dict) else None
     record: Any = attributes.get("xinc") if isinstance(attributes, dict) else None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise InputError(f"{path} is no layer of a canvas: its attributes hold no record of format '{FORMAT}'.")
+        raise InputError(f"{path} is not a layer of a canvas: its attributes hold no record of format '{FORMAT}'.")
     if record.get("version") != VERSION:
         raise InputError(
             f"{path} has version {record.get('version')} of the canvas schema; this xinc reads version {VERSION}: use "

@@ -1,4 +1,4 @@
-"""Writing a layer's canvas, frame by frame, in bounded memory."""
+"""Writing of a layer's canvas, frame by frame, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the maps of a layer are expanded: by compiled code where there is some, a cache-sized block at a time."""
+"""Choice of how maps are expanded: in compiled code where it exists, a cache-sized block at a time."""
 
 from __future__ import annotations
 

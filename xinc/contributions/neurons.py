@@ -1,4 +1,4 @@
-"""The neuron axis of a layer: what one neuron is, and how neurons are numbered."""
+"""The neuron axis of a layer: granularity and numbering."""
 
 from __future__ import annotations
 

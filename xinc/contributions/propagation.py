@@ -1,4 +1,4 @@
-"""From a source response to the output resolution (paper sections 3.2.2 and 3.2.3).
+"""Propagation of a source response to the output resolution (paper sections 3.2.2 and 3.2.3).
 
     z = Z(source)                                              zero-insertion on the neuron's PixelShuffle phase
     for each later block b:  z = φ_b(upsample_{r_b}(box_{k_b}(z)))

@@ -1,4 +1,4 @@
-"""Source responses: what a neuron does at its own layer, before it is carried to the output resolution.
+"""Source responses: a neuron's response at its own layer, before propagation to the output resolution.
 
 The primitive is the edge response (paper section 3.2.1; `v` the layer's input, i input and j output channels)
 

@@ -1,4 +1,4 @@
-"""What is in the user's files, by which a job knows that its input is another."""
+"""Content digests that detect changed input files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_readable(files: Sequence[str]) -> None:
 
     Raises
     ------
-    InputError : one is not there, is no file, or may not be read.
+    InputError : one does not exist, is not a file, or may not be read.
     """
     for file in files:
         try:
@@ -33,7 +33,7 @@ def check_readable(files: Sequence[str]) -> None:
             link = f"it is a link to '{os.readlink(file)}', which is not there" if dangling else None
             raise _unreadable(file, link or error.strerror or str(error)) from None
         if not stat.S_ISREG(mode):
-            raise _unreadable(file, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+            raise _unreadable(file, "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
         if not os.access(file, os.R_OK, effective_ids=True):
             raise _unreadable(file, "its permissions do not allow it")
 

@@ -1,4 +1,4 @@
-"""The frame of every job of the workflow: its log, its threads, and failures in one sentence."""
+"""The frame of every job of the workflow: its log, its threads, its records, and errors in one sentence."""
 
 from __future__ import annotations
 

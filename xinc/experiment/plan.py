@@ -1,4 +1,4 @@
-"""The jobs of an experiment, and what the result of each depends on.
+"""The jobs of an experiment, and the settings, code and upstream results that each depends on.
 
 A job's `Spec` is of plain builtins: the settings that it uses, the digests of the modules that do its work, and those
 of the specs of the jobs before it. The workflow keeps it; where one of the three differs, the result is made again.

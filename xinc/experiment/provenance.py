@@ -1,4 +1,4 @@
-"""Digests of values and of source code, by which the workflow knows what a result depends on.
+"""Digests of values and of source code, which decide whether a job runs again.
 
 The code of a job is the modules that it names and all that they import, each module whole. Of a module counts the
 program: no comments, docstrings or layout, no messages of errors, no descriptions of settings.

@@ -1,4 +1,4 @@
-"""Records of what each result was made from, which `xinc why` compares with today's."""
+"""Records of the settings, code and upstream results behind each result, for `xinc why`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference of all settings, written from the settings classes themselves.
+"""Reference of all settings, generated from the settings classes.
 
 python -m xinc.experiment.reference > docs/reference/settings.md
 """

@@ -1,4 +1,4 @@
-"""What the report calls things, and what it says of the findings on its first page, as reStructuredText."""
+"""Titles and labels of the report, and its first page's summary of the findings, as reStructuredText."""
 
 from __future__ import annotations
 

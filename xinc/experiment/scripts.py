@@ -1,4 +1,4 @@
-"""The place of the workflow's own files."""
+"""Location of the workflow's files."""
 
 from __future__ import annotations
 

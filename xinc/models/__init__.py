@@ -1,4 +1,4 @@
-"""Implicit neural representations: a folder or a file for each architecture, and how checkpoints are read."""
+"""Implicit neural representations: a folder or file for each architecture, and readers of checkpoints."""
 
 from __future__ import annotations
 

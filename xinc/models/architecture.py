@@ -1,4 +1,4 @@
-"""What an architecture declares: everything that can be said of a network before there is one, without PyTorch."""
+"""Declaration of an architecture: everything that is known of a network before it exists, without PyTorch."""
 
 from __future__ import annotations
 

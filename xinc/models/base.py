@@ -1,4 +1,4 @@
-"""What every implicit neural representation offers to the rest of the library."""
+"""The interface of every implicit neural representation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading trained networks: the project's own files, and the layouts that other code bases write.
+"""Readers of trained networks: xinc's own files, and the layouts of other code bases.
 
 Every such file is a pickle. It is read with PyTorch's restricted unpickler, which builds tensors and plain containers
 and runs no code; a file that needs more is refused.
@@ -39,7 +39,7 @@ def load_model(path: str | Path, trust: bool = False, video: str | Path | None =
 
     Raises
     ------
-    InputError : the file is missing, is no checkpoint, carries code, has a layout that is not known, misses a hint, or
+    InputError : the file is missing, is not a checkpoint, carries code, has an unknown layout, lacks a hint, or
         disagrees with one (the message names the tensor, what was found and what was expected).
 
     Examples

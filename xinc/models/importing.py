@@ -1,4 +1,4 @@
-"""An existing checkpoint in the place of training: from the entry of the configuration to ``model.pt``."""
+"""Import of an existing checkpoint instead of training: from its entry in the configuration to ``model.pt``."""
 
 from __future__ import annotations
 

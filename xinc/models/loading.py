@@ -1,4 +1,4 @@
-"""Opening a ``model.pt``."""
+"""Loading of a ``model.pt``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def load(path: str | Path) -> INR:
     content = read_checkpoint(path)
     if content.get("format") != FORMAT:
         raise InputError(
-            f"{path} is no model.pt of xinc: import it first (docs/how-to/your-own-checkpoint.md), or give a model.pt."
+            f"{path} is not a model.pt of xinc: import it (docs/how-to/your-own-checkpoint.md), or give a model.pt."
         )
     return restore(content, path)

@@ -116,7 +116,7 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is damaged, an entry is missing or no sense can be made of it ({error}).") from None
+        raise InputError(f"{path} is damaged, an entry is missing or malformed ({error}).") from None
     except RuntimeError as error:
         reasons = " ".join(line.strip() for line in str(error).splitlines()[1:]).rstrip(". ")
         raise InputError(f"{path} holds weights that do not fit its own settings: {reasons}.") from None

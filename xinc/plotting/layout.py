@@ -1,4 +1,4 @@
-"""Figures laid out without overlaps, and written as SVG and PNG."""
+"""Layout of figures without overlaps, and their files as SVG and PNG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The look of figures: one style and palette, safe for colour-blind readers and readable in print."""
+"""Style and palette of figures, safe for colour-blind readers and readable in print."""
 
 from __future__ import annotations
 

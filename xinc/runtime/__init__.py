@@ -1,1 +1,1 @@
-"""Where and how work is done: devices, memory, progress."""
+"""Devices, memory and progress."""

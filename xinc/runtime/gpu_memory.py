@@ -1,4 +1,4 @@
-"""What to do where the memory of a GPU runs out: the same work in smaller blocks, then on the CPU, and to say so.
+"""Recovery when a GPU's memory runs out: smaller blocks, then the CPU, with one warning.
 
 PyTorch is not imported here: reading a canvas does without it.
 """

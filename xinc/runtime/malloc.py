@@ -1,4 +1,4 @@
-"""What the process does with memory that it has freed."""
+"""Settings of the C library's allocator for the memory that the process frees."""
 
 from __future__ import annotations
 

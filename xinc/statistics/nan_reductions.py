@@ -1,4 +1,4 @@
-"""Reductions over what is not NaN, without the warnings of NumPy's own where nothing is left."""
+"""Reductions that skip NaN, without NumPy's warnings where nothing is left."""
 
 from __future__ import annotations
 

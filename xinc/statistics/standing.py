@@ -1,4 +1,4 @@
-"""P-values: where an observed statistic stands among those of chance, and p-values of several frames as one.
+"""P-values: the standing of an observed statistic among those of chance, and p-values of several frames as one.
 
 Where a statistic is averaged over frames, chance is the average too, of frames that are shifted or relabelled alike, so
 that its p-value is that of the average itself.

@@ -1,4 +1,4 @@
-"""Finding damage in stores, and saying so."""
+"""Detection of damage in stores."""
 
 from __future__ import annotations
 

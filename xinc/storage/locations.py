@@ -1,4 +1,4 @@
-"""Where Zarr groups lie: directories, and object storage (``s3://bucket/…`` and whatever else fsspec knows).
+"""Locations of Zarr groups: directories, and object storage (``s3://bucket/…`` and whatever else fsspec knows).
 
 Nothing is renamed on object storage, so a group becomes one by its last object: its ``zarr.json`` is written when all
 else is there, and removed before anything else is. Without it there is no group.

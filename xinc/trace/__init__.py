@@ -1,1 +1,1 @@
-"""What a network tells of itself: layers and activations."""
+"""Layers and activations: a network's description of itself."""

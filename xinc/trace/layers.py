@@ -1,4 +1,4 @@
-"""What an implicit neural representation is made of: layers as plain data, and the forward pass through them.
+"""Layers of an implicit neural representation as plain data, and the forward pass through them.
 
 A network describes itself as a `Trace`: the tensor that enters its first dissected layer and the layers that follow.
 Everything that computes contributions works on this description alone, so that an architecture built of known layer

@@ -1,4 +1,4 @@
-"""Where a training stands, on disk, so that one that was killed goes on instead of beginning anew."""
+"""Checkpoints of a training, so that one that was killed goes on instead of beginning anew."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Checkpoint:
         try:
             with whole_file(self.path) as partial:
                 partial.write_bytes(_checksum(body) + b"\n" + body)
-        except InputError as error:  # a full disk is no reason to stop training
+        except InputError as error:  # a full disk does not stop training
             warnings.warn(f"No checkpoint was written: {error}", stacklevel=2)
 
     def remove(self) -> None:

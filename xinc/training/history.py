@@ -1,4 +1,4 @@
-"""What happened during a training."""
+"""History of a training: loss and quality by epoch, and the reason for its end."""
 
 from __future__ import annotations
 

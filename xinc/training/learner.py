@@ -1,4 +1,4 @@
-"""One network on its way: where it stands in its schedule, and what it has come to so far."""
+"""A network in training: its place in the schedule, and its results so far."""
 
 from __future__ import annotations
 

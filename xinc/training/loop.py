@@ -1,4 +1,4 @@
-"""Training one network, or several together."""
+"""Training of one network, or of several together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training a network on a prepared video, from store to ``model.pt``."""
+"""Training on a prepared video, from its store to ``model.pt``."""
 
 from __future__ import annotations
 

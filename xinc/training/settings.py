@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""Settings of a training."""
 
 from __future__ import annotations
 

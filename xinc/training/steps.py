@@ -1,4 +1,4 @@
-"""A step of training: which frames it takes, and the gradient of their squared errors."""
+"""A step of training: its frames, and the gradient of their squared errors."""
 
 from __future__ import annotations
 

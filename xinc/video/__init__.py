@@ -1,1 +1,1 @@
-"""Videos: where they come from, how they are cropped and resized, and how they are stored."""
+"""Videos: sources, cropping and resizing, and stores."""

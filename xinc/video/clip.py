@@ -1,4 +1,4 @@
-"""What every kind of video source is read as: a `Clip` at native resolution."""
+"""A `Clip` at native resolution, the common form of every video source."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def open_flow(path: str | Path) -> xr.Dataset:
         try:
             flow: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"'{path}' is no Zarr store of a flow ({error}): prepare the flow again.") from None
+            raise InputError(f"'{path}' is not a Zarr store of a flow ({error}): prepare the flow again.") from None
     found = (flow.attrs.get("xinc_format"), flow.attrs.get("version"))
     if found != (FORMAT, VERSION):
         raise InputError(

@@ -1,4 +1,4 @@
-"""How optical flow is found."""
+"""Settings of optical flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a user's video to its Zarr store: frames, masks and motion at analysis resolution."""
+"""Preparation of a user's video: frames, masks and motion at analysis resolution, as a Zarr store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How pixels are grouped."""
+"""Settings of the groupings of pixels."""
 
 from __future__ import annotations
 

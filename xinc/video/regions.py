@@ -64,7 +64,7 @@ def open_regions(path: str | Path) -> xr.Dataset:
         try:
             regions: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"'{path}' is no Zarr store of regions ({error}): group the pixels again.") from None
+            raise InputError(f"'{path}' is not a Zarr store of regions ({error}): group the pixels again.") from None
     found = (regions.attrs.get("xinc_format"), regions.attrs.get("version"))
     if found != (FORMAT, VERSION):
         raise InputError(

@@ -1,4 +1,4 @@
-"""What to read as one video of an experiment, and the table that lists the videos."""
+"""Settings of a video, and the table that lists the videos of an experiment."""
 
 from __future__ import annotations
 

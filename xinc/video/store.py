@@ -1,4 +1,4 @@
-"""The video of an experiment on disk: a Zarr store, which `xinc.video.prepare` writes."""
+"""Store of a prepared video, as `xinc.video.prepare` writes it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def open_video(path: str | Path) -> xr.Dataset:
         try:
             video: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"'{path}' is no Zarr store of a video ({error}): prepare the video again.") from None
+            raise InputError(f"'{path}' is not a Zarr store of a video ({error}): prepare the video again.") from None
     found = (video.attrs.get("xinc_format"), video.attrs.get("version"))
     if found != (FORMAT, VERSION):
         raise InputError(

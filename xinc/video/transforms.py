@@ -1,4 +1,4 @@
-"""From the source frame to the analysis resolution: a centred crop, then a resize.
+"""A centred crop and a resize, from the source frame to the analysis resolution.
 
 Frames are averaged (or resampled bicubically); labels, and what goes with them pixel by pixel, take the value of the
 source pixel nearest to the centre of the analysis pixel.

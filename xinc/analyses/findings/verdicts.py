@@ -35,7 +35,7 @@ def corrected(rows: list[dict[str, Any]]) -> list[float]:
     """Corrected p-values (false discovery rate); a test that several sentences use counts once."""
     about = ("measure", "analysis", "video", "model", "seed", "layer", "value", "p_value")
     keys = [tuple(row[name] for name in about) for row in rows]
-    # What does not speak of a layer is no test.
+    # A sentence that does not speak of a layer is not a test.
     own = [row["p_value"] if row["applies"] else np.nan for row in rows]
     tests = {key: p for key, p in zip(keys, own, strict=True) if np.isfinite(p)}
     found = dict(zip(tests, false_discovery_rates(np.array(list(tests.values()), float)), strict=True))

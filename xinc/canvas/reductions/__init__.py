@@ -1,4 +1,4 @@
-"""Streaming reductions of contribution maps: what analyses need, without a dense layer in memory.
+"""Streaming reductions of contribution maps, without a dense layer in memory.
 
 Each function equals the one-line xarray expression in its docstring, whatever the layout of the canvas; ``C`` in it is
 ``layer["contribution"].sel(frame=frames)``. Maps are expanded a block at a time, reduced and forgotten, on a GPU where

@@ -1,4 +1,4 @@
-"""Contribution maps on their way through kernels: a block at a time, expanded, reduced and forgotten.
+"""Passes over contribution maps on the CPU: each block is expanded, reduced and dropped while it is in cache.
 
 On the CPU a block lies in a core's cache, and the neurons of a layer are shared out to `cpu_threads` in pieces that do
 not depend on their number, so that results do not either. On a GPU (`execute_gpu`) blocks fill it. The kernels

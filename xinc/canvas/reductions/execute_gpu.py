@@ -1,4 +1,4 @@
-"""Contribution maps on their way through kernels on a GPU: in blocks that fill it."""
+"""Passes over contribution maps on a GPU, in blocks that fill it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of one pass over a layer's maps, and what to make of the answer.
+"""Quantities that one pass over a layer's maps can accumulate, and the results made from them.
 
 `xinc.canvas.reductions` asks one thing a pass, `xinc.canvas.reductions.summary` as many as do not depend on each other.
 """

@@ -1,4 +1,4 @@
-"""What NeRV and its relatives declare: a 1×1 stem, blocks of convolution + PixelShuffle, and a head."""
+"""Declaration shared by NeRV and its relatives: a 1×1 stem, blocks of convolution + PixelShuffle, and a head."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class DecoderSettings(StrictModel):
 
 
 def divided(resolution: tuple[int, int], strides: Sequence[int]) -> tuple[int, int]:
-    """The resolution divided by the product of strides; `InputError` where that is no integer."""
+    """The resolution divided by the product of strides; `InputError` where that is not an integer."""
     factor = math.prod(strides)
     if any(side % factor for side in resolution):
         near = [max(factor, round(side / factor) * factor) for side in resolution]

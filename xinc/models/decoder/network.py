@@ -1,4 +1,4 @@
-"""What the networks of NeRV and its relatives share: stem, blocks and head, forwards and as a trace."""
+"""Network shared by NeRV and its relatives: stem, blocks and head, forwards and as a trace."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Networks that other code trained: one file per layout of a checkpoint, and how files are read safely."""
+"""Networks that other code trained: a module for each checkpoint layout, and safe reading of files."""

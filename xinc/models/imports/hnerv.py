@@ -27,8 +27,8 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     enlarged = math.isqrt(found.stem_area)
     if enlarged**2 != found.stem_area:
         raise InputError(
-            f"{hints.path}: its stem makes {found.stem_area} positions of one, which is no square as in an HNeRV; if "
-            "it is a NeRV, give the hint embed, e.g. 'pe_1.25_80'."
+            f"{hints.path}: its stem makes {found.stem_area} positions of one, expected a square number, as in an "
+            "HNeRV; if it is a NeRV, give the hint embed, e.g. 'pe_1.25_80'."
         )
     if "fc_hw" in hints:
         found_hw = hints.integers("fc_hw", 2, "two integers, 'HEIGHT_WIDTH'")

@@ -1,4 +1,4 @@
-"""What readers of foreign checkpoints share: tensors by name, hints, and the network that they describe together."""
+"""Parts shared by the readers of foreign checkpoints: tensors by name, hints, and the network that both describe."""
 
 from __future__ import annotations
 

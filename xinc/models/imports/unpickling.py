@@ -1,4 +1,4 @@
-"""Reading checkpoint files without running anything in them.
+"""Reading of checkpoint files without running code in them.
 
 Every such file is a pickle, a program that may call whatever it names. It is read by PyTorch's restricted unpickler,
 which builds tensors and plain containers. Lightning also saves the configuration of a run; the classes of OmegaConf
@@ -89,7 +89,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : the file is missing, is no checkpoint, or asks for something that is not known to be harmless.
+    InputError : the file is missing, is not a checkpoint, or asks for something that is not known to be harmless.
     """
     check_file(path)
     content = _trusted(path) if trust else _restricted(path)
@@ -140,10 +140,12 @@ def _unreadable(path: str | Path, error: Exception, trust: bool) -> InputError:
     if not archive and not _is_older(head):
         begins = head.decode("ascii", "replace").split("\n")[0].strip()
         shown = f", it begins with '{begins}'" if begins.isprintable() and begins.isascii() and begins else ""
-        return InputError(f"{path} is no PyTorch file{shown}: give the file that torch.save wrote (.pt, .pth, .ckpt).")
+        return InputError(
+            f"{path} is not a PyTorch file{shown}: give the file that torch.save wrote (.pt, .pth, .ckpt)."
+        )
     if names and not any(name.endswith("data.pkl") for name in names):
         return InputError(
-            f"{path} is no PyTorch file, but an archive of {names[0]}: give the file that torch.save wrote "
+            f"{path} is not a PyTorch file, but an archive of {names[0]}: give the file that torch.save wrote "
             "(.pt, .pth, .ckpt)."
         )
     if names or isinstance(error, ImportError | AttributeError):
@@ -169,7 +171,7 @@ def _is_older(head: bytes) -> bool:
 
 
 def _archived(path: str | Path) -> list[str]:
-    """Names of what is in an archive; none of a file that is no archive, or a damaged one."""
+    """Names of what is in an archive; none for a file that is not an archive, or is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist() if archive.testzip() is None else []

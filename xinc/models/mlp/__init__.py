@@ -1,4 +1,4 @@
-"""What multi-layer perceptrons of pixel coordinates declare; their networks are in `xinc.models.mlp.network`."""
+"""Declaration shared by multi-layer perceptrons of pixel coordinates."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class NeRVSettings(DecoderSettings):
         return (2 * self.embed_levels, *self.stem_widths)[-1] * fc_h * fc_w
 
     def stem_shape(self, resolution: tuple[int, int]) -> tuple[int, int]:
-        """(fc_h, fc_w): the resolution divided by the product of the strides; `InputError` where that is no integer."""
+        """(fc_h, fc_w): the resolution divided by the product of strides; `InputError` where that is not an integer."""
         return self.start_shape(resolution)
 
 

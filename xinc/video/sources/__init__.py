@@ -1,4 +1,4 @@
-"""Where videos come from: folders of frames, video files, single images, data sets and the built-in examples."""
+"""Sources of videos: folders of frames, video files, single images, data sets and the built-in examples."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def _pixels(shape: tuple[int, ...]) -> str:
 def _mask_files(folder: Path, settings: VideoSettings) -> list[Path]:
     if not folder.is_dir():
         raise InputError(
-            f"Masks '{folder}' of video '{settings.name}' are no folder: expected one with a PNG for each frame."
+            f"Masks '{folder}' of video '{settings.name}' are not a folder: expected one with a PNG for each frame."
         )
     files = list_images(folder, (".png",))
     if not files:

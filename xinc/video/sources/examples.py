@@ -1,4 +1,4 @@
-"""The videos that need no file of the user's: ``example:bunny`` and ``example:collage``.
+"""The built-in videos ``example:bunny`` and ``example:collage``.
 
 The collage is composed of photographs that scikit-image carries, moving in whole pixels. Masks, flow and
 revealed pixels are therefore known exactly, which no recorded video offers.

@@ -1,4 +1,4 @@
-"""Optical flow of the user's own: Middlebury ``.flo`` or ``.npy`` files, one for each pair of frames."""
+"""The user's own optical flow: Middlebury ``.flo`` or ``.npy`` files, one for each pair of frames."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def flow_files(settings: VideoSettings) -> list[Path]:
     folder = _folder(settings)
     if not folder.is_dir():
         raise InputError(
-            f"Flow '{folder}' of video '{settings.name}' is no folder: expected one with .flo or .npy files."
+            f"Flow '{folder}' of video '{settings.name}' is not a folder: expected one with .flo or .npy files."
         )
     files = list_images(folder, SUFFIXES)
     if not files and settings.clips is not None and folder == Path(str(settings.flow)):
@@ -128,7 +128,7 @@ def read_flo(path: str | Path) -> np.ndarray:
     """A Middlebury ``.flo`` file as (height, width, 2) float32, see `read_flow`."""
     content = Path(path).read_bytes()
     if len(content) < 12 or np.frombuffer(content, "<f4", 1)[0] != np.float32(_FLO_MAGIC):
-        raise InputError(f"'{path}' is no .flo file: it does not begin with the number {_FLO_MAGIC}.")
+        raise InputError(f"'{path}' is not a .flo file: it does not begin with the number {_FLO_MAGIC}.")
     width, height = (int(n) for n in np.frombuffer(content, "<i4", 2, 4))
     expected = 12 + 8 * width * height
     if width < 1 or height < 1 or len(content) != expected:

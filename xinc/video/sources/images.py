@@ -1,4 +1,4 @@
-"""Reading one image file: a frame as RGB, or a mask as instance ids."""
+"""Reading of an image file: a frame as RGB, or a mask as instance ids."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ def _load(path: str | Path) -> Image:
             image.load()
             return ImageOps.exif_transpose(image)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "its content is no known image format" if isinstance(error, UnidentifiedImageError) else str(error)
+        reason = "it is not in a known image format" if isinstance(error, UnidentifiedImageError) else str(error)
         raise InputError(f"Cannot read image '{path}': {reason}; replace the file.") from None

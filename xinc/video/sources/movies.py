@@ -1,4 +1,4 @@
-"""Reading video files with PyAV."""
+"""Reading of video files with PyAV."""
 
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ def _opened(path: str | Path) -> Any:
         container = av.open(str(path))
     except av.error.FFmpegError as error:
         raise InputError(
-            f"Video '{path}' cannot be opened ({error.strerror}): it is damaged, truncated or no video; copy it again."
+            f"Video '{path}' cannot be opened ({error.strerror}): it is damaged, cut short or not a video; copy it "
+            "again."
         ) from None
     if not container.streams.video:
         container.close()

@@ -120,8 +120,8 @@ def _check_plain(video: VideoSettings) -> None:
             close = likely(video.source)
             meant = f"did you mean '{close}'? If not, " if close else ""
             raise InputError(
-                f"{_of(video)} is no data set, but the column {column} is filled: {meant}leave it empty, or write the "
-                f"source as one of {', '.join(f'{kind}:<root>' for kind in TITLES)}."
+                f"{_of(video)} is not a data set, but the column {column} is filled: {meant}leave it empty, or write "
+                f"the source as one of {', '.join(f'{kind}:<root>' for kind in TITLES)}."
             )
 
 
@@ -185,7 +185,7 @@ def _selected(video: VideoSettings, lengths: Mapping[str, int]) -> list[str]:
         spread = None
     if spread and not spread[1].isdecimal():
         raise InputError(
-            f"{_of(video)} selects '{text}', but '{spread[1]}' is no number: write how many in digits, such as "
+            f"{_of(video)} selects '{text}', but '{spread[1]}' is not a number: write how many in digits, such as "
             f"'5 of {spread[2]}'."
         )
     patterns = [part.strip() for part in (spread[2] if spread else text).split(",") if part.strip()]

@@ -189,7 +189,7 @@ def _owner(frame: _Frame, owners: Mapping[_Frame, str]) -> str | None:
 def _split(root: Path, split: str | None) -> str:
     """The split asked for, or the only one there is."""
     if not root.is_dir():
-        raise InputError(f"The root '{root}' of Cityscapes-VPS is no folder: correct the path.")
+        raise InputError(f"The root '{root}' of Cityscapes-VPS is not a folder: correct the path.")
     known = sorted(match[1] for path in root.iterdir() if (match := _LIST.fullmatch(path.name)))
     if not known:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What the data sets share: a JSON of annotations, colour masks that number segments, and the rules for what counts.
+"""Parts shared by the data sets: a JSON of annotations, colour masks that number segments, and rules for both.
 
 Whatever the data set, a mask says of each pixel: 0, unlabelled; or the id of a segment, the same in all frames. Things
 are segments one by one, stuff is a segment a category. What is unlabelled: void; a crowd region, which shows several
@@ -142,7 +142,7 @@ def read_colours(path: Path) -> np.ndarray:
 
     Raises
     ------
-    InputError : the file cannot be read, or is no RGB image.
+    InputError : the file cannot be read, or is not an RGB image.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -164,14 +164,14 @@ def read_list(path: Path, *keys: str) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : the file is missing, is no JSON, or lacks a key.
+    InputError : the file is missing, is not JSON, or lacks a key.
     """
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"Annotations '{path}' cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
-        raise InputError(f"Annotations '{path}' are no JSON ({error}): download or convert them again.") from None
+        raise InputError(f"Annotations '{path}' are not JSON ({error}): download or convert them again.") from None
     missing = [key for key in keys if not isinstance(content, dict) or key not in content]
     if missing:
         raise InputError(
@@ -278,7 +278,7 @@ def _colour_decoder(infos: list[_Info], numbers: dict[tuple[int, int], int], ima
     def decode(colour: int) -> Label:
         if colour not in table:
             raise InputError(
-                f"the colour ({colour % 256}, {colour // 256 % 256}, {colour // 65536}), id {colour}, is no segment "
+                f"the colour ({colour % 256}, {colour // 256 % 256}, {colour // 65536}), id {colour}, is not a segment "
                 f"that '{path}' lists for image '{image}': the two do not belong together; convert the data set again."
             )
         return table[colour]

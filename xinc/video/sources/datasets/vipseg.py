@@ -111,7 +111,7 @@ def _files(
 def _list(root: Path, split: str | None) -> Path:
     """The JSON of the split asked for; without one, that of the whole data set."""
     if not root.is_dir():
-        raise InputError(f"The root '{root}' of VIPSeg is no folder: correct the path.")
+        raise InputError(f"The root '{root}' of VIPSeg is not a folder: correct the path.")
     known = {match[1]: path for path in sorted(root.iterdir()) if (match := _LIST.fullmatch(path.name))}
     if not known:
         raise InputError(
