@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from xinc.analyses import analyses
 from xinc.analyses.claim import Claim
-from xinc.analyses.findings import Findings, verdicts
+from xinc.analyses.findings import Findings
 from xinc.analyses.findings import rows as table_rows
 from xinc.analyses.findings.colours import COLOURS
 from xinc.analyses.findings.comparisons import COMPARISONS
@@ -25,6 +25,7 @@ from xinc.analyses.findings.rows import compared
 from xinc.analyses.findings.sentences import SENTENCES
 from xinc.analyses.findings.table import COLUMNS, FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
 from xinc.analyses.findings.verdicts import corrected
+from xinc.analyses.findings.verdicts import verdict as verdict_on
 from xinc.analyses.results import Project, Record
 from xinc.plotting import style
 from xinc.statistics.false_discoveries import false_discovery_rates
@@ -176,7 +177,7 @@ def test_not_applicable_is_not_unmeasured(project: Project) -> None:
 
 def test_a_null_without_a_probability_is_no_proof(project: Project) -> None:
     row = {"of": TESTED, "applies": True, "enough": True, "value": 1.0, "p_value": np.nan, "q_value": np.nan}
-    assert verdicts.verdict(row, 0.05)[0] == UNCLEAR
+    assert verdict_on(row, Findings.Settings().level)[0] == UNCLEAR
 
 
 def test_the_size_of_the_networks_is_stated(project: Project) -> None:
