@@ -15,7 +15,7 @@ SHELL := bash
 .NOTPARALLEL:
 
 # An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
-KEY := $(shell { pwd; cat pyproject.toml requirements.lock; } 2>/dev/null | cksum | cut -d' ' -f1)
+KEY := $(shell { pwd; cat pyproject.toml setup.py requirements.lock; } 2>/dev/null | cksum | cut -d' ' -f1)
 
 # Byte code is kept whatever the user's settings: without it each of the hundred short jobs compiles xinc anew.
 define enter_env

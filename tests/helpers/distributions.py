@@ -12,16 +12,16 @@ OUTSIDE = Path(__file__).parent / "outside"
 
 
 def install(project: Path, target: Path) -> None:
-    """Install a project into a folder, as pip does, without what it needs; its own folder is left as it is."""
-    copied = target.parent / f"{target.name}-source"
-    shutil.copytree(project, copied)
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
-            *("--no-deps", "--no-build-isolation", "--no-index", "--target", str(target), str(copied)),
-        ],
-        check=True,
-    )
+    """Install a project or a wheel into a folder, as pip does, without what it needs.
+
+    pip builds in the folder of a project, so it gets a copy.
+    """
+    if project.is_dir():
+        copied = target.parent / f"{target.name}-source"
+        project = Path(shutil.copytree(project, copied))
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    how = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
+    subprocess.run([*pip, *how, str(project)], check=True)
 
 
 def pretend(folder: Path, name: str, version: str, group: str, **entries: str) -> None:

@@ -65,7 +65,7 @@ def test_another_distribution_in_the_workflow(tmp_path: Path) -> None:
     [metadata] = space.code.glob("outside_of_xinc-*.dist-info/METADATA")
     edit(metadata, "Version: 0.3", "Version: 0.4")
     assert space.pending() == PLANES | SPREAD
-    code = "from xinc.experiment.cli import main; main(['why', 'results/clip/siren/seed0/spread', '--configfile', 'config.yaml'])"
-    why = [space.python, "-c", code]
+    ask = ["why", "results/clip/siren/seed0/spread", "--configfile", "config.yaml"]
+    why = [space.python, "-c", f"from xinc.experiment.cli import main; main({ask})"]
     said = subprocess.run(why, cwd=space.run, env=space.environment(), capture_output=True, text=True, check=True)
     assert "outside-of-xinc" in said.stdout
