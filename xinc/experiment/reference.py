@@ -35,9 +35,9 @@ _INTRODUCTION = """\
 Every setting of the configuration, with its type, default and meaning, then the columns of the table of videos.
 [Your own video](../how-to/your-own-video.md) shows both files in use.
 
-Everything is checked before anything runs: an unknown key is an error that names the nearest known one. Editors with a
-YAML language server complete and explain the settings as you type, from `config/schema.json`, where the first line of
-the file is `# yaml-language-server: $schema=schema.json`. Relative paths start from the directory in which Snakemake
+Everything is checked before anything runs; an unknown key is an error that names the nearest known one. Editors with a
+YAML language server complete and explain the settings as you type, from `config/schema.json`, if the first line of the
+file is `# yaml-language-server: $schema=schema.json`. Relative paths start from the directory in which Snakemake
 runs.
 
 Default values are written as in YAML, where a list is `[1, 2]`. The default *nothing* is YAML's `null`, the same as
@@ -53,13 +53,13 @@ entries may share an architecture.
 _CANVAS = """\
 ## `canvas`, and `models.<name>.canvas`
 
-The section `canvas` holds for all models; what a model's own section states takes its place there.
+The section `canvas` applies to all models; a model's own section overrides it, setting by setting.
 """
 
 _REGIONS = """\
 ## `regions`
 
-The grid has as many regions by default as there are clusters of colours and of Gabor responses.
+By default, the grid has as many regions as there are clusters of colours, and of Gabor responses.
 """
 
 _FLOW = """\
@@ -77,13 +77,13 @@ Maps of one model to write out densely beside its canvas, as `dense.zarr`, and h
 _ANALYSES = """\
 ## `analyses.<name>`
 
-An analysis runs when its name is there; `{}` stands for its defaults. Settings marked † concern the drawing only:
-changing them draws the figures again and computes nothing."""
+An analysis runs if its name is there; `{}` means its defaults. Settings marked † are of the drawing only: changing them
+draws the figures again and computes nothing."""
 
 _TABLE_OF_VIDEOS = """\
 ## The table of videos
 
-Text separated by tabs, with a header and one line a video. Columns may stand in any order, and all but the required
+Text separated by tabs, with a header and one line for each video. Columns may be in any order, and all but the required
 ones may be missing. An empty cell means the default; a line that starts with `#` is a comment.
 """
 

@@ -10,7 +10,7 @@ from xinc.settings import StrictModel
 
 
 class FlowSettings(StrictModel):
-    """How optical flow is found."""
+    """Source of the optical flow."""
 
     method: Literal["auto", "dis"] = Field(
         "auto", description="auto: exact or given where the video has it, estimated elsewhere; dis: always estimated."

@@ -75,7 +75,7 @@ Size = Annotated[
 
 
 class VideoSettings(StrictModel):
-    """One video: the source, which frames of it, and the resolution at which it is analysed."""
+    """One video: its source, the frames used, and the resolution at which it is analysed."""
 
     name: str = Field(description="Name of the video, and of its folder in the results.")
     source: str = Field(

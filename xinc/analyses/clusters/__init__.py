@@ -17,17 +17,17 @@ Neighbours = Annotated[int, Field(ge=2)]
 
 @analyses.register("clusters")
 class Clusters(SeedsAnalysis):
-    """Neurons as vectors of what they contribute to each Gabor region, clustered, and laid out in the plane by UMAP.
+    """Neurons as vectors of their contributions to each Gabor region, clustered, and laid out in the plane by UMAP.
 
     Each map |C| is scaled to [0, 1] by its own minimum and maximum and averaged over each region. The neurons of all
-    seeds are clustered (k-means) and laid out (UMAP) together; the table says how many of each seed a cluster has.
-    Beside the layout are maps of neurons drawn at random from each cluster, framed in its colour, each on its own
-    scale; the same letters mark these neurons in the layout. A cluster may be of few neurons, even of one. Seeds are
-    compared where each has at least two neurons for each cluster. Dead neurons, and neurons whose map is constant, have
-    no such vector; they are counted and left out. What is near in a UMAP layout is alike; where and how far apart
-    groups lie means little, and layouts are not comparable between machines. Clusters, mixtures and silhouettes are
-    those of the vectors, not of the layout. Where neurons of one seed lie in islands, the entropy of coarse clusters
-    may still be high: the share of nearest neighbours that are of a neuron's own seed, beyond chance, says so.
+    seeds are clustered (k-means) and laid out (UMAP) together; the table counts the neurons of each seed in each
+    cluster. Beside the layout are maps of neurons drawn at random from each cluster, framed in its colour, each on its
+    own scale; letters mark these neurons in the layout. A cluster may have few neurons, even a single one. Seeds are
+    compared if each has at least two neurons for each cluster. Dead neurons, and neurons whose map is constant, have no
+    such vector; they are counted and left out. Neighbours in a UMAP layout are alike, but the places of groups and the
+    distances between them mean little, and layouts are not comparable between machines. Clusters, mixtures and
+    silhouettes are those of the vectors, not of the layout. The entropy of coarse clusters may be high even if neurons
+    of one seed lie in islands; the share of nearest neighbours of a neuron's own seed, beyond chance, reveals that.
     """
 
     question = "Which types of neurons are there, and do seeds share them?"

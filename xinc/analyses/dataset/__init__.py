@@ -13,10 +13,10 @@ from xinc.settings import StrictModel
 class Dataset(ProjectAnalysis):
     """The videos of this experiment, by data set: annotated instances, frames and the share of frames with labels.
 
-    Everything is as analysed, after selecting, cropping and resizing frames, and instances are counted in the frames
-    with masks only, which the table lists. Instances are the countable segments
-    (things) that occur anywhere in a video; a data set's row gives the range over its videos. A data set is what the
-    settings say, a known data set, the built-in examples, or the videos that lie in one folder.
+    All numbers are those of the videos as analysed, after frames were selected, cropped and resized. Instances are the
+    countable segments (things) that occur anywhere in a video, counted only in the frames with masks, which the table
+    lists; a data set's row gives the range over its videos. A data set is named in the settings, or is a known data
+    set, the built-in examples, or all videos in one folder.
     """
 
     question = "What do the videos show, and how much of it is labelled?"

@@ -19,11 +19,11 @@ from xinc.settings import StrictModel
 class Distribution(NetworkAnalysis):
     """All contributions |C| of a layer, sorted, relative to the largest; marks show the thresholds τ, zeros are absent.
 
-    τ_x is the contribution left of which x % of the total lies. A plateau is one value that many contributions share:
-    in the last layer of an FFN a neuron that is off still has its part of the bias, so none is dead there. The Gini
-    coefficient is 0 where all contribute alike and near 1 where a few make up the total. Everything comes from a
-    histogram of 32 bins to each power of two: values of the curve and thresholds are off by at most 1/32 of themselves,
-    the Gini coefficient and shares of contributions by no more than the errors that the result states beside them.
+    Contributions up to τ_x make up x % of the total. A plateau is one value that many contributions share: in the last
+    layer of an FFN, a neuron that is off still has its part of the bias, so none is dead there. The Gini coefficient is
+    0 if all contributions are equal, and near 1 if a few make up the total. Everything comes from a histogram of 32
+    bins to each power of two. Values of the curve and thresholds are therefore off by at most 1/32 of themselves, the
+    Gini coefficient and shares of contributions by no more than the errors that the result states beside them.
     """
 
     question = "Are most contributions small?"

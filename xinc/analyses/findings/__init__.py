@@ -13,14 +13,14 @@ from xinc.settings import StrictModel
 class Findings(ProjectAnalysis):
     """The paper's claims against the measurements made here.
 
-    Each claim of section 1, and each sentence of the paper that states a comparison, is a number, with the direction
-    that the paper states and a threshold, for every video, model and layer, averaged over frames. Where chance could
-    give such a number, it has to be beyond chance too: the same label, motion or density map shifted around the frame,
-    or labels exchanged; the probability is corrected for the number of tests made (Benjamini and Hochberg 1995). A
-    number beyond the threshold that chance explains is not significant, and so is one of too few cases. A sentence that
-    says that there is no correspondence fails where a correspondence is seen. A claim that does not hold is a finding,
-    not a failure. Mind the size of the networks, which the table states in bits per pixel of 8-bit weights: the paper's
-    have about 8, raw colours have 24; what a network learns may depend on how much it has to compress.
+    Each claim of section 1, and each sentence of the paper that states a comparison, is a number, averaged over frames,
+    for every video, model and layer, with the paper's direction and a threshold. If chance could give such a number, it
+    must be beyond chance as well: beyond the same label, motion or density map shifted around the frame, or labels
+    exchanged; the probability is corrected for the number of tests (Benjamini and Hochberg 1995). A number beyond the
+    threshold that chance explains is not significant, nor is one of too few cases. A sentence that denies a
+    correspondence fails if a correspondence is seen. A claim that does not hold is a finding, not a failure. Mind the
+    size of the networks, which the table states in bits per pixel of 8-bit weights: the paper's have about 8, raw
+    colours have 24, and what a network learns may depend on how much it has to compress.
     """
 
     question = "Which of the paper's claims hold here?"

@@ -14,16 +14,15 @@ from xinc.settings import StrictModel
 
 @analyses.register("grouping")
 class Grouping(NetworkAnalysis):
-    """For each neuron, how much its contribution to regions differs from what their areas make one expect.
+    """For each neuron, how far its contributions to regions differ from those expected from their areas.
 
     δ = (expected − actual) / expected, where expected is the neuron's total times the region's share of the pixels. Its
-    standard deviation over the regions is high where a neuron contributes to some regions and not to others. Live
-    neurons are sorted by it, separately for each grouping; it is 0, below the axis, of a constant neuron, which
-    contributes the same everywhere. Below, the null: the same label maps shifted around the
-    frame keep areas and shapes and lose the correspondence; shown is the variance of sampled neurons in standard
-    deviations of that null, with the share of neurons significantly above it. Shifted grid cells are grid cells again,
-    so for the grid this null says only whether the borders happen to lie well. Instances are grouped in frames with
-    masks only; the title says where a frame has none.
+    standard deviation over the regions is high if a neuron contributes to some regions and not to others. Live neurons
+    are sorted by it, separately for each grouping. A constant neuron, which contributes the same everywhere, has 0,
+    below the axis. Below, the null: the same label maps, shifted around the frame, keep areas and shapes and lose the
+    correspondence. Shown is the variance of sampled neurons in standard deviations of that null, with the share of
+    neurons significantly above it. Shifted grid cells are grid cells again, so for the grid this null says only whether
+    the borders happen to lie well. Instances are grouped only in frames with masks; the title says if a frame has none.
     """
 
     question = "Which grouping of pixels do contributions respect?"

@@ -16,9 +16,9 @@ from xinc.settings import StrictModel
 class Intensity(NetworkAnalysis):
     """Layer heatmap Σ_n |C_n|, intensity Σ_channels, both min-max normalised; difference = heatmap − intensity.
 
-    Pearson (r) and Spearman (ρ) correlation over pixels of the heatmap with the intensity and with the edges of the
-    grey frame say how much of the heatmap each explains. The findings compare them, and what the heatmap is in dark
-    pixels, on edges and on people, with all toroidal shifts of the frame against the heatmap.
+    Pearson (r) and Spearman (ρ) correlations over pixels, of the heatmap with the intensity and with the edges of the
+    grey frame, say how much of the heatmap each explains. The findings compare them, and the heatmap in dark pixels, on
+    edges and on people, with all toroidal shifts of the frame against the heatmap.
     """
 
     question = "Does contribution follow intensity, or edges?"

@@ -14,9 +14,9 @@ from xinc.settings import StrictModel
 class Maps(NetworkAnalysis):
     """Contribution maps |C| of neurons drawn at random from each layer, and their change over time.
 
-    Each map is scaled to its own maximum, stated above it, so that weak neurons can be seen too: over all frames where
-    these share one network (NeRV), and in each frame where each frame has a network of its own (FFN, SIREN). There
-    neurons of the same number in two frames have nothing to do with each other.
+    Each map is scaled to its own maximum, stated above it, so that weak neurons are visible too. The maximum is over
+    all frames if these share one network (NeRV), and over each frame if each has a network of its own (FFN, SIREN). In
+    the second case, neurons of the same number in two frames are unrelated.
     """
 
     question = "What does a neuron contribute to?"

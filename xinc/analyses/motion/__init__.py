@@ -16,13 +16,12 @@ from xinc.settings import StrictModel
 class Motion(NetworkAnalysis):
     """Fluctuation Σ_n ||C_n(f)| − |C_n(f−1)||, beside the optical flow from frame f − 1 to frame f.
 
-    It follows one network over time, so it is not asked where each frame has a network of its own.
-    Correlations are over pixels, with the length of the flow (r Pearson, ρ Spearman) and with the length of the flow
-    relative to the camera's, which is taken to be the median flow of the frame. The null shifts the motion map over the
-    fluctuation, around the edges, by every possible vector. Three areas are compared: revealed pixels (outlined),
-    which show what the frame before did not; moving pixels, which something faster than the threshold leaves or
-    reaches; still pixels, the rest. Unless the settings say otherwise, the camera's own motion does not count as
-    moving there.
+    It follows one network over time, so models with a network for each frame are left out. Correlations are over
+    pixels, with the length of the flow (r Pearson, ρ Spearman) and with its length relative to the camera's, which is
+    taken to be the median flow of the frame. The null shifts the motion map over the fluctuation, around the edges, by
+    every possible vector. Three areas are compared: revealed pixels (outlined), which were not visible in the frame
+    before; moving pixels, which something faster than the threshold leaves or reaches; and still pixels, the rest.
+    Unless the settings say otherwise, the camera's own motion does not count as moving.
     """
 
     question = "Do contributions change where things move?"

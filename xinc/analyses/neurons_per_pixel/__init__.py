@@ -16,10 +16,10 @@ from xinc.settings import StrictModel
 class NeuronsPerPixel(NetworkAnalysis):
     """Density of the neurons that contribute more than a threshold to each pixel, as a percentage of the layer.
 
-    The threshold τ_x is the contribution left of which x % of the total lies when all |C| of the layer are sorted. It
-    is exact. Above each map stands the Pearson correlation of the density over pixels with the frame's intensity and
-    with its (Sobel) edges. Colours start at no neurons, so that an evenly represented frame looks even; the coefficient
-    of variation (cv: standard deviation over mean, over pixels) says how uneven it is.
+    Contributions up to the threshold τ_x make up x % of the layer's total when all |C| are sorted; it is exact. Above
+    each map is the Pearson correlation of the density over pixels with the frame's intensity and with its (Sobel)
+    edges. Colours start at no neurons, so that an evenly represented frame looks even; the coefficient of variation
+    (cv: standard deviation over mean, over pixels) says how uneven it is.
     """
 
     question = "How many neurons represent a pixel?"

@@ -14,12 +14,12 @@ from xinc.settings import StrictModel
 class Objects(NetworkAnalysis):
     """Contribution of sampled neurons to each instance over time: mean |C| over its pixels, as a share.
 
-    A share is of the neuron's mean contributions to all instances, in all frames together where the frames share one
-    network, else in the frame. An absent instance has none. Colours are instances, as in the video's figures, markers
-    categories, and stuff is dashed; pixels that no mask covers are left out. The numbers: how far shares lie apart
-    within a category and between categories; how much a share changes over time and how much shares differ between
-    instances; whether instances that move change more. Where only some frames have masks, time is counted in these: a
-    step leads from one to the next.
+    A share is relative to the neuron's mean contributions to all instances: in all frames together if the frames share
+    one network, otherwise in each frame. An absent instance has none. Colours are instances, as in the video's figures,
+    markers are categories, and stuff is dashed; pixels without a mask are left out. The numbers: how far shares lie
+    apart within a category and between categories; how much a share changes over time, and how much shares differ
+    between instances; whether instances that move change more. If only some frames have masks, time is counted in
+    these: a step leads from one to the next.
     """
 
     question = "What do neurons contribute to objects?"

@@ -14,9 +14,9 @@ from xinc.settings import StrictModel
 class PixelsPerNeuron(NetworkAnalysis):
     """Pixels that each neuron represents, neurons sorted by their number, a curve per layer.
 
-    A neuron represents a pixel where its share |C_n| / Σ_m |C_m| exceeds 1/N, what each of the layer's N neurons would
-    have if all contributed alike; where no neuron contributes, none represents the pixel. Curves are resampled to a
-    common length by linear interpolation, so that layers of any size compare. Dead neurons (Σ|C| = 0) are counted.
+    A neuron represents a pixel if its share |C_n| / Σ_m |C_m| exceeds 1/N, the share of each of the layer's N neurons
+    if all contributed alike; if no neuron contributes, none represents the pixel. Curves are resampled to a common
+    length by linear interpolation, so that layers of any size compare. Dead neurons (Σ|C| = 0) are counted.
     """
 
     question = "How many pixels does a neuron represent?"

@@ -15,9 +15,9 @@ from xinc.settings import StrictModel
 class Quality(NetworkAnalysis):
     """PSNR and SSIM of every frame, parameters, bits per pixel, and the training curve.
 
-    PSNR is taken on [0, 1] after clamping, per frame, then averaged over frames; SSIM as in Wang et al. 2004 with a
-    uniform window. Bits per pixel are the raw size of the weights at a given precision, without entropy coding. Frames
-    are joined by a line where they share one network.
+    PSNR is computed on [0, 1] after clamping, for each frame, then averaged over frames; SSIM follows Wang et al. 2004,
+    with a uniform window. Bits per pixel are the raw size of the weights at a given precision, without entropy coding.
+    A line joins frames that share one network.
     """
 
     question = "How faithful is the reconstruction, and at what size?"

@@ -70,8 +70,8 @@ class HNeRVSettings(DecoderSettings):
 class HNeRV(DecoderArchitecture):
     """Frame -> ConvNeXt encoder -> small embedding -> NeRV's decoder. The embeddings are kept with the weights.
 
-    Dissected is the decoder, as in NeRV. Parameters are counted as its authors do: decoder and embeddings, which is
-    what has to be stored to play the video; not the encoder.
+    The decoder is dissected, as in NeRV. Parameters are counted as its authors do: decoder and embeddings, which have
+    to be stored to play the video, without the encoder.
     """
 
     Settings: ClassVar[type[StrictModel]] = HNeRVSettings

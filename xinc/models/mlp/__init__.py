@@ -8,7 +8,7 @@ from xinc.models.architecture import Architecture
 
 
 class MLPArchitecture(Architecture):
-    """A kind of network of which each frame has its own, with layers called layer1, layer2, …"""
+    """A kind of network that exists once for each frame, with layers called layer1, layer2, …"""
 
     per_frame: ClassVar[bool] = True
 
