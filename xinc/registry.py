@@ -73,7 +73,7 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Names of all implementations, without importing them."""
-        return sorted(self._own() | set(self._classes) | set(self._entries))
+        return sorted(self._own | set(self._classes) | set(self._entries))
 
     def origin(self, name: str) -> Origin:
         """Where an implementation comes from; one of another distribution is not imported for that.
@@ -106,7 +106,7 @@ class Registry(Generic[T]):
         if name not in self._classes:
             if entry is not None:
                 self._load(entry)
-            elif name in self._own():
+            elif name in self._own:
                 importlib.import_module(f"{self.package}.{name}")
         if name not in self._classes:
             raise InputError(f"Unknown {self.kind} '{name}': {nearest(name, self.names())}.")
@@ -115,6 +115,7 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
+    @cached_property
     def _own(self) -> set[str]:
         """Names of ours: the modules of the package (a private one registers nothing)."""
         package = importlib.import_module(self.package)
@@ -125,7 +126,7 @@ class Registry(Generic[T]):
         """Dotted name of the module that registered a name, or is about to; empty where there is none."""
         if name in self._classes:
             return self._classes[name].__module__
-        return f"{self.package}.{name}" if name in self._own() else ""
+        return f"{self.package}.{name}" if name in self._own else ""
 
     @cached_property
     def _entries(self) -> dict[str, list[EntryPoint]]:
@@ -138,7 +139,7 @@ class Registry(Generic[T]):
     def _entry(self, name: str) -> EntryPoint | None:
         """The entry point of a name, None where it is ours or unknown; `InputError` where several have it."""
         entries = self._entries.get(name, [])
-        owners = [self.package] if name in self._own() else []
+        owners = [self.package] if name in self._own else []
         owners += [f"{_origin(entry)} ({entry.value})" for entry in entries]
         if len(owners) > 1:
             raise InputError(
