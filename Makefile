@@ -11,7 +11,7 @@ UPGRADE ?=
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench env lock clean
+.PHONY: help demo check test lint docs bench env lock clean
 .NOTPARALLEL:
 
 # An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
@@ -88,6 +88,11 @@ lint: .venv/.ready-test-$(KEY) ## ruff, mypy, lint-imports, snakefmt, codespell 
 	echo "snakefmt --check"; snakefmt --check workflow; \
 	echo "codespell"; codespell; \
 	echo "snakemake --lint"; python -m snakemake --lint
+
+check: lint ## linters, then the tests that are not slow, in parallel
+	@$(enter_env); \
+	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
+	python -m pytest -n auto --maxprocesses=8 --dist worksteal -m "not slow"
 
 test: lint ## all linters, then all tests, in parallel
 	@$(enter_env); \

@@ -43,7 +43,8 @@ def measure(checkpoint: str, frame: int, layers: list[str] | None, root: Path) -
     """Seconds of each step, gigabytes of memory and of dense maps."""
     import xinc
     from xinc.analyses.results import open_result
-    from xinc.analyses.run import run_analysis, subject_of
+    from xinc.analyses.run import run_analysis
+    from xinc.analyses.subject import subject_of
     from xinc.canvas.writer import write_layer
     from xinc.video.prepare import prepare_video
     from xinc.video.regions import RegionSettings, prepare_regions

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from xinc.analyses.run import run_analysis, subject_of
+from xinc.analyses.run import run_analysis
+from xinc.analyses.subject import subject_of
 from xinc.canvas.writer import write_layer
 from xinc.models.base import INR
 from xinc.models.storage import build, save_model

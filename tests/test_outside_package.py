@@ -16,7 +16,8 @@ USE = """
 import torch, xinc
 from xinc.analyses import analyses
 from xinc.analyses.results import open_result
-from xinc.analyses.run import run_analysis, subject_of
+from xinc.analyses.run import run_analysis
+from xinc.analyses.subject import subject_of
 from xinc.canvas.writer import write_canvas_layer
 from xinc.models import architectures
 from xinc.models.storage import build, save_model

@@ -20,11 +20,12 @@ from tests.workflow.runs import announced, jobs
 from xinc.analyses import analyses
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.results import open_result
-from xinc.analyses.run import run_analysis, subject_from
+from xinc.analyses.run import run_analysis
 from xinc.canvas.writer import write_canvas_layer
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
-from xinc.experiment.plan import Plan
+from xinc.experiment.plan import Plan, Spec
+from xinc.experiment.subjects import subject_from
 from xinc.models.storage import build
 from xinc.training.run import train_model
 from xinc.training.settings import TrainingSettings
@@ -118,7 +119,7 @@ def test_the_documented_command_shows_the_plan(roots: dict[str, str], tmp_path: 
         assert count == 1
     snakemake = [sys.executable, "-m", "snakemake"]
     done = subprocess.run(
-        [*snakemake, "--snakefile", str(ROOT / "workflow" / "Snakefile"), *command.split(), setting],
+        [*snakemake, "--verbose", "--snakefile", str(ROOT / "workflow" / "Snakefile"), *command.split(), setting],
         cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -189,12 +190,12 @@ def run(plan: Plan) -> None:
     """What the rules of the workflow do, in their order."""
     for video in plan.videos:
         base, figures = Path("results", video), Path("results", "figures")
-        prepare_video(VideoSettings(**plan.video_spec(video)["settings"]["video"]), base / "video.zarr")
+        prepare_video(VideoSettings(**plan.video_spec(video).settings["video"]), base / "video.zarr")
         draw_video(base / "video.zarr", figures / "videos" / video, video)
-        settings = RegionSettings(**plan.regions_spec(video)["settings"])
+        settings = RegionSettings(**plan.regions_spec(video).settings)
         prepare_regions(base / "video.zarr", base / "regions.zarr", settings)
         draw_regions(base / "regions.zarr", base / "video.zarr", figures / "regions" / video, video)
-        prepare_flow(base / "video.zarr", base / "flow.zarr", FlowSettings(**plan.flow_spec(video)["settings"]))
+        prepare_flow(base / "video.zarr", base / "flow.zarr", FlowSettings(**plan.flow_spec(video).settings))
         for model in plan.models:
             for seed in {*plan.seeds, *plan.seeds_of("clusters", video, model)}:
                 train(plan, video, model, seed)
@@ -216,12 +217,12 @@ def run(plan: Plan) -> None:
 def train(plan: Plan, video: str, model: str, seed: int) -> None:
     """A network and its canvas."""
     base = Path("results", video, model, f"seed{seed}")
-    settings = dict(plan.train_spec(video, model, seed)["settings"])
+    settings = dict(plan.train_spec(video, model, seed).settings)
     training = TrainingSettings(**settings.pop("training"))
     source = Path("results", video, "video.zarr")
     train_model(source, base / "model.pt", base / "history.csv", training=training, **settings)
     for layer in plan.layers(model):
-        canvas = plan.canvas_spec(video, model, seed, layer)["settings"]
+        canvas = plan.canvas_spec(video, model, seed, layer).settings
         write_canvas_layer(base / "model.pt", base / "canvas.zarr" / layer, layer, canvas["canvas"])
 
 
@@ -238,8 +239,8 @@ def files(plan: Plan, analysis: str, video: str, model: str, seeds: Iterable[int
     return found
 
 
-def study(plan: Plan, analysis: str, spec: dict[str, Any], names: dict[str, Any], output: Path) -> None:
-    run_analysis(analysis, spec["settings"]["settings"], subject_from(analysis, names), "results" / output)
+def study(plan: Plan, analysis: str, spec: Spec, names: dict[str, Any], output: Path) -> None:
+    run_analysis(analysis, spec.settings["settings"], subject_from(analysis, names), "results" / output)
 
 
 def draw(plan: Plan, analysis: str, result: Path, output: Path) -> None:

@@ -19,7 +19,7 @@ from xinc.analyses.subject import Subject
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
 from xinc.models.storage import build, save_model
-from xinc.video.figures.video import animation, contact_sheet
+from xinc.video.figures.video import contact_sheet, film
 from xinc.video.flow import FlowSettings, prepare_flow
 from xinc.video.prepare import prepare_video
 from xinc.video.regions import RegionSettings, open_regions, prepare_regions
@@ -134,8 +134,7 @@ def test_pictures_show_annotated_frames(subject: Subject) -> None:
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles == ["frame 4", "frame 9"]
     assert "12 frames of 16 × 32 pixels, 2 annotated" in texts(figure)
-    film = animation(video, 1)
-    flat = [frame for frame, image in enumerate(film) if not image[:, 32:].std()]
+    flat = [frame for frame, image in enumerate(film(video, 1)) if not image[:, 32:].std()]
     assert flat == [frame for frame in range(COUNT) if frame not in ANNOTATED]
 
 

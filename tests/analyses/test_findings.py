@@ -25,6 +25,7 @@ from xinc.analyses.findings.rows import compared
 from xinc.analyses.findings.sentences import SENTENCES
 from xinc.analyses.findings.table import COLUMNS, FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
 from xinc.analyses.findings.verdicts import corrected
+from xinc.analyses.findings.verdicts import verdict as verdict_on
 from xinc.analyses.results import Project, Record
 from xinc.plotting import style
 from xinc.statistics.false_discoveries import false_discovery_rates
@@ -176,7 +177,7 @@ def test_not_applicable_is_not_unmeasured(project: Project) -> None:
 
 def test_a_null_without_a_probability_is_no_proof(project: Project) -> None:
     row = {"of": TESTED, "applies": True, "enough": True, "value": 1.0, "p_value": np.nan, "q_value": np.nan}
-    assert Findings()._verdict(row)[0] == UNCLEAR
+    assert verdict_on(row, Findings.Settings().level)[0] == UNCLEAR
 
 
 def test_the_size_of_the_networks_is_stated(project: Project) -> None:

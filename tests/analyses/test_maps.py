@@ -11,7 +11,7 @@ import xarray as xr
 from tests.analyses.conftest import Make
 from tests.analyses.made import made
 from xinc.analyses.making import make_analysis
-from xinc.analyses.run import subject_of
+from xinc.analyses.subject import subject_of
 from xinc.plotting.animation import LETTERING
 
 LAYOUTS = ["factored", "dense"]

@@ -171,15 +171,15 @@ def test_the_store_is_written_whole_and_read_again(tmp_path: Path) -> None:
 
 
 def test_other_stores_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.zarr' does not exist"):
+    with pytest.raises(InputError, match=r"There is no store '.*none\.zarr'"):
         open_flow(tmp_path / "none.zarr")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="not a Zarr store of a flow"):
+    with pytest.raises(InputError, match="not a Zarr store of format 'flow'"):
         open_flow(tmp_path / "empty")
     zarr.create_group(tmp_path / "other.zarr", attributes={"xinc_format": "flow", "version": 99})
     with pytest.raises(InputError, match="version 99, expected 'flow', version 1"):
         open_flow(tmp_path / "other.zarr")
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="There is no store"):
         prepare_flow(tmp_path / "no video", tmp_path / "flow.zarr", FlowSettings())
     assert not (tmp_path / "flow.zarr").exists()
 
@@ -212,11 +212,11 @@ def test_damaged_flow_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.flo' does not exist"):
         read_flow(tmp_path / "nothing.flo")
     (tmp_path / "a.flo").write_bytes(b"PIEH")
-    with pytest.raises(InputError, match=r"a\.flo' is no \.flo file"):
+    with pytest.raises(InputError, match=r"a\.flo' is not a whole \.flo file"):
         read_flow(tmp_path / "a.flo")
     write_flo(tmp_path / "b.flo", np.zeros((4, 6, 2)))
     (tmp_path / "b.flo").write_bytes((tmp_path / "b.flo").read_bytes()[:-8])
-    with pytest.raises(InputError, match="4x6 pixels, which takes 204 bytes, but has 196"):
+    with pytest.raises(InputError, match=r"b\.flo' is not a whole \.flo file"):
         read_flow(tmp_path / "b.flo")
     np.save(tmp_path / "c.npy", np.zeros((4, 6)))
     with pytest.raises(InputError, match=r"holds \(4, 6\), expected numbers of shape"):

@@ -83,10 +83,10 @@ def test_written_and_opened(store: Path) -> None:
 
 
 def test_what_is_no_store_of_regions_is_named(tmp_path: Path, store: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="There is no store"):
         open_regions(tmp_path / "none.zarr")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="is not a Zarr store of regions"):
+    with pytest.raises(InputError, match="is not a Zarr store of format 'regions'"):
         open_regions(tmp_path / "empty")
     with pytest.raises(InputError, match="format 'video', version 1, expected 'regions'"):
         open_regions(store / "video.zarr")

@@ -1,5 +1,6 @@
-from xinc.analyses.run import run_analysis, subject_from
+from xinc.analyses.run import run_analysis
 from xinc.experiment.job import job
+from xinc.experiment.subjects import subject_from
 
 settings = snakemake.params.settings
 with job(snakemake):

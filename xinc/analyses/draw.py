@@ -23,7 +23,6 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
         for part, figure in analysis.plot(data).items():
             layout.save(figure, partial / part)
         for part, images in analysis.animate(data).items():
-            animation.save_animation(images, partial / f"{part}.gif")
-            animation.save_animation(images, partial / f"{part}-animation.png")
+            animation.save_animation(images, partial / f"{part}.gif", partial / f"{part}-animation.png")
         for part, page in analysis.pages(data).items():
             (partial / f"{part}.html").write_text(page, encoding="utf-8")

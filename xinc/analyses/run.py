@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,57 +10,9 @@ import xarray as xr
 
 from xinc.analyses import analyses
 from xinc.analyses.making import make_analysis
-from xinc.analyses.results import Project, Record
 from xinc.analyses.subject import Subject
 from xinc.storage.atomic import whole_directory
 from xinc.storage.datasets import write_dataset
-
-
-def subject_from(name: str, files: dict[str, Any]) -> Any:
-    """What the analysis called ``name`` looks at, made of files: the arguments of the function for its scope."""
-    make = {"network": subject_of, "seeds": subjects_of, "project": project_of}[analyses[name].scope]
-    return make(**files)  # type: ignore[operator]
-
-
-def subject_of(
-    video: str,
-    model: str | None = None,
-    history: str | None = None,
-    regions: str | None = None,
-    flow: str | None = None,
-    layers: Sequence[str] = (),
-) -> Subject:
-    """The subject made of these files; ``layers`` are the groups of a canvas, in network order, named by folder."""
-    model_path, history_path, regions_path, flow_path = (
-        None if path is None else Path(path) for path in (model, history, regions, flow)
-    )
-    paths = {Path(layer).name: Path(layer) for layer in _listed(layers)}
-    return Subject(Path(video), model_path, history_path, paths, regions_path, flow_path)
-
-
-def subjects_of(
-    video: str, layers: Sequence[str], regions: str | None = None, flow: str | None = None
-) -> dict[int, Subject]:
-    """One subject per seed, from the layers ``…/seed<k>/canvas.zarr/<layer>`` of all of them."""
-    found: dict[int, list[str]] = {}
-    for layer in _listed(layers):
-        found.setdefault(int(Path(layer).parts[-3].removeprefix("seed")), []).append(layer)
-    return {seed: subject_of(video, regions=regions, flow=flow, layers=own) for seed, own in sorted(found.items())}
-
-
-def project_of(videos: Sequence[str], results: Sequence[str] = ()) -> Project:
-    """The project made of stores ``<video>/video.zarr`` and results ``<video>/<model>/<run>/<analysis>``."""
-    records = []
-    for path in _listed(results):
-        video, model, run, analysis = Path(path).parts[-4:]
-        seed = None if run == "seeds" else int(run.removeprefix("seed"))
-        records.append(Record(analysis, video, model, seed, Path(path)))
-    return Project({Path(path).parts[-2]: Path(path) for path in _listed(videos)}, tuple(records))
-
-
-def _listed(paths: Sequence[str]) -> list[str]:
-    """A list, also of a single path."""
-    return [paths] if isinstance(paths, str) else list(paths)
 
 
 def run_analysis(

@@ -7,7 +7,7 @@ analysis ``needs`` (`OPENERS`).
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -90,3 +90,19 @@ def _opened(part: str, where: Any) -> Any:
         raise InputError(f"This analysis needs the {part} of its subject: give {part}_path.")
     module, function = OPENERS[part]
     return getattr(importlib.import_module(module), function)(where)
+
+
+def subject_of(
+    video: str,
+    model: str | None = None,
+    history: str | None = None,
+    regions: str | None = None,
+    flow: str | None = None,
+    layers: Sequence[str] = (),
+) -> Subject:
+    """The subject made of these files; ``layers`` are the groups of a canvas, in network order, named by folder."""
+    model_path, history_path, regions_path, flow_path = (
+        None if path is None else Path(path) for path in (model, history, regions, flow)
+    )
+    paths = {Path(layer).name: Path(layer) for layer in ([layers] if isinstance(layers, str) else layers)}
+    return Subject(Path(video), model_path, history_path, paths, regions_path, flow_path)

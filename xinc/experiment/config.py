@@ -321,8 +321,7 @@ class Config:
         if len(kinds) > 1:
             raise InputError(
                 f"Setting 'models.{name}.import': its checkpoints differ in architecture or in the number of layers: "
-                "give "
-                "each kind an entry of its own."
+                "give each kind an entry of its own."
             )
         return dict(next(iter(found.values())).settings)
 

@@ -96,8 +96,7 @@ def describe(
     if len(chosen) != 1:
         raise InputError(
             f"{path} is a network for one frame, but frames asks for {len(chosen)}: say which one it is, e.g. "
-            "frames: [0], "
-            "or put {frame} into the path of the import."
+            "frames: [0], or put {frame} into the path of the import."
         )
     found.frames = chosen
     return found
@@ -115,8 +114,7 @@ def _described(
     if layout is None:
         raise InputError(
             f"{path} holds a network of a layout that is not known (tensors {', '.join(list(tensors)[:4])}, …); xinc "
-            "reads "
-            f"its own model.pt, and {', '.join(one.title for one in LAYOUTS)}."
+            f"reads its own model.pt, and {', '.join(one.title for one in LAYOUTS)}."
         )
     return layout.read(tensors, Hints(path, hints, layout.hints, resolution, num_frames))
 
@@ -136,8 +134,7 @@ def _check_video(found: Imported, path: str | Path, resolution: tuple[int, int],
         own = f"{found.resolution[0]}x{found.resolution[1]}"
         raise InputError(
             f"{path} makes frames of {own}, but the video is prepared at {resolution[0]}x{resolution[1]}: give the "
-            "video "
-            f"the resolution {own}, or check the hints."
+            f"video the resolution {own}, or check the hints."
         )
     if found.num_frames != num_frames:
         raise InputError(

@@ -13,18 +13,25 @@ from matplotlib.figure import Figure
 LETTERING = 18
 
 
-def save_animation(images: Sequence[np.ndarray], path: str | Path, milliseconds: int = 125) -> None:
-    """Write uint8 RGB images (h, w, 3) as an endless .gif, or animated .png, with one palette for all of them."""
+def save_animation(images: Sequence[np.ndarray], *paths: str | Path, milliseconds: int = 125) -> None:
+    """Write uint8 RGB images (h, w, 3) as an endless animation, with one palette for all of them.
+
+    Parameters
+    ----------
+    images : the frames.
+    paths : the files to write, each a .gif or an animated .png.
+    milliseconds : how long each frame is shown.
+    """
     from PIL import Image
 
     frames = [Image.fromarray(image) for image in images]
     sample = Image.fromarray(np.concatenate(images[:: max(1, len(images) // 8)]))
     palette = sample.quantize(256, method=Image.Quantize.MEDIANCUT)
     first, *rest = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    kind: dict[str, Any] = {"format": "PNG"} if target.suffix == ".png" else {"format": "GIF", "optimize": False}
-    first.save(target, save_all=True, append_images=rest, duration=milliseconds, loop=0, **kind)
+    for target in map(Path, paths):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        kind: dict[str, Any] = {"format": "PNG"} if target.suffix == ".png" else {"format": "GIF", "optimize": False}
+        first.save(target, save_all=True, append_images=rest, duration=milliseconds, loop=0, **kind)
 
 
 def enlarge(image: np.ndarray, factor: int) -> np.ndarray:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xinc.errors import InputError
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -31,3 +33,35 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
 
     encoding = {str(name): {"compressors": codecs(values.dtype.kind)} for name, values in dataset.variables.items()}
     dataset.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+
+
+def open_store(path: str | Path, kind: str, version: int, remedy: str) -> xr.Dataset:
+    """A dataset that `write_dataset` wrote, with the attributes ``xinc_format`` and ``version``; read when used.
+
+    Parameters
+    ----------
+    path : the store.
+    kind, version : the format that is expected.
+    remedy : how to make such a store, for messages.
+
+    Raises
+    ------
+    InputError : no store, or one of another format or version.
+    """
+    import xarray as xr
+
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no store '{path}' (format '{kind}'): {remedy} first.")
+    with quiet_zarr():
+        try:
+            dataset: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"'{path}' is not a Zarr store of format '{kind}' ({error}): {remedy} again.") from None
+    found = (dataset.attrs.get("xinc_format"), dataset.attrs.get("version"))
+    if found != (kind, version):
+        raise InputError(
+            f"'{path}' is a Zarr store of format {found[0]!r}, version {found[1]!r}, expected {kind!r}, version "
+            f"{version}: give such a store, or {remedy} again."
+        )
+    return dataset

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xinc.errors import InputError
 from xinc.statistics.luma import luma
 from xinc.storage.atomic import whole_directory
-from xinc.storage.datasets import quiet_zarr, write_dataset
+from xinc.storage.datasets import open_store, write_dataset
 from xinc.video.flow_settings import FlowSettings
 from xinc.video.transforms import resize_flow
 
@@ -55,23 +54,7 @@ def open_flow(path: str | Path) -> xr.Dataset:
     ------
     InputError : no store, or one of another format or version.
     """
-    import xarray as xr
-
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"Flow store '{path}' does not exist: prepare the flow of the video first.")
-    with quiet_zarr():
-        try:
-            flow: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"'{path}' is not a Zarr store of a flow ({error}): prepare the flow again.") from None
-    found = (flow.attrs.get("xinc_format"), flow.attrs.get("version"))
-    if found != (FORMAT, VERSION):
-        raise InputError(
-            f"'{path}' is a Zarr store of format {found[0]!r}, version {found[1]!r}, expected {FORMAT!r}, version "
-            f"{VERSION}: give a flow store, or prepare the flow again."
-        )
-    return flow
+    return open_store(path, FORMAT, VERSION, "prepare the flow of the video")
 
 
 def build_flow(video: xr.Dataset, settings: FlowSettings | None = None) -> xr.Dataset:

@@ -14,6 +14,7 @@ import numpy as np
 
 from xinc.errors import InputError
 from xinc.statistics.luma import LUMA, luma
+from xinc.storage.datasets import open_store, write_dataset
 from xinc.video.region_settings import RegionSettings
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def prepare_regions(video: str | Path, output: str | Path, settings: RegionSetti
     InputError : no such video, or settings that it cannot be grouped by; nothing is left behind.
     """
     from xinc.storage.atomic import whole_directory
-    from xinc.storage.datasets import write_dataset
     from xinc.video.store import open_video
 
     with open_video(video) as data:
@@ -53,25 +53,7 @@ def open_regions(path: str | Path) -> xr.Dataset:
     ------
     InputError : no store, or one of another format or version.
     """
-    import xarray as xr
-
-    from xinc.storage.datasets import quiet_zarr
-
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"Region store '{path}' does not exist: group the pixels of the video first.")
-    with quiet_zarr():
-        try:
-            regions: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"'{path}' is not a Zarr store of regions ({error}): group the pixels again.") from None
-    found = (regions.attrs.get("xinc_format"), regions.attrs.get("version"))
-    if found != (FORMAT, VERSION):
-        raise InputError(
-            f"'{path}' is a Zarr store of format {found[0]!r}, version {found[1]!r}, expected {FORMAT!r}, version "
-            f"{VERSION}: give a region store, or group the pixels again."
-        )
-    return regions
+    return open_store(path, FORMAT, VERSION, "group the pixels of the video")
 
 
 def build_regions(video: xr.Dataset, settings: RegionSettings) -> xr.Dataset:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xinc.errors import InputError
-from xinc.storage.datasets import quiet_zarr
+from xinc.storage.datasets import open_store
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,20 +22,4 @@ def open_video(path: str | Path) -> xr.Dataset:
     ------
     InputError : no store, or one of another format or version.
     """
-    import xarray as xr
-
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"Video store '{path}' does not exist: prepare the video first.")
-    with quiet_zarr():
-        try:
-            video: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"'{path}' is not a Zarr store of a video ({error}): prepare the video again.") from None
-    found = (video.attrs.get("xinc_format"), video.attrs.get("version"))
-    if found != (FORMAT, VERSION):
-        raise InputError(
-            f"'{path}' is a Zarr store of format {found[0]!r}, version {found[1]!r}, expected {FORMAT!r}, version "
-            f"{VERSION}: give a video store, or prepare the video again."
-        )
-    return video
+    return open_store(path, FORMAT, VERSION, "prepare the video")

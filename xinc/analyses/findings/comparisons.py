@@ -196,7 +196,7 @@ COMPARISONS: tuple[Comparison, ...] = (
             "7.3",
             "Pixels tend to be represented by similar numbers of neurons in FFN layers, and by varying ones in NeRV's.",
             "coefficient of variation over pixels of the density of neurons, at the highest threshold, mean over "
-            "X minus the FFN's",
+            "layers: NeRV's minus the FFN's",
             _more_even_overall,
             chance="none: a difference between two networks, each trained once",
             missing="no layer contributes",

@@ -80,8 +80,7 @@ def _table(tensors: Tensors, hints: Hints, channels: int) -> Tensor | None:
     if not any(name.startswith("encoder.") for name in tensors):
         raise InputError(
             f"{hints.path} holds neither an encoder nor embeddings: give a table of embeddings (the hint "
-            "'embeddings'), "
-            "or, if it is a NeRV, the hint embed, e.g. 'pe_1.25_80'."
+            "'embeddings'), or, if it is a NeRV, the hint embed, e.g. 'pe_1.25_80'."
         )
     return None
 

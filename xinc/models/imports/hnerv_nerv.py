@@ -70,8 +70,7 @@ def read_blocks(tensors: Tensors, hints: Hints) -> Blocks:
     if not numbers or other:
         raise InputError(
             f"{hints.path} holds the tensor '{other or next(iter(tensors))}': only conv_type pshuffel with norm none "
-            "can "
-            "be dissected, a convolution, then PixelShuffle, then the activation."
+            "can be dissected, a convolution, then PixelShuffle, then the activation."
         )
     names = [f"decoder.{k + 1}.conv.upconv.0.weight" for k in range(numbers[-1])]
     strides = tensors.strides(names, "head_layer.weight")
@@ -82,8 +81,7 @@ def read_blocks(tensors: Tensors, hints: Hints) -> Blocks:
     if stem.shape[0] % widths[0]:
         raise InputError(
             f"{hints.path}: tensor 'decoder.0.conv.downconv.weight' has shape {tuple(stem.shape)}, expected a "
-            "multiple of "
-            f"{widths[0]} in place of {stem.shape[0]}, because {widths[0]} channels enter '{names[0]}'."
+            f"multiple of {widths[0]} in place of {stem.shape[0]}, because {widths[0]} channels enter '{names[0]}'."
         )
     state = {
         "stem.weight": stem,

@@ -73,8 +73,7 @@ def _blocks(tensors: Tensors, hints: Hints) -> int:
         found = f"holds the tensor '{other}'" if other else "has another kind of block"
         raise InputError(
             f"{hints.path} {found}: only conv_type conv with norm none can be dissected, a convolution, then "
-            "PixelShuffle, "
-            "then the activation."
+            "PixelShuffle, then the activation."
         )
     return numbers[-1] + 1
 

@@ -101,8 +101,7 @@ class Tensors(dict[str, Tensor]):
         if not tensor.is_floating_point():
             raise InputError(
                 f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}, expected "
-                "floating "
-                "point numbers; a quantised network has its scale beside them."
+                "floating point numbers; a quantised network has its scale beside them."
             )
         return tensor.float()
 

@@ -230,5 +230,4 @@ def draw_video(video: str | Path, output: str | Path, name: str) -> None:
 
     with open_video(video) as data, style.context(), whole_directory(output) as partial:
         layout.save(contact_sheet(data, name), partial / "frames")
-        for kind in ("gif", "png"):
-            animation.save_animation(film(data), partial / f"animation.{kind}")
+        animation.save_animation(film(data), partial / "animation.gif", partial / "animation.png")

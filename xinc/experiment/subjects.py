@@ -1,0 +1,51 @@
+"""From the files of a job to what its analysis looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from xinc.analyses import analyses
+from xinc.analyses.results import Project, Record
+from xinc.analyses.subject import Subject, subject_of
+from xinc.errors import InputError
+from xinc.experiment.paths import parse
+
+
+def subject_from(name: str, files: dict[str, Any]) -> Any:
+    """What the analysis called ``name`` looks at, made of files: the arguments of the function for its scope."""
+    make = {"network": subject_of, "seeds": subjects_of, "project": project_of}[analyses[name].scope]
+    return make(**files)  # type: ignore[operator]
+
+
+def subjects_of(
+    video: str, layers: Sequence[str], regions: str | None = None, flow: str | None = None
+) -> dict[int, Subject]:
+    """One subject per seed, from the layers of the canvases of all of them."""
+    found: dict[int, list[str]] = {}
+    for layer in _listed(layers):
+        found.setdefault(int(_wildcards(layer)["seed"]), []).append(layer)
+    return {seed: subject_of(video, regions=regions, flow=flow, layers=own) for seed, own in sorted(found.items())}
+
+
+def project_of(videos: Sequence[str], results: Sequence[str] = ()) -> Project:
+    """The project made of stores of videos and of results of networks and of seeds."""
+    records = []
+    for path in _listed(results):
+        of = _wildcards(path)
+        seed = int(of["seed"]) if "seed" in of else None
+        records.append(Record(of["analysis"], of["video"], of["model"], seed, Path(path)))
+    return Project({_wildcards(path)["video"]: Path(path) for path in _listed(videos)}, tuple(records))
+
+
+def _wildcards(path: str) -> dict[str, str]:
+    made = parse(str(path))
+    if made is None:
+        raise InputError(f"'{path}' is not a result of the workflow, whose paths begin with results/.")
+    return made.wildcards
+
+
+def _listed(paths: Sequence[str]) -> list[str]:
+    """A list, also of a single path."""
+    return [paths] if isinstance(paths, str) else list(paths)
