@@ -244,7 +244,10 @@ def test_folders_are_listed_as_often_whatever_is_asked_of_a_video(
 
 
 #: What a plan has no use for, and what would cost each start of Snakemake tenths of a second or more.
-HEAVY = {"av", "cv2", "dask", "matplotlib", "numba", "PIL", "skimage", "sklearn", "torch", "zarr"}
+HEAVY = {
+    *("av", "cv2", "dask", "matplotlib", "numba", "pandas", "PIL"),
+    *("scipy", "skimage", "sklearn", "torch", "xarray", "zarr"),
+}
 
 
 def test_the_example_is_planned_without_heavy_packages() -> None:
