@@ -7,34 +7,34 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
     (
         "`kill -9` of the run and its jobs at random moments while a job works, ten times each in training, canvases, "
         "analyses",
-        "after `--unlock` and `--rerun-incomplete` all results are bit-identical to an undisturbed run; in between "
-        "whatever can be found is so too, to its last byte; what was being written lies beside it, hidden, until the "
+        "after `--unlock` and `--rerun-incomplete`, all results are bit-identical to an undisturbed run; in between, "
+        "any result that exists is too, to its last byte; unfinished ones lie beside it, hidden, until the "
         "job is done again",
         "tests/workflow/test_kill.py::test_killed_again_and_again",
     ),
     (
         "`kill -9` of a long training",
-        "it goes on from its last checkpoint, to the same bits",
+        "it continues from its last checkpoint, to the same bits",
         "tests/workflow/test_resume.py::test_a_killed_run",
     ),
     (
         "`kill -9` of a long training with all results on object storage",
-        "on the same machine it goes on from its last checkpoint",
+        "on the same machine, it continues from its last checkpoint",
         "tests/workflow/test_object_storage.py::test_results_go_there_and_stay",
     ),
     (
         "a disk that fills up",
-        "the job fails and says so; what fitted stays, nothing half-written does; with room again the rest is made",
+        "the job fails and says so; finished results stay, half-written ones do not; with free space, the rest is made",
         "tests/workflow/test_faults.py::test_a_full_disk",
     ),
     (
         "a folder that cannot be written",
-        "Snakemake says which one and why, nothing is made",
+        "Snakemake says which one and why; nothing is made",
         "tests/workflow/test_faults.py::test_a_folder_that_cannot_be_written",
     ),
     (
         "a flipped bit in a stored video, canvas or network",
-        "what needs it fails and names the store; removed, it is made again",
+        "jobs that need it fail and name the store; once removed, it is made again",
         "tests/workflow/test_faults.py::test_a_flipped_bit_of_an_input",
     ),
     (
@@ -52,12 +52,12 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
     ),
     (
         "a frame that cannot be read; a movie that was cut short",
-        "one sentence that names the file, and of the movie the frame found missing, before any training",
+        "one sentence that names the file (and the frame that a movie lacks), before any training",
         "tests/workflow/test_failures.py::test_a_frame_that_cannot_be_read_stops_before_training",
     ),
     (
         "a movie cut short, as MP4, AVI and Matroska, which does not tell its number of frames",
-        "not taken for a shorter one",
+        "it is not mistaken for a shorter one",
         "tests/video/test_sources.py::test_a_truncated_movie_is_not_taken_for_a_shorter_one",
     ),
     (
@@ -108,11 +108,11 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
     ),
     (
         "a GPU that no longer has enough memory for one frame of a step, in the middle of a training (simulated)",
-        "one sentence, no network; its checkpoint stays, from which it goes on when there is memory again",
+        "one sentence and no network; its checkpoint stays, and training continues from it once there is memory",
         "tests/training/test_resume.py::test_a_training_for_which_a_gpu_has_no_memory_keeps_its_checkpoint",
     ),
     (
-        "a GPU without enough memory for anything else, as an analysis of the user's own (simulated)",
+        "a GPU without enough memory for anything else, such as a user's own analysis (simulated)",
         "the job fails with one sentence",
         "tests/test_gpu_memory.py::test_a_job_that_runs_out_ends_in_one_sentence",
     ),
@@ -123,7 +123,7 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
     ),
     (
         "blanks, quotes, letters of any alphabet and symbolic links in the paths of the project, its interpreter and "
-        "videos; links in the place of `results` and `logs`",
+        "videos; links in place of `results` and `logs`",
         "work; a second run does nothing",
         "tests/workflow/test_places.py::test_blanks_and_letters_of_any_alphabet_and_links_in_paths",
     ),
