@@ -4,7 +4,7 @@
     python -m benchmarks.plan --only parts --parts 56
 
 A tree as the data set's scripts leave it is made in a scratch folder: its lists, and links to a few files of the size
-of real ones in the place of frames and masks, which planning reads but does not decode. Snakemake is run as a user runs
+of real ones instead of frames and masks, which planning reads but does not decode. Snakemake is run as a user runs
 it, without executing anything. Tables go to standard output, all numbers to ``plan.json`` in the output directory.
 """
 
@@ -40,7 +40,7 @@ SEEDS = [0, 1, 2, 3, 4]
 
 
 def lengths(videos: int, seed: int = 0) -> list[int]:
-    """Frames of each video, as many in all as VIPSeg has of so many videos."""
+    """Frames of each video, as many in all as that number of VIPSeg's videos has."""
     draw = random.Random(seed)
     mean = FRAMES / VIDEOS
     found = [min(max(round(draw.gauss(mean, mean / 3)), SHORTEST), LONGEST) for _ in range(videos)]
@@ -56,7 +56,7 @@ def lengths(videos: int, seed: int = 0) -> list[int]:
 
 
 class Links:
-    """Files that share their content, a new one after so many names."""
+    """Files that share their content, a new one after a given number of names."""
 
     def __init__(self, original: Path, size: int) -> None:
         self._original, self._content, self._names = original, random.Random(0).randbytes(size), 0
@@ -70,7 +70,7 @@ class Links:
 
 
 def write_tree(folder: Path, videos: int) -> Path:
-    """A copy of VIPSeg of so many videos; its root.
+    """A copy of VIPSeg with a given number of videos; its root.
 
     `tests.datasets.write_vipseg` writes one of real images, in the same formats.
     """

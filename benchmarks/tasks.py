@@ -35,7 +35,7 @@ def task(function: Callable[[Job], None]) -> Callable[[Job], None]:
 
 
 def network(name: str, frames: int) -> INR:
-    """A NeRV with random weights that represents so many frames."""
+    """A NeRV with random weights that represents the given number of frames."""
     chosen = NETWORKS[name]
     return build("nerv", chosen["settings"], chosen["resolution"], range(frames), frames)
 

@@ -114,7 +114,7 @@ def _loop(path: Path) -> None:
 #: What may be found in the place of a file, and what is said of it.
 UNREADABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "nothing": (lambda path: None, "No such file or directory"),
-    "broken link": (_link, "it is a link to 'nowhere.png', which is not there"),
+    "broken link": (_link, "it is a link to 'nowhere.png', which does not exist"),
     "loop": (_loop, "Too many levels of symbolic links"),
     "folder": (lambda path: path.mkdir(), "it is a folder"),
     "pipe": (os.mkfifo, "it is not a regular file"),

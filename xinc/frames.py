@@ -22,7 +22,7 @@ def select_frames(available: Sequence[int], choice: FrameChoice | list[int], of:
 
     Raises
     ------
-    InputError : a frame asked for by index is not there or listed twice, or no frames are asked for.
+    InputError : a frame asked for by index does not exist or is listed twice, or no frames are asked for.
 
     Examples
     --------

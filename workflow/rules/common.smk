@@ -51,7 +51,7 @@ def video_of(wildcards):
 
 
 def spec_of(rule):
-    """The params of a rule: settings, code and upstream, of which Snakemake names the one that differs."""
+    """The params of a rule: settings, code and upstream; Snakemake names the one that differs."""
 
     def param(kind):
         return lambda wildcards: plan.spec(rule, **wildcards).params()[kind]
@@ -95,5 +95,5 @@ def findings_summary():
 
 
 def growing(amount):
-    """A resource of which each further attempt of a job gets twice as much: memory in MB, run time in minutes."""
+    """A resource that doubles with each further attempt of a job: memory in MB, run time in minutes."""
     return lambda wildcards, attempt: amount * 2 ** (attempt - 1)

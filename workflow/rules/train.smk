@@ -26,7 +26,7 @@ rule train:
 
 
 rule import_model:
-    """An existing checkpoint as a network of the experiment, in the place of training."""
+    """An existing checkpoint as a network of the experiment, instead of training."""
     input:
         video=MADE["video"],
         checkpoints=checkpoint_input,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xinc.analyses.results import Project
     from xinc.analyses.subject import Need, Subject
 
-#: The modules beside the declaration of an analysis, each of which counts for jobs of its own.
+#: The modules beside the declaration of an analysis; each counts for jobs of its own.
 Part = Literal["compute", "figure", "claims"]
 
 

@@ -44,7 +44,7 @@ def materialise(
     layers : names of layers (default: all).
     frames, neurons : ``"all"``, a number of them evenly spread, or their labels.
     dtype : type on disk. float16 keeps 11 bits; contributions beyond 65504 are refused.
-    keepbits : round the mantissa to so many bits, which compresses better.
+    keepbits : round the mantissa to this many bits, which compresses better.
     memory_mb : memory in MB for the maps being written.
 
     Returns

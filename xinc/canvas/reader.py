@@ -28,7 +28,7 @@ def open_canvas(path: str | Path) -> xr.DataTree:
 
     Parameters
     ----------
-    path : ``…/canvas.zarr``, a directory or on object storage (``s3://…``), of which only what is asked for is read.
+    path : ``…/canvas.zarr``, a directory or on object storage (``s3://…``); only what is asked for is read.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def open_layers(paths: Mapping[str, Path]) -> dict[str, xr.Dataset]:
 
 
 def stored_layers(root: Location) -> list[str]:
-    """Names of the layers in a canvas, in network order; `InputError` where there is no canvas or none in it."""
+    """Names of the layers in a canvas, in network order; `InputError` if it does not exist or has none."""
     layers = groups_in(root)
     if layers is None:
         raise InputError(f"There is no canvas {root}: a directory that ends in canvas.zarr was expected.")

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 #: Used where no ``--configfile`` is given, as by the workflow.
 CONFIG = "config/config.yaml"
-#: What is known of the user's files, beside Snakemake's own records.
+#: Digests of the user's files, beside Snakemake's own records.
 KEPT = Path(".snakemake/xinc")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; an error of the user's is one sentence on standard error and the exit status 1."""
+    """Run a command; a user's error is one sentence on standard error and exit status 1."""
     parsed = _parser().parse_args(arguments)
     try:
         for line in parsed.run(parsed):
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
             nargs="+",
             default=[],
             metavar="KEY=VALUE",
-            help="settings in the place of the file's, with values as in YAML",
+            help="settings that override the file's, with values as in YAML",
         )
     return parser
 

@@ -237,7 +237,7 @@ class Config:
         return {video.name: video for video in videos}
 
     def layers(self, model: str) -> list[str]:
-        """Names of the layers of which a model's canvas is kept, in network order."""
+        """Names of the layers kept in a model's canvas, in network order."""
         known = self._known_layers(model)
         kept = self.canvases[model].layers
         return [name for name in known if kept is None or name in kept]

@@ -14,7 +14,7 @@ from typing import Any
 
 from xinc.errors import InputError
 
-#: A file that changed less than so many nanoseconds ago may change again within the same tick of the clock.
+#: A file that changed less than this many nanoseconds ago may change again within the same tick of the clock.
 _TICK = 2 * 10**9
 
 
@@ -30,7 +30,7 @@ def check_readable(files: Sequence[str]) -> None:
             mode = os.stat(file).st_mode
         except OSError as error:
             dangling = isinstance(error, FileNotFoundError) and os.path.islink(file)
-            link = f"it is a link to '{os.readlink(file)}', which is not there" if dangling else None
+            link = f"it is a link to '{os.readlink(file)}', which does not exist" if dangling else None
             raise _unreadable(file, link or error.strerror or str(error)) from None
         if not stat.S_ISREG(mode):
             raise _unreadable(file, "it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")

@@ -36,9 +36,9 @@ def job_log(
 ) -> Iterator[None]:
     """Send everything a job prints to ``path``; an `InputError` becomes one sentence there and exit status 1.
 
-    So does any failure of a job of whose ``inputs`` a store turns out to be damaged, a full disk, and a GPU whose
-    memory ran out. The job computes on ``threads`` CPU threads. What an earlier attempt that was killed left of its
-    ``outputs`` is removed. Progress is also shown on the original standard error, a line every 15 seconds.
+    So do a damaged store among the job's ``inputs``, a full disk, and a GPU whose memory
+    ran out. The job computes on ``threads`` CPU threads. Unfinished ``outputs`` of an earlier attempt that was killed
+    are removed. Progress is also shown on the original standard error, a line every 15 seconds.
     """
     from xinc.storage.atomic import remove_unfinished
 

@@ -70,7 +70,7 @@ def _scoped(kind: str, analysis: str, video: str, model: str, seed: int | str | 
 
 
 def parse(path: str) -> Made | None:
-    """The rule that makes a path, or the file or folder inside of which it lies, and its wildcards; None if none does.
+    """The rule that makes a path, or the result in which it lies, and its wildcards; None if no rule does.
 
     ``path`` may have anything before ``results/``, as where results lie on object storage.
 

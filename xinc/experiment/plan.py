@@ -52,7 +52,7 @@ class Plan:
     Parameters
     ----------
     config : the configuration.
-    kept : a folder for what is known of the user's files, so that they are not read at every start (default: none).
+    kept : a folder for digests of the user's files, so that they are not read at every start (default: none).
     scripts : the folder of the jobs' scripts, whose code counts too (default: none).
     """
 
@@ -109,7 +109,7 @@ class Plan:
                 yield Made(f"{rule}_of_project", {"analysis": analysis})
 
     def networks(self) -> list[tuple[str, str, int]]:
-        """Every (video, model, seed) of which there is a network, those of analyses of seeds included."""
+        """Every (video, model, seed) that has a network, including those that only analyses of seeds need."""
         found = set(self.triples)
         for analysis in self.analyses_of("seeds"):
             for video in self.videos:
@@ -134,7 +134,7 @@ class Plan:
         return sorted(self.config.analyses)
 
     def layers(self, model: str) -> list[str]:
-        """Layers of a model of which the canvas is kept, in network order."""
+        """Layers kept in a model's canvas, in network order."""
         return self.config.layers(model)
 
     def dense_layers(self, model: str) -> list[str]:
@@ -160,7 +160,7 @@ class Plan:
         return int(device == "cuda" or (device == "auto" and has_gpu()))
 
     def check_files(self) -> None:
-        """Look at every file of the user's, before Snakemake meets one that it cannot read with a traceback.
+        """Look at every file of the user's, before Snakemake fails with a traceback at one that it cannot read.
 
         Raises
         ------
@@ -343,7 +343,7 @@ class Plan:
 
     @property
     def only_project(self) -> bool:
-        """Whether all but analyses of the project is taken as it is."""
+        """Whether everything but the analyses of the project is used as it exists."""
         return self.config.file.part == "project"
 
     def _spec_of(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:

@@ -54,7 +54,7 @@ def summary_of_findings(table: str | Path) -> str:
 
     Returns
     -------
-    reStructuredText; empty where there is no such table or nothing in it.
+    reStructuredText; empty if the table does not exist or is empty.
     """
     if not Path(table).is_file():
         return ""

@@ -73,7 +73,7 @@ def context() -> Iterator[None]:
 
 
 def palette(count: int) -> list[Any]:
-    """So many colours (r, g, b), safe for colour-blind readers as far as ten."""
+    """The given number of colours (r, g, b), safe for colour-blind readers up to ten."""
     from matplotlib.colors import to_rgb
 
     if count <= len(PALETTE):

@@ -54,7 +54,7 @@ class Room:
         Parameters
         ----------
         count : how many there are.
-        on_gpu : does it, so many things at a time. Where memory runs out it is called again, for half as many at a
+        on_gpu : does it, for a number of things at a time. If memory runs out, it is called again for half as many at a
             time: it must begin anew then.
         on_cpu : does it where the memory does not hold one, now and from then on; None: the error is passed on.
         """

@@ -24,7 +24,7 @@ def damage_named(path: str | Path) -> Iterator[None]:
 
 
 def find_damage(path: str | Path) -> str | None:
-    """What of a Zarr store cannot be read, and why; None where all of it can, or where there is none."""
+    """The part of a Zarr store that cannot be read, and why; None if all of it can be read, or none exists."""
     import zarr
 
     if not (Path(path) / "zarr.json").exists():

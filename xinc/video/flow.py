@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "flow", 1
 
-#: Frames are enlarged until their shorter side has so many pixels before flow is estimated.
+#: Frames are enlarged until their shorter side has this many pixels before flow is estimated.
 _LEAST_SIDE = 256
 #: The most that they are enlarged, in each direction.
 _MOST_ENLARGED = 16

@@ -10,9 +10,9 @@ from typing import cast
 
 import numpy as np
 
-#: Neurons of which silhouettes are computed at most: their cost is quadratic.
+#: Largest number of neurons whose silhouettes are computed, because their cost is quadratic.
 _SILHOUETTE_POINTS = 2000
-#: Neurons of which the test for types makes use at most, and sets of vectors without types that it draws.
+#: Largest number of neurons in the test for types, and sets of vectors without types that it draws.
 _TYPE_POINTS, _TYPE_DRAWS = 300, 99
 #: Relabellings of neurons by seed, and neighbours of a neuron that are looked at.
 _RELABELLINGS, _NEIGHBOURS = 999, 10

@@ -17,7 +17,7 @@ from xinc.plotting import layout
 if TYPE_CHECKING:
     from xinc.analyses.dataset import Dataset
 
-#: What stands in the table for what there is not.
+#: Shown in the table for missing values.
 _NONE = "–"
 #: What the known data sets show (table 1), and the examples.
 _DOMAINS = {"Cityscapes-VPS": "streets", "VIPSeg": "open", "COCO-panoptic": "open", "examples": "film, photographs"}

@@ -1,4 +1,4 @@
-"""A sorted array of magnitudes, of which only a histogram is known."""
+"""A sorted array of magnitudes, known only by its histogram."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from xinc.plotting import layout, style
 if TYPE_CHECKING:
     from xinc.analyses.grouping import Grouping
 
-#: The axis of the curves spans so many times its lowest value.
+#: The axis of the curves spans this many times its lowest value.
 _DECADES = 1e4
 
 

@@ -32,7 +32,7 @@ def plot(analysis: Objects, result: xr.Dataset) -> dict[str, Figure]:
 
 
 def _no_objects(result: xr.Dataset, question: str) -> Figure:
-    """In place of the figures where there are no masks."""
+    """In place of the figures, if there are no masks."""
     text = "The frames of the canvas have no masks: there are no objects to look at."
     return layout.note_figure(question, text, layout.about(result.attrs))
 

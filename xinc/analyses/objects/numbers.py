@@ -10,7 +10,7 @@ from xinc.statistics.nan_reductions import nan_mean, nan_median, nan_variance
 from xinc.statistics.ranks import average_ranks
 from xinc.statistics.standing import NULL, standing_of
 
-#: Relabellings of the instances in a test of ranks or categories: all, where there are no more.
+#: Relabellings of the instances in a test of ranks or categories; all, if there are fewer.
 RELABELLINGS = 5040
 #: Draws of the test of constancy, and neurons that it looks at, at most.
 DRAWS, SAMPLED = 99, 256

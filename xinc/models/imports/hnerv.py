@@ -86,7 +86,7 @@ def _table(tensors: Tensors, hints: Hints, channels: int) -> Tensor | None:
 
 
 def _encoder(tensors: Tensors, hints: Hints, channels: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Settings and weights of the ConvNeXt encoder; of none, where there is no such tensor."""
+    """Settings and weights of the ConvNeXt encoder, if the file has one."""
     if not any(name.startswith("encoder.") for name in tensors):
         return {"encoder": False}, {}
     stages = tensors.numbers(r"encoder\.downsample_layers\.(\d+)\..*")

@@ -39,7 +39,7 @@ class _Mapping:
         return OrderedDict()
 
 
-#: Names that a saved configuration consists of, none of which is imported, and what is put in their place.
+#: Names that a saved configuration consists of, and their replacements; none of them is imported.
 _DROPPED = (
     *("omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig", "omegaconf.base.Container"),
     *("omegaconf.base.ContainerMetadata", "omegaconf.base.Metadata", "omegaconf.base.Node", "omegaconf.base.UnionNode"),
@@ -64,7 +64,7 @@ _ARCHIVE, _NUMBER, _HEAD = b"PK\x03\x04", b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19", 32
 
 
 def check_file(path: str | Path) -> bytes:
-    """The first bytes of a checkpoint; `InputError` where there is no such file, or nothing in it."""
+    """The first bytes of a checkpoint; `InputError` if the file does not exist or is empty."""
     if Path(path).is_dir():
         raise InputError(f"{path} is a folder, not a checkpoint file: give the file in it.")
     if not Path(path).is_file():

@@ -46,7 +46,7 @@ def read_videos(
 
     Raises
     ------
-    InputError : the table is malformed, a data set is not there, or has no such videos.
+    InputError : the table is malformed, a data set does not exist, or has no such videos.
     """
     check_roots(roots)
     videos: dict[str, VideoSettings] = {}
@@ -69,7 +69,7 @@ def open_source(settings: VideoSettings) -> Clip:
 
 
 def _open(settings: VideoSettings) -> Clip:
-    """The video, without the flow of the user's own."""
+    """The video, without the user's own flow."""
     if kind_of(settings.source):
         return open_recording(settings).clip()
     name = _example(settings)
@@ -143,7 +143,7 @@ def select_frames(clip: Clip, settings: VideoSettings) -> range:
 def source_files(settings: VideoSettings) -> list[str]:
     """The user's files whose content determines the video: the selected frames and masks, or the video file.
 
-    Of a data set, its list as well. Examples depend on no file of the user's: their list is empty.
+    For a data set, its list as well. Examples depend on none of the user's files: their list is empty.
     """
     files: list[str] = []
     if kind_of(settings.source):

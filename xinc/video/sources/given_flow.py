@@ -58,7 +58,7 @@ def flow_files(settings: VideoSettings) -> list[Path]:
 
     Raises
     ------
-    InputError : the folder is not there, or has none.
+    InputError : the folder does not exist, or has none.
     """
     folder = _folder(settings)
     if not folder.is_dir():
@@ -99,7 +99,7 @@ def _of_frame(path: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def read_flow(path: str | Path, resolution: tuple[int, int] | None = None) -> np.ndarray:
-    """A flow file of the user's: Middlebury ``.flo``, or ``.npy`` (height, width, 2).
+    """A user's flow file: Middlebury ``.flo``, or ``.npy`` (height, width, 2).
 
     Parameters
     ----------

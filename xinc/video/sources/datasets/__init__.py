@@ -230,7 +230,7 @@ def _no_match(video: VideoSettings, lengths: Mapping[str, int], pattern: str | N
 
 
 def _near(wanted: str, names: Iterable[str]) -> list[str]:
-    """Up to three names like one that is not there; of numbers, the nearest ones."""
+    """Up to three names like an unknown one; of numbers, the nearest ones."""
     if wanted.isdecimal():
         numbers = [name for name in names if name.isdecimal()]
         return sorted(numbers, key=lambda name: abs(int(name) - int(wanted)))[:3]

@@ -33,7 +33,7 @@ _IMAGE = re.compile(
     r"(?:(?P<video>\d{4})_\d{4}_)?(?P<place>.+)_(?P<number>\d{6})_(?P<kind>leftImg8bit|newImg8bit)\.png"
 )
 _ID = re.compile(r"(?P<video>\d{4})_\d{4}_(?P<place>.+)_(?P<number>\d{6})")
-#: One in so many frames is annotated.
+#: Every how many frames one is annotated.
 _SPACING = 5
 #: Of the things, Cityscapes' label id, which some instance masks have in place of the train id.
 _LABEL_IDS = {24: 11, 25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}
@@ -46,7 +46,7 @@ class CityscapesVPS:
 
     Raises
     ------
-    InputError : the root or the split is not there.
+    InputError : the root or the split does not exist.
     """
 
     def __init__(self, root: Path, split: str | None) -> None:
@@ -70,7 +70,7 @@ class CityscapesVPS:
         for frame, annotation in annotations.items():
             if frame not in self._frames[name]:
                 raise InputError(
-                    f"'{self.list}' names the frame {annotation['image_id']}, of which '{self.images}' has no image "
+                    f"'{self.list}' names the frame {annotation['image_id']}, but '{self.images}' has no image "
                     f"(…{frame[0]}_{frame[1]:06d}_newImg8bit.png or …_leftImg8bit.png): complete the images, or leave "
                     f"out video {name}."
                 )

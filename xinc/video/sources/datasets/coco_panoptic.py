@@ -28,7 +28,7 @@ class CocoPanoptic:
 
     Raises
     ------
-    InputError : the JSON, the masks or the images are not there.
+    InputError : the JSON, the masks or the images do not exist.
     """
 
     def __init__(self, source: Path, split: str | None, masks: str | None = None) -> None:

@@ -66,7 +66,7 @@ class Recording:
     title : how to call the video in a message.
     frames : image of each frame.
     masks : mask of each frame, None where it is not annotated.
-    decoders : one for each mask, None where there is none.
+    decoders : one for each mask, None for a frame without one.
     colours : whether masks are RGB images that number segments (R + 256·G + 65536·B); else grey ones.
     lists : files that the meaning of the masks was read from.
     """

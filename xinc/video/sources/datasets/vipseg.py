@@ -28,7 +28,7 @@ class VIPSeg:
 
     Raises
     ------
-    InputError : the root or the split is not there.
+    InputError : the root or the split does not exist.
     """
 
     def __init__(self, root: Path, split: str | None) -> None:
@@ -100,7 +100,7 @@ def _files(
         name = next((stem + suffix for suffix in suffixes if stem + suffix in there), None)
         if name is None:
             raise InputError(
-                f"'{listed}' names the frame {stem} of video {video}, of which '{folder}' has no {what} "
+                f"'{listed}' names the frame {stem} of video {video}, but '{folder}' has no {what} "
                 f"({' or '.join(stem + suffix for suffix in suffixes[:2])}): complete the {what}s, or leave the video "
                 "out."
             )
