@@ -129,7 +129,7 @@ def test_what_cannot_be_read_is_found_without_reading(
     path = tmp_path / "2.png"
     put(path)
     with pytest.raises(
-        InputError, match=rf"^'{path}' cannot be read \({why}\): expected a file .* put one in its place"
+        InputError, match=rf"^'{path}' cannot be read \({why}\): expected a file .* replace it, or remove it"
     ):
         check_readable([*files, str(path)])
     assert read == []

@@ -160,7 +160,7 @@ def test_ffns_that_do_not_share_their_encoding() -> None:
         ({"import": "{vidoe}.pth"}, r"unknown field '\{vidoe\}' .*did you mean 'video'"),
         ({"embd": "pe_1.25_4"}, "Unknown hint 'embd' .*did you mean 'embed'"),
         ({"num_frames": 9}, "represents a video of 9 frames, but the video has 4: select 9"),
-        ({"resolution": [32, 64]}, "makes frames of 512 pixels in steps of 4, which 32x64 has not"),
+        ({"resolution": [32, 64]}, "makes frames of 512 pixels in steps of 4, unlike 32x64: check"),
         ({"fc_hw": "8_4"}, "makes frames of 32x16, but the video is prepared at 16x32"),
         ({"embed": "pe_1.25_5"}, "which makes 10 channels, but the tensors make 8 channels"),
         ({"training": {"epochs": 3}}, "an imported network is not trained .*leave 'training' out"),

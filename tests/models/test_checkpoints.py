@@ -237,7 +237,7 @@ def test_programs_are_no_checkpoints(tmp_path):
         ({}, "holds no state dict of tensors"),
         ({"epoch": 3}, r"holds no state dict of tensors: found the keys \['epoch'\]"),
         ({"state_dict": {"a": 1}}, "holds no state dict of tensors"),
-        ({"state_dict": {"net.weight": torch.ones(2)}}, "layout that is not known .*net.weight"),
+        ({"state_dict": {"net.weight": torch.ones(2)}}, "unknown layout .*net.weight"),
         ({"state_dict": {"decoder.0.conv.downconv.weight": torch.ones(1)}}, "only conv_type pshuffel"),
     ],
 )

@@ -332,7 +332,7 @@ def test_what_does_not_fit_the_video(path):
     hints = {"embed": "pe_1.25_6"}
     assert describe(path, hints, (12, 18), 5).num_frames == 5
     assert describe(path, hints, (12, 18), 7, 2).frames == [0, 3]
-    with pytest.raises(InputError, match=r"makes frames of 216 pixels in steps of 6, which 24x36 has not"):
+    with pytest.raises(InputError, match=r"makes frames of 216 pixels in steps of 6, unlike 24x36: check"):
         describe(path, hints, (24, 36), 5)
     with pytest.raises(InputError, match="represents a video of 5 frames, but the video has 7: select 5 in the table"):
         describe(path, hints | {"num_frames": 5}, (12, 18), 7)

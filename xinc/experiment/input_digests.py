@@ -100,8 +100,7 @@ class Contents:
 
 def _unreadable(file: str, why: str) -> InputError:
     return InputError(
-        f"'{file}' cannot be read ({why}): expected a file of a video or network: put one in its place, or take "
-        "this name away."
+        f"'{file}' cannot be read ({why}): expected a file of a video or network; replace it, or remove it."
     )
 
 

@@ -1,4 +1,4 @@
-"""From the files of a job to what its analysis looks at."""
+"""Subjects of analyses, made from the files of a job."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _described(
     layout = next((one for one in LAYOUTS if one.matches(tensors, hints)), None)
     if layout is None:
         raise InputError(
-            f"{path} holds a network of a layout that is not known (tensors {', '.join(list(tensors)[:4])}, …); xinc "
+            f"{path} holds a network of unknown layout (tensors {', '.join(list(tensors)[:4])}, …); xinc "
             f"reads its own model.pt, and {', '.join(one.title for one in LAYOUTS)}."
         )
     return layout.read(tensors, Hints(path, hints, layout.hints, resolution, num_frames))

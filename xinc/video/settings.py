@@ -118,7 +118,7 @@ class VideoSettings(StrictModel):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(_UNFIT)
         if name in ("project", "figures"):
-            raise ValueError("the results folder has one of this name of its own: choose another name")
+            raise ValueError("this name is taken in the folder of results: choose another name")
         return name
 
     @field_validator("crop")

@@ -53,7 +53,7 @@ def summarise(
     """
     chosen = choose_frames(layer, frames)
     for name in {*layer["contribution"].dims, "percent"} & set(labels or {}):
-        raise InputError(f"A label map is called '{name}', which is a dimension of the summary: call it otherwise.")
+        raise InputError(f"A label map is called '{name}', which is a dimension of the summary: give it another name.")
     regions = queries.Regions(layer, labels or {}, len(chosen))
     found: dict[str, list[np.ndarray]] = {}
     with Progress(len(chosen), "summary") as progress:

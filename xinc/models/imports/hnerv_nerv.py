@@ -150,8 +150,8 @@ def stem_shape(hints: Hints, area: int, factor: int, name: str) -> tuple[int, in
         height, width = resolution
         if height % factor or width % factor or height * width != area * factor**2:
             raise InputError(
-                f"{hints.path} makes frames of {area * factor**2} pixels in steps of {factor}, which {height}x{width} "
-                f"has not: check the resolution, or give the hint '{name}'."
+                f"{hints.path} makes frames of {area * factor**2} pixels in steps of {factor}, unlike "
+                f"{height}x{width}: check the resolution, or give the hint '{name}'."
             )
         return height // factor, width // factor
     hints.compare([name], given[0] * given[1], area, "{} positions of the stem's output")
