@@ -1,4 +1,4 @@
-"""A new folder for an experiment: configuration, and a workflow that takes its rules from the installed package."""
+"""Creation of a folder for an experiment: configuration, and a workflow that uses the installed package's rules."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _README = """\
     snakemake --cores all         # make what is missing or out of date
     snakemake --report report.html --report-stylesheet workflow/report/report.css
 
-`config/videos.tsv` lists the videos, a line each, and `config/config.yaml` says what is made of them: now of two short
-ones that need no download, which takes some minutes. Put your own in their place, for instance
+`config/videos.tsv` lists the videos, a line for each, and `config/config.yaml` says what is made of them. They hold the
+example: two short videos that need no download, a run of a few minutes. Replace them with your own, for instance
 `holiday<tab>videos/holiday.mp4` in the table.
 
     xinc settings                 # every setting with its default and meaning
-    xinc check                    # check the configuration in a moment
-    xinc why results/…            # why a result would be made again
+    xinc check                    # check the configuration, in a moment
+    xinc why results/…            # say why a result would be made again
 
-Results go to `results/`, what jobs said to `logs/`. `workflow/profiles/slurm` is for a cluster: adapt it, then
+Results go to `results/`, logs to `logs/`. For a cluster with Slurm, adapt `workflow/profiles/slurm`, then run
 `snakemake --profile workflow/profiles/slurm`.
 """
 

@@ -1,4 +1,4 @@
-"""The grammar of ``results/…``: from a job to the paths that it makes, and from a path to its job."""
+"""The grammar of ``results/…``, both ways: paths of a job, and the job of a path."""
 
 from __future__ import annotations
 

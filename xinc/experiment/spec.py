@@ -1,4 +1,4 @@
-"""What a job's result depends on, as Snakemake compares it."""
+"""Settings, code and upstream results that a job's result depends on, as Snakemake compares them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's claims, and whether they hold here: one table of the results of all other analyses (paper section 1)."""
+"""Verdicts on the paper's claims: one table of the results of all other analyses (paper section 1)."""
 
 from __future__ import annotations
 

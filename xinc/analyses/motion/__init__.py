@@ -1,4 +1,4 @@
-"""Whether contributions change where things move (paper section 4.5, figure 9)."""
+"""Changes of contributions, and the motion in the video (paper section 4.5, figure 9)."""
 
 from __future__ import annotations
 

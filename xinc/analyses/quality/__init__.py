@@ -1,4 +1,4 @@
-"""How well the network reconstructs its video, and at what size (paper section 6.1)."""
+"""Quality of a network's reconstruction, and its size (paper section 6.1)."""
 
 from __future__ import annotations
 
