@@ -39,10 +39,10 @@ _README = """\
     snakemake --report report.html --report-stylesheet workflow/report/report.css
 
 `config/videos.tsv` lists the videos, a line each, and `config/config.yaml` says what is made of them: now of two short
-ones that need no download, which takes some minutes. Put your own in their place, for instance
-`holiday<tab>videos/holiday.mp4` in the table.
+ones that need no download, which takes some minutes. Put your own in their place.
 
     xinc settings                 # every setting with its default and meaning
+    xinc settings videos          # the columns of the table
     xinc check                    # check the configuration in a moment
     xinc why results/…            # why a result would be made again
 
@@ -82,7 +82,7 @@ def create(folder: str | Path) -> Iterator[str]:
 
 
 def _write(root: Path) -> None:
-    for name in ("config.yaml", "videos.tsv"):
+    for name in ("config.yaml", "schema.json", "videos.tsv"):
         _copy(CONFIG / name, root / "config" / name)
     for name in ("profiles/default/config.yaml", "profiles/slurm/config.yaml", "report/report.css"):
         _copy(WORKFLOW / name, root / "workflow" / name)
