@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+import xinc
 from xinc.analyses.run import run_analysis
 from xinc.analyses.subject import subject_of
 from xinc.canvas.writer import write_layer
@@ -149,6 +151,20 @@ def test_picture_of_the_workflow_is_drawn_of_its_text():
 def test_notebooks_are_kept_without_outputs(notebook):
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), "clear all outputs and save"
+
+
+def test_python_interface_names_what_is_there():
+    """The build of the site finds this too, later."""
+    module, names = "", []
+    for line in (ROOT / "docs" / "reference" / "api.md").read_text("utf-8").splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif found := re.fullmatch(r"   ([\w.]+)", line):
+            names.append(f"{module}.{found[1]}")
+    assert len(names) > 20
+    assert {f"xinc.{name}" for name in xinc.__all__} - {"xinc.__version__"} <= set(names)
+    for name in names:
+        pkgutil.resolve_name(name)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ from xinc.analyses.run import run_analysis
 from xinc.canvas.writer import write_canvas_layer
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
-from xinc.experiment.plan import Plan, Spec
+from xinc.experiment.plan import Plan
+from xinc.experiment.spec import Spec
 from xinc.experiment.subjects import subject_from
 from xinc.models.storage import build
 from xinc.training.run import train_model

@@ -134,7 +134,7 @@ class Workspace:
         """
         if values is not None:
             config = self.configure(values, config)
-        done = self.snakemake("-n", *targets, config=config)
+        done = self.snakemake("-n", "--verbose", *targets, config=config)
         assert done.returncode == 0, done.stdout
         return announced(done.stdout)
 
@@ -146,16 +146,19 @@ class Workspace:
         return {str(p.relative_to(root)) for p in stamps} | {str(p.relative_to(root)) for p in inside}
 
 
+#: A job in Snakemake's output: where it starts, as xinc.experiment.console says it, and in a dry run with `--verbose`.
+_STARTED = re.compile(r"^\[\d\d:\d\d:\d\d\] (\w+)(?: (\w+=[^(]*?))?(?: \(.*\))?$", flags=re.MULTILINE)
+_PLANNED = re.compile(r"^(?:local)?rule (\w+):\n(?:    (?!wildcards:).*\n)*(?:    wildcards: (.+)$)?", flags=re.MULTILINE)
+
+
 def announced(output: str) -> set[str]:
-    """The jobs in the output of a dry run, checked against the table of counts that it ends with."""
-    found: list[str] = []
-    for block in re.split(r"^(?=(?:local)?rule \w+:$)", output, flags=re.MULTILINE)[1:]:
-        rule = re.match(r"(?:local)?rule (\w+):", block)
-        wildcards = re.search(r"^    wildcards: (.+)$", block, flags=re.MULTILINE)
-        assert rule is not None
-        if rule[1] != "all":
-            values = dict(part.split("=", 1) for part in wildcards[1].split(", ")) if wildcards else {}
-            found.append(named(rule[1], values))
+    """The jobs in the output of a run, or of a dry run, checked against the table of counts."""
+    told = [*_STARTED.findall(output), *_PLANNED.findall(output)]
+    found = [
+        named(rule, dict(part.split("=", 1) for part in wildcards.split(", ")) if wildcards else {})
+        for rule, wildcards in told
+        if rule != "all"
+    ]
     stats = re.search(r"^total +(\d+)$", output, flags=re.MULTILINE)
     if stats is None:
         assert "Nothing to be done" in output, output

@@ -26,19 +26,19 @@ class SourceEdit:
 
 SOURCES: dict[str, SourceEdit] = {
     "how one analysis computes": SourceEdit(
-        "analyses/maps.py",
+        "analyses/maps/compute.py",
         "maps = abs(xr.concat(",
         "maps = 2 * abs(xr.concat(",
         set().union(*(studied(m, ["maps"]) for m in MODELS)),
     ),
     "how one figure is drawn": SourceEdit(
-        "analyses/maps.py",
+        "analyses/maps/figure.py",
         '"source")',
         '"the source")',
         jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
     ),
     "one architecture": SourceEdit(
-        "models/siren.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", branch("siren", ANALYSES)
+        "models/siren/network.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", branch("siren", ANALYSES)
     ),
     "the equations of contributions": SourceEdit(
         "contributions/sources.py",
@@ -66,7 +66,7 @@ SOURCES: dict[str, SourceEdit] = {
     ),
     "a message": SourceEdit("canvas/layer.py", "Unknown layer", "There is no layer", set()),
     "the description of a setting": SourceEdit("training/settings.py", "Peak learning rate", "Highest rate", set()),
-    "how progress is shown": SourceEdit("progress.py", "import time", "import time\n\nX = 1", set()),
+    "how progress is shown": SourceEdit("runtime/progress.py", "import time", "import time\n\nX = 1", set()),
     "a docstring": SourceEdit(
         "contributions/sources.py", '"""Edge responses e_ij of', '"""The edge responses e_ij of', set()
     ),

@@ -80,7 +80,7 @@ class LayerRecord(StrictModel):
     architecture: str = Field("", description="Registered name of the network's architecture.")
     network: str = Field("", description="Digest of the network's weights and settings.")
     dtype: Literal["float32", "float16"] = Field("float32", description="Type of dense maps on disk.")
-    error: str = Field(NO_ERROR, description="What the stored maps lost, if anything.")
+    error: str = Field(NO_ERROR, description="Error of the stored maps, if any.")
 
 
 def data_arrays(record: LayerRecord) -> dict[str, tuple[str, ...]]:

@@ -17,16 +17,16 @@ class CanvasSettings(StrictModel):
 
     layout: Layout | dict[str, Layout] = Field(
         "auto",
-        description="factored: layer inputs and weights, maps computed without loss when read; dense: every map, "
-        "readable by any Zarr reader; auto: dense where that takes at most four times the bytes of factored (heads, "
-        "MLPs). One for all layers, or by layer name, the others auto.",
+        description="factored: layer inputs and weights, from which maps are computed without loss when read; dense: "
+        "every map, for any Zarr reader; auto: dense if that takes at most four times the bytes of "
+        "factored (heads, MLPs). One for all layers, or one by layer name and auto for the others.",
     )
     granularity: Literal["kernel", "input", "output"] | None = Field(
         None, description="What a neuron is; default: kernel for NeRV, input for FFN and SIREN."
     )
     head_activation: bool = Field(False, description="Pass the last layer's maps through its tanh or sigmoid.")
     memory_mb: float = Field(512, gt=0, description="Memory in MB that expanding maps may take.")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU when there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one.")
 
     def layout_of(self, layer: str, prefers_dense: bool) -> Literal["factored", "dense"]:
         """The layout of one layer; ``prefers_dense`` decides where it is ``auto``."""

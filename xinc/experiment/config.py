@@ -40,24 +40,24 @@ class ModelConfig(StrictModel):
     """One kind of network, trained on every video with every seed, or imported."""
 
     architecture: str = Field(
-        description="Registered name: ffn, hnerv, nerv or siren. Of an import the file tells it; leave it out there."
+        description="Registered name: ffn, hnerv, nerv or siren. Leave it out for an import, whose file tells it."
     )
     import_: str | None = Field(
         None,
         alias="import",
-        description="Checkpoint in the place of training; the path may contain {video}, {seed} and {frame}.",
+        description="Checkpoint to import instead of training; the path may contain {video}, {seed} and {frame}.",
     )
     hints: dict[str, Any] = Field(
         default_factory=dict,
-        description="What a checkpoint's tensors do not tell, by name; these may also stand beside `import` itself.",
+        description="What a checkpoint's tensors do not tell, by name; hints may also stand beside `import` itself.",
     )
-    trust: bool = Field(False, description="Whether code in the checkpoint may run, if you trust whoever made it.")
+    trust: bool = Field(False, description="Whether code in the checkpoint may run; only if you trust whoever made it.")
     settings: dict[str, Any] = Field(default_factory=dict, description="Settings of the architecture.")
     frames: FrameChoice = Field(
         "all", description="Frames represented: 'all', a number evenly spread over the video, or a list of indices."
     )
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
-    canvas: dict[str, Any] = Field(default_factory=dict, description="What differs from the common `canvas` section.")
+    canvas: dict[str, Any] = Field(default_factory=dict, description="Differences from the common `canvas` section.")
 
     @field_validator("settings", "training", "canvas", "hints", mode="before")
     @classmethod
@@ -87,22 +87,25 @@ class ModelConfig(StrictModel):
 class ConfigFile(StrictModel):
     """The configuration file."""
 
-    videos: str = Field("config/videos.tsv", description="Table of the videos, a line each.")
+    videos: str = Field("config/videos.tsv", description="Table of the videos, a line for each.")
     roots: dict[str, str] = Field(
         default_factory=dict,
         description="Roots of data sets, for lines of the table that give none: cityscapes-vps, vipseg, coco-panoptic.",
     )
-    resolution: Size = Field((128, 256), description="Analysis resolution HxW of videos that state none, in pixels.")
+    resolution: Size = Field(
+        (128, 256), description="Analysis resolution HxW, in pixels, of videos whose line gives none."
+    )
     part: str | None = Field(
         None,
-        description="For very many videos: every n-th of them, '3/50' (from the third on), and no analyses of the "
-        "project; or 'project', these alone, of results that are there. Meant for the command line.",
+        description="For very many videos: '3/50' is every 50th of them, starting from the third, without analyses of"
+        " the project; 'project' is these analyses alone, of existing results. Meant for the command "
+        "line.",
     )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
     regions: RegionSettings = Field(default_factory=RegionSettings, description="How pixels are grouped.")
-    flow: FlowSettings = Field(default_factory=FlowSettings, description="How optical flow is found.")
+    flow: FlowSettings = Field(default_factory=FlowSettings, description="Where optical flow comes from.")
     materialise: dict[str, MaterialiseSettings] = Field(
         default_factory=dict, description="By model name, maps to write out densely beside the canvas (dense.zarr)."
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,60 +19,13 @@ from xinc.analyses.subject import OPENERS
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents, check_readable
 from xinc.experiment.paths import Made, path_of, result_path
-from xinc.experiment.provenance import code_of, digest
+from xinc.experiment.provenance import code_of
 from xinc.experiment.report import title_of
+from xinc.experiment.spec import Param, Spec
 from xinc.models import architectures
 from xinc.runtime.devices import has_gpu
 from xinc.training.settings import UNSEEN
 from xinc.video.sources import source_files
-
-
-class Param(dict[str, Any]):
-    """One of the three things that a result depends on. Snakemake shows and compares it as a kind and a digest.
-
-    Scripts get a plain dictionary.
-    """
-
-    def __init__(self, kind: str, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-        self.kind = kind
-
-    @cached_property
-    def digest(self) -> str:
-        return digest(self)
-
-    def __repr__(self) -> str:
-        return f"{self.kind} {self.digest}"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What a job's result depends on.
-
-    Attributes
-    ----------
-    settings : those that the job uses.
-    code : the digest of each module that counts, by name.
-    upstream : the digest of what each job before it depends on, by the path of its result.
-    """
-
-    settings: Param
-    code: Param
-    upstream: Param
-
-    @cached_property
-    def digest(self) -> str:
-        return digest([self.settings.digest, self.code.digest, self.upstream.digest])
-
-    def params(self) -> dict[str, Param]:
-        """The three by name."""
-        return {"settings": self.settings, "code": self.code, "upstream": self.upstream}
-
 
 Method = TypeVar("Method", bound=Callable[..., Spec])
 

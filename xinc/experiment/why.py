@@ -9,8 +9,9 @@ from typing import Any
 
 from xinc.errors import InputError, nearest
 from xinc.experiment.paths import MADE, Made, parse, path_of
-from xinc.experiment.plan import Plan, Spec
+from xinc.experiment.plan import Plan
 from xinc.experiment.records import Record, read_record
+from xinc.experiment.spec import Spec
 
 
 def explain(path: str, plan: Plan, records: Path) -> list[str]:

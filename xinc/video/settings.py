@@ -77,7 +77,7 @@ Size = Annotated[
 class VideoSettings(StrictModel):
     """One video: the source, which frames of it, and the resolution at which it is analysed."""
 
-    name: str = Field(description="Name of the video: a folder of the results is called so.")
+    name: str = Field(description="Name of the video, and of its folder in the results.")
     source: str = Field(
         min_length=1,
         description="Folder of frames, video file, image, 'example:bunny' or 'example:collage'; or a data set: "
@@ -91,14 +91,14 @@ class VideoSettings(StrictModel):
         "'5 of all', evenly spread, each of which gives videos called <video>-<name>.",
     )
     lengths: Range | None = Field(
-        None, description="Of the videos that `clips` selects, only those of so many frames, e.g. 30-45."
+        None, description="Of the videos that `clips` selects, only those with this many frames, e.g. 30-45."
     )
     masks: str | None = Field(None, min_length=1, description="Folder of indexed PNG masks, one for each source frame.")
     flow: str | None = Field(
         None,
         min_length=1,
-        description="Folder of optical flow, a .flo or .npy file for each source frame but the last, to the next one; "
-        "of a data set, a folder of such folders, called like its videos.",
+        description="Folder of optical flow, with a .flo or .npy file for each source frame but the last, to the next"
+        " one; for a data set, a folder of such folders, named after its videos.",
     )
     start: int = Field(0, ge=0, description="First source frame used, counted from 0.")
     count: int | None = Field(None, ge=1, description="Number of frames used; all from `start` on when left out.")
@@ -108,7 +108,9 @@ class VideoSettings(StrictModel):
         description="'none', 'fit' (largest centred window with the aspect ratio of `resolution`) or a centred HxW.",
     )
     resolution: Size = Field(PAPER_RESOLUTION, description="Analysis resolution HxW, pixels.")
-    resize: Literal["area", "bicubic"] = Field("area", description="How frames are resized; masks are always nearest.")
+    resize: Literal["area", "bicubic"] = Field(
+        "area", description="How frames are resized; masks always take the nearest pixel."
+    )
 
     @field_validator("name")
     @classmethod

@@ -39,11 +39,11 @@ class Clusters(SeedsAnalysis):
         seeds: tuple[int, ...] | None = Field(
             None,
             min_length=1,
-            description="Seeds compared, also ones that no other result needs; when left out, those of all results.",
+            description="Seeds to compare, even if no other result needs them; when left out, those of all results.",
         )
         videos: tuple[str, ...] | None = Field(
             None,
-            description="Videos on which `seeds` are compared, on others those of all results; all when left out.",
+            description="Videos on which `seeds` are compared, all when left out; others compare those of all results.",
         )
         frames: FrameChoice = Field(1, description="Frames, each clustered on its own: how many, a list, or all.")
         clusters: int = Field(6, ge=2, description="Clusters of k-means.")
@@ -51,7 +51,7 @@ class Clusters(SeedsAnalysis):
             NEIGHBOURS, description=f"Neighbours of UMAP: for all layers, or by layer name, {NEIGHBOURS} for others."
         )
         max_neurons: int = Field(
-            2000, ge=2, description="Neurons of a layer and seed; where there are more, so many are drawn at random."
+            2000, ge=2, description="Neurons of a layer and seed; of more, this many are drawn at random."
         )
         samples: int = Field(4, ge=1, description="Neurons drawn from each cluster, whose maps are shown.")
         seed: int = Field(0, ge=0, description="Seed of the draws, of k-means and of UMAP.")

@@ -32,5 +32,7 @@ class Dataset(ProjectAnalysis):
             {}, description="What the videos of a data set show (streets, say), by its name; for the table."
         )
         listed: int = Field(
-            40, ge=0, description="Most videos listed one by one in the figure; of more, data sets only."
+            40,
+            ge=0,
+            description="Largest number of videos that the figure lists one by one; of more, it lists only data sets.",
         )

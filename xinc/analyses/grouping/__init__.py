@@ -39,7 +39,7 @@ class Grouping(NetworkAnalysis):
         )
         shifts: int | Literal["all"] = Field(
             8192,
-            description="Toroidal shifts of the label maps in the null: how many drawn at random, or all. Of a large "
-            "frame they are drawn among shifts by multiples of a few pixels, at least four times as many.",
+            description="Toroidal shifts of the label maps in the null: how many are drawn at random, or all. On large "
+            "frames, they are drawn among shifts by multiples of a few pixels, at least four times as many.",
         )
         seed: int = Field(0, ge=0, description="Seed of the draws.")

@@ -34,16 +34,18 @@ class Motion(NetworkAnalysis):
     class Settings(StrictModel):
         frames: FrameChoice = Field(
             2,
-            description="Frames among those after one of the canvas: how many evenly spread, a list, or all.",
+            description="Frames whose predecessor is in the canvas as well: how many evenly spread, a list, or all.",
         )
-        threshold: float = Field(0.5, gt=0, description="Motion above which a pixel is moving, in pixels a frame.")
+        threshold: float = Field(
+            0.5, gt=0, description="Motion above which a pixel counts as moving, in pixels per frame."
+        )
         moving: Literal["relative", "flow"] = Field(
             "relative",
-            description="Motion that the threshold applies to. relative: to the camera's, the median of the frame; "
+            description="Motion to which the threshold applies. relative: to the frame's median, the camera's; "
             "flow: as it is.",
         )
         animated: int = Field(
-            2, ge=0, description="Last layers of which the animation shows the fluctuation, at every frame; 0: none."
+            2, ge=0, description="Number of last layers whose fluctuation the animation shows, at every frame; 0: none."
         )
-        shown: int = Field(4, ge=1, description="Last layers shown in the figure.")
+        shown: int = Field(4, ge=1, description="Number of last layers shown in the figure.")
         zoom: int = Field(2, ge=1, description="Animation pixels per output pixel.")

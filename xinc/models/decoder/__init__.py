@@ -27,18 +27,18 @@ class DecoderSettings(StrictModel):
     size: float | None = Field(
         None,
         gt=0,
-        description="Budget in parameters from which fc_dim follows; 1e6, the paper's, where neither is given.",
+        description="Budget in parameters from which fc_dim follows; 1e6, the paper's, if neither is given.",
     )
     reduction: float = Field(1.2, gt=0, description="Widths shrink by this factor from block to block.")
     lower_width: int = Field(6, ge=1, description="No block is narrower than this.")
     widths: tuple[int, ...] | None = Field(
         None,
-        description="Channels entering each block and the head, in place of the rule by fc_dim, size, reduction and "
+        description="Channels entering each block and the head, instead of the rule by fc_dim, size, reduction and "
         "lower_width.",
     )
     activation: Activation = Field("gelu", description="Activation of stem and blocks.")
     output_activation: Literal["identity", "sigmoid", "tanh", "centred"] = Field(
-        "tanh", description="From the head to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2."
+        "tanh", description="Activation from the head to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2."
     )
     output_offset: float = Field(0.0, description="Added to colours after output_activation.")
 

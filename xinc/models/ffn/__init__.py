@@ -27,5 +27,6 @@ class FFN(MLPArchitecture):
             "relu", description="Activation between the layers."
         )
         output_activation: Literal["identity", "sigmoid", "tanh", "centred"] = Field(
-            "identity", description="From the last layer to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2."
+            "identity",
+            description="Activation from the last layer to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2.",
         )

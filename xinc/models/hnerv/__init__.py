@@ -20,18 +20,18 @@ class HNeRVSettings(DecoderSettings):
     size: float | None = Field(
         None,
         gt=0,
-        description="Budget of the decoder in parameters, from which fc_dim follows; 1e6 where neither is given.",
+        description="Budget of the decoder in parameters, from which fc_dim follows; 1e6 if neither is given.",
     )
     lower_width: int = Field(12, ge=1, description="No block is narrower than this.")
     embed_channels: int = Field(16, ge=1, description="Channels of a frame's embedding.")
     encoder: bool = Field(
-        True, description="Whether embeddings come from an encoder; if not, they are trained themselves."
+        True, description="Whether an encoder computes the embeddings; if not, they are trained themselves."
     )
     encoder_strides: tuple[int, ...] | None = Field(
         None,
         min_length=1,
-        description="Factors by which the encoder's stages shrink a frame, the `strides` when left out. Their product "
-        "is a multiple of that of the strides.",
+        description="Factors by which the encoder's stages shrink a frame; the `strides` when left out. Their product"
+        " must be a multiple of the product of the strides.",
     )
     encoder_width: int = Field(64, ge=1, description="Channels of the encoder's stages before the last.")
     encoder_blocks: int = Field(1, ge=0, description="ConvNeXt blocks of each of the encoder's stages.")

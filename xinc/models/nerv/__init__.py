@@ -21,7 +21,9 @@ class NeRVSettings(DecoderSettings):
         description="Channels of the encoding: separate, all sines, then all cosines, computed in float64; "
         "interleaved, sine and cosine of each level in turn, computed in float32 as in the original NeRV.",
     )
-    stem_widths: tuple[int, ...] = Field((), description="Channels of the stem's layers before its last, as in NeRV's.")
+    stem_widths: tuple[int, ...] = Field(
+        (), description="Channels of the stem's layers before its last, as in the original NeRV."
+    )
 
     def stem_cost(self, resolution: tuple[int, int]) -> int:
         fc_h, fc_w = self.start_shape(resolution)

@@ -1,0 +1,47 @@
+"""What `snakemake -n` says on the screen."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.small import changed
+from tests.workflow.files import siren
+from tests.workflow.runs import REPOSITORY, Workspace
+from tests.workflow.sources import SOURCES
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+
+def plan(space: Workspace) -> dict[str, str]:
+    """Each line of the plan without its wildcards: the reason, by rule."""
+    done = space.snakemake("-n")
+    assert done.returncode == 0, done.stdout
+    assert "results/" not in done.stdout, "no paths, of `all` or of any other rule"
+    lines = re.findall(r"^  (\w+) (?:[\w=, ]+) \((.+)\)$", done.stdout, flags=re.MULTILINE)
+    assert lines, done.stdout
+    assert len(dict(lines)) == len(lines), done.stdout
+    return dict(lines)
+
+
+def test_an_edit_is_told_on_one_line(workspace: Workspace) -> None:
+    """Of a job whose own settings or code differ these are named; of one that follows, what is upstream."""
+    workspace.configure(siren() | {"analyses": changed("analyses.maps.neurons", 2, siren())["analyses"]})
+    assert plan(workspace) == {"analysis": "other settings", "figure": "other settings and upstream"}
+    workspace.configure(siren())
+    SOURCES["how one analysis computes"].apply(workspace)
+    assert plan(workspace) == {"analysis": "other code", "figure": "other upstream"}
+
+
+def test_the_plan_of_the_example_fits_a_screen(tmp_path: Path) -> None:
+    space = Workspace.create(tmp_path)
+    shutil.copytree(REPOSITORY / "config", space.run / "config")
+    done = space.snakemake("-n", config=space.run / "config" / "config.yaml")
+    assert done.returncode == 0, done.stdout
+    assert len(done.stdout.splitlines()) < 60, done.stdout
+    assert "results/" not in done.stdout
+    assert re.search(r"^ +\d+ canvas \(not made yet\)$", done.stdout, flags=re.MULTILINE)
+    assert not (space.run / "results").exists()
