@@ -19,7 +19,8 @@ from xinc.errors import InputError
 from xinc.experiment.init import create
 
 FILES = {
-    *("config/config.yaml", "config/videos.tsv", "README.md", ".gitignore", "workflow/Snakefile"),
+    *("config/config.yaml", "config/schema.json", "config/videos.tsv"),
+    *("README.md", ".gitignore", "workflow/Snakefile"),
     *("workflow/profiles/default/config.yaml", "workflow/profiles/slurm/config.yaml", "workflow/report/report.css"),
 }
 
