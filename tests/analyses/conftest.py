@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.small import write_clip
+from tests.helpers.small import write_clip
 from xinc.analyses.subject import Subject
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer

@@ -14,9 +14,9 @@ from scipy.stats import rankdata
 from tests.analyses import test_grouping as groups
 from tests.analyses import test_motion as motions
 from tests.analyses import test_objects as things
-from tests.analyses.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
-from tests.analyses.made import made
 from tests.analyses.test_clusters import networks, types
+from tests.helpers.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
+from tests.helpers.made import made
 from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
 from xinc.statistics.images import edges_of, intensity_of

@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
 from tests.analyses.conftest import Make
-from tests.analyses.made import made_of
+from tests.helpers.made import made_of
 from xinc.analyses import analyses
 from xinc.analyses.clusters.names import name_offsets
 from xinc.analyses.clusters.neuron_types import (

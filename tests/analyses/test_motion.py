@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import stats
 
 from tests.analyses.conftest import Make
-from tests.analyses.made import made
+from tests.helpers.made import made
 from xinc.analyses import analyses
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.small_gpu import MESSAGE, SmallGPU
+from tests.helpers.small_gpu import MESSAGE, SmallGPU
 from tests.training.test_loop import SMALL, make, targets, training
 from tests.training.test_stopping import same, weights
 from xinc.models.hnerv import network

@@ -160,7 +160,7 @@ def test_time_before_the_interruption_counts(tmp_path):
 
 @pytest.fixture
 def video(tmp_path):
-    from tests.small import write_clip
+    from tests.helpers.small import write_clip
 
     write_clip(tmp_path)
     prepare_video(

@@ -11,10 +11,10 @@ import pytest
 import torch
 import yaml
 
-from tests.models import foreign
-from tests.small import config, write_clip, write_table
-from tests.test_plan import specs
-from tests.workflow.runs import jobs
+from tests.experiment.test_plan import specs
+from tests.helpers import foreign
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.runs import jobs
 from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents
@@ -198,7 +198,7 @@ def test_what_tensors_do_not_tell_is_compared_where_hints_say_it() -> None:
 
 def test_the_large_network_of_the_page() -> None:
     """Everything about it is right but for the file, which is not there."""
-    text = (Path(__file__).parents[1] / "docs" / "how-to" / "your-own-checkpoint.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "your-own-checkpoint.md").read_text("utf-8")
     [table] = re.findall(r"^```tsv\n(video\tsource\tresolution\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
     [entry] = re.findall(r"^```yaml\n(videos: config/hnerv\.tsv\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
     Path("config").mkdir()

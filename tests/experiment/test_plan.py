@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
-from tests.datasets import write_vipseg
-from tests.small import changed, config, write_clip, write_table
-from tests.workflow import edits
-from tests.workflow.edits import EDITS
-from tests.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
-from tests.workflow.runs import named, of_video
+from tests.helpers.datasets import write_vipseg
+from tests.helpers.small import changed, config, write_clip, write_table
+from tests.helpers.workflow import edits
+from tests.helpers.workflow.edits import EDITS
+from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
+from tests.helpers.workflow.runs import named, of_video
 from xinc.analyses import analyses
 from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import digest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.small import changed, config, disc_mask, frame, write_clip, write_table
+from tests.helpers.small import changed, config, disc_mask, frame, write_clip, write_table
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
 from xinc.video.prepare import prepare_video
 
-SNAKEFILE = Path(__file__).parents[1] / "workflow" / "Snakefile"
+SNAKEFILE = Path(__file__).parents[2] / "workflow" / "Snakefile"
 Values = dict[str, Any]
 
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.small_gpu import MESSAGE, SmallGPU
+from tests.helpers.small_gpu import MESSAGE, SmallGPU
 from tests.training.test_loop import SMALL, make
 from xinc.errors import InputError
 from xinc.experiment.job import job_log

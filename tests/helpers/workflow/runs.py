@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 #: Whether there is time for everything, as in continuous integration.
 EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))
@@ -148,7 +148,9 @@ class Workspace:
 
 #: A job in Snakemake's output: where it starts, as xinc.experiment.console says it, and in a dry run with `--verbose`.
 _STARTED = re.compile(r"^\[\d\d:\d\d:\d\d\] (\w+)(?: (\w+=[^(]*?))?(?: \(.*\))?$", flags=re.MULTILINE)
-_PLANNED = re.compile(r"^(?:local)?rule (\w+):\n(?:    (?!wildcards:).*\n)*(?:    wildcards: (.+)$)?", flags=re.MULTILINE)
+_PLANNED = re.compile(
+    r"^(?:local)?rule (\w+):\n(?:    (?!wildcards:).*\n)*(?:    wildcards: (.+)$)?", flags=re.MULTILINE
+)
 
 
 def announced(output: str) -> set[str]:
