@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from tests.helpers.small_gpu import MESSAGE, SmallGPU
-from tests.training.test_loop import SMALL, make, targets, training
-from tests.training.test_stopping import same, weights
+from tests.helpers.trainings import SMALL, make, same, targets, training, weights
 from xinc.models.hnerv import network
 from xinc.models.storage import build
 from xinc.runtime.gpu_memory import GPUMemoryError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiment.test_bad_input import truncated_movie
+from tests.helpers.movies import truncated_movie
 from tests.helpers.small import changed, config, write_clip, write_table
 from tests.helpers.workflow.runs import Workspace, branch, jobs
 

@@ -15,8 +15,8 @@ import xarray as xr
 import xinc
 from tests.helpers import object_storage
 from tests.helpers.small import changed, config, write_clip, write_table
+from tests.helpers.trainings import kept
 from tests.helpers.workflow.runs import Workspace
-from tests.workflow.test_resume import kept
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -1,4 +1,4 @@
-"""The tables of docs/explanation/re-running.md, from the tests that prove them: ``python -m tests.helpers.workflow.tables``."""
+"""The tables of docs/explanation/re-running.md: ``python -m tests.helpers.workflow.tables > page``."""
 
 from __future__ import annotations
 
