@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.helpers.distributions import install
-from tests.small import config, write_clip, write_table
-from tests.workflow.runs import REPOSITORY
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.runs import REPOSITORY
 from xinc.errors import InputError
 from xinc.experiment.init import create
 
