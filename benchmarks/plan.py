@@ -72,7 +72,7 @@ class Links:
 def write_tree(folder: Path, videos: int) -> Path:
     """A copy of VIPSeg with a given number of videos; its root.
 
-    `tests.datasets.write_vipseg` writes one of real images, in the same formats.
+    `tests.helpers.datasets.write_vipseg` writes one of real images, in the same formats.
     """
     root = folder / "VIPSeg_720P"
     links = {"images": Links(folder / "frame", FRAME_BYTES), "panomasks": Links(folder / "mask", MASK_BYTES)}

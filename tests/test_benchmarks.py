@@ -16,7 +16,7 @@ import xarray as xr
 import xinc
 from benchmarks import dense_baseline, plan, roofline, tasks, training_tasks
 from benchmarks.training_baseline import plain_epochs
-from tests.datasets import write_vipseg
+from tests.helpers.datasets import write_vipseg
 from xinc.experiment.config import read_config
 from xinc.models.storage import build
 from xinc.training.loop import fit

@@ -250,7 +250,7 @@ from xinc.experiment.plan import Plan
 
 here = pathlib.Path.cwd().resolve()
 assert pathlib.Path(xinc.__file__).resolve().is_relative_to(here)
-# The paper's experiment needs its data: tests/test_paper.py.
+# The paper's experiment needs its data: tests/experiment/test_paper.py.
 for path in sorted(set(here.glob("config/*.yaml")) - {here / "config/paper.yaml"}):
     plan = Plan(read_config(path))
     for run in plan.triples:

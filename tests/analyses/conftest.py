@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.small import write_clip
+from tests.helpers.small import write_clip
+from tests.helpers.subjects import FRAMES, HISTORY, SETTINGS, Make
 from xinc.analyses.subject import Subject
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
@@ -17,16 +17,6 @@ from xinc.video.flow import FlowSettings, prepare_flow
 from xinc.video.prepare import prepare_video
 from xinc.video.regions import RegionSettings, prepare_regions
 from xinc.video.settings import VideoSettings
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "nerv": {"embed_levels": 4, "strides": [2, 2], "widths": [3, 2, 2], "output_activation": "sigmoid"},
-    "ffn": {"fourier_features": 3, "hidden_width": 5},
-}
-FRAMES = {"nerv": [0, 1, 2, 3], "ffn": [1, 3]}
-#: Rows of a training history.
-HISTORY = "epoch,learning_rate,loss,psnr,seconds\n1,0.01,0.1,10,0.5\n2,0.01,0.05,13.01,1\n"
-
-Make = Callable[..., Subject]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from tests.datasets import CITY_CLASSES, picture, write_cityscapes_vps
+from tests.helpers.datasets import CITY_CLASSES, picture, write_cityscapes_vps
 from xinc.analyses.annotated import annotated_note
 from xinc.analyses.making import make_analysis
 from xinc.analyses.results import Project, open_result

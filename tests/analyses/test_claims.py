@@ -11,12 +11,12 @@ import pytest
 import xarray as xr
 from scipy.stats import rankdata
 
-from tests.analyses import test_grouping as groups
-from tests.analyses import test_motion as motions
-from tests.analyses import test_objects as things
-from tests.analyses.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
-from tests.analyses.made import made
-from tests.analyses.test_clusters import networks, types
+from tests.helpers import made_groups as groups
+from tests.helpers import made_motions as motions
+from tests.helpers import made_things as things
+from tests.helpers.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
+from tests.helpers.made import made
+from tests.helpers.made_types import networks, types
 from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
 from xinc.statistics.images import edges_of, intensity_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,8 @@ import xarray as xr
 from matplotlib.text import Text
 from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
-from tests.analyses.conftest import Make
-from tests.analyses.made import made_of
+from tests.helpers.made_types import LABELS, SIZE, networks, types, with_regions
+from tests.helpers.subjects import Make
 from xinc.analyses import analyses
 from xinc.analyses.clusters.names import name_offsets
 from xinc.analyses.clusters.neuron_types import (
@@ -33,33 +32,11 @@ from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
 from xinc.plotting import style
 
-SIZE = (8, 12)
-#: Three regions, of 24, 24 and 48 pixels, and labels that are not consecutive.
-LABELS = np.repeat([0, 0, 4, 4, 7, 7, 7, 7], 12).reshape(SIZE)
-
 
 @pytest.fixture
 def flat(monkeypatch: pytest.MonkeyPatch) -> None:
     """UMAP takes ten seconds to import: where layouts do not matter, the first two regions are the layout."""
     monkeypatch.setattr("xinc.analyses.clusters.compute.layout", lambda vectors, *_: vectors[:, :2].astype(np.float32))
-
-
-def with_regions(labels: np.ndarray, **layers: np.ndarray) -> Any:
-    """A subject with these maps (frame, neuron, y, x) and Gabor regions (frame, y, x)."""
-    subject = made_of(**layers)
-    subject.__dict__["regions"] = xr.Dataset({"gabor": (("frame", "y", "x"), labels)}, {"frame": range(len(labels))})
-    return subject
-
-
-def networks(*maps: np.ndarray) -> dict[int, Any]:
-    """One network a seed, of the same layer with these maps (neuron, y, x)."""
-    return {seed: with_regions(LABELS[None], layer=own[None]) for seed, own in enumerate(maps)}
-
-
-def types(kinds: Any, seed: int) -> np.ndarray:
-    """Maps (neuron, y, x): a neuron of kind k contributes to region k of `LABELS`, and hardly elsewhere."""
-    region = np.array([0, 4, 7])[np.asarray(kinds)][:, None, None]
-    return (region == LABELS) + 0.2 * np.random.default_rng(seed).random((len(region), *SIZE))
 
 
 #: Claims that compare seeds.

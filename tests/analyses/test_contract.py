@@ -13,7 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from pydantic import BaseModel
 
-from tests.analyses.conftest import SETTINGS, Make
+from tests.helpers.subjects import SETTINGS, Make
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.analyses.draw import draw_figures

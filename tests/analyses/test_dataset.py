@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.small import write_clip
+from tests.helpers.small import write_clip
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis
 from xinc.analyses.results import Project, open_result

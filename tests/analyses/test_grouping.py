@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.analyses.conftest import Make
+from tests.helpers.made_groups import cells, made
+from tests.helpers.subjects import Make
 from xinc.analyses.grouping import Grouping
 from xinc.analyses.grouping.compute import frames_of
 from xinc.analyses.grouping.variances import batches
 from xinc.analyses.making import make_analysis
-from xinc.analyses.subject import Subject
 from xinc.statistics.label_shifts import Shifts
 from xinc.video.regions import RegionSettings, open_regions, prepare_regions
 
@@ -28,30 +28,6 @@ def plain_variance(magnitude: np.ndarray, labels: np.ndarray) -> float:
         expected = (labels == k).sum() / labels.size * magnitude.sum()
         deltas.append((expected - magnitude[labels == k].sum()) / expected)
     return float(np.var(deltas, ddof=1)) if len(deltas) > 1 else float("nan")
-
-
-def made(labels: dict[str, np.ndarray], **layers: np.ndarray) -> Subject:
-    """A subject with these label maps (y, x) and contributions (neuron, y, x), one frame."""
-    shape = next(iter(labels.values())).shape
-    axes = {"frame": [0], "y": range(shape[0]), "x": range(shape[1])}
-    subject = Subject(video_path=Path("nowhere"))
-    subject.__dict__["video"] = xr.Dataset({"frames": (("frame", "y", "x", "channel"), np.zeros((1, *shape, 3)))}, axes)
-    subject.__dict__["regions"] = xr.Dataset(
-        {name: (("frame", "y", "x"), label[None].astype(np.int32)) for name, label in labels.items()}, axes
-    )
-    subject.__dict__["canvas"] = {
-        name: xr.Dataset(
-            {"contribution": (("frame", "neuron", "y", "x"), maps[None].astype(np.float32))},
-            {**axes, "neuron": range(len(maps))},
-        )
-        for name, maps in layers.items()
-    }
-    return subject
-
-
-def cells(shape: tuple[int, int] = (8, 16), rows: int = 2, columns: int = 4) -> np.ndarray:
-    y, x = np.indices(shape)
-    return y * rows // shape[0] * columns + x * columns // shape[1]
 
 
 @pytest.mark.parametrize("layout", ["factored", "dense"])

@@ -10,8 +10,8 @@ import xarray as xr
 from scipy import stats
 from skimage import filters
 
-from tests.analyses.conftest import Make
-from tests.analyses.made import made
+from tests.helpers.made import made
+from tests.helpers.subjects import Make
 from xinc.analyses.intensity.attention import numbers_of_shifts, strongest
 from xinc.analyses.intensity.numbers import NUMBERS
 from xinc.analyses.making import make_analysis

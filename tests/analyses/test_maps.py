@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.analyses.conftest import Make
-from tests.analyses.made import made
+from tests.helpers.made import made
+from tests.helpers.subjects import Make
 from xinc.analyses.making import make_analysis
 from xinc.analyses.subject import subject_of
 from xinc.plotting.animation import LETTERING

@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 from skimage import filters
 
-from tests.analyses.conftest import Make
-from tests.analyses.made import made, made_of
+from tests.helpers.made import made, made_of
+from tests.helpers.subjects import Make
 from xinc.analyses.making import make_analysis
 from xinc.analyses.neurons_per_pixel import NeuronsPerPixel
 from xinc.errors import InputError

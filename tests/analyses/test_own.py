@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import xinc.analyses
-from tests.small import config, write_clip, write_table
+from tests.helpers.small import config, write_clip, write_table
 from xinc.analyses import analyses
 from xinc.analyses.making import make_analysis
 from xinc.errors import InputError

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.analyses.conftest import Make
-from tests.analyses.made import made_of
+from tests.helpers.made import made_of
+from tests.helpers.subjects import Make
 from xinc.analyses.making import make_analysis
 from xinc.analyses.pixels_per_neuron import PixelsPerNeuron
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 import xarray as xr
 
-from tests.analyses.conftest import Make
+from tests.helpers.subjects import Make
 from xinc.analyses.making import make_analysis
 
 

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import xinc
+from tests.helpers.canvases import change
 from xinc.canvas.reader import open_layer
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions.kernels.convolution import Expansion
@@ -40,13 +41,6 @@ def refused(root, message):
         xinc.open_canvas(root)
     assert str(root) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def change(file, **entries):
-    """Change entries of the ``xinc`` record in a zarr.json."""
-    content = json.loads(file.read_text())
-    content["attributes"]["xinc"].update(entries)
-    file.write_text(json.dumps(content))
 
 
 def test_missing_and_empty_directories(tmp_path):

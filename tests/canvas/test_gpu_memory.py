@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import xinc
-from tests.small_gpu import MESSAGE, SmallGPU
+from tests.helpers.small_gpu import MESSAGE, SmallGPU
 from xinc.canvas import lazy, writer
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions import expansion

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xinc
-from tests import oracle
+from tests.helpers import oracle
 from xinc.canvas.dense import shard_shape
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions import expansion

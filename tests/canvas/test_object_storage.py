@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import xinc
-from tests import object_storage
+from tests.helpers import object_storage
 from xinc.canvas.reader import open_layer
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer

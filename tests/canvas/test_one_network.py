@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 import xinc
-from tests.canvas.test_damage import change
+from tests.helpers.canvases import change
 from xinc.analyses.subject import Subject
 from xinc.canvas.reader import open_layer
 from xinc.canvas.settings import CanvasSettings

@@ -12,8 +12,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests import oracle
-from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces, single
+from tests.helpers import oracle
+from tests.helpers.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces, single
 from xinc.contributions.expansion import expander
 from xinc.contributions.kernels import compiled, convolution
 from xinc.contributions.kernels.compiled import CODES

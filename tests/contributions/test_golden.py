@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xinc
-from tests import golden
+from tests.helpers import golden
 from xinc.canvas.writer import CanvasSettings, write_layer
 
 

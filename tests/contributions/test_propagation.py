@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import oracle
-from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
+from tests.helpers import oracle
+from tests.helpers.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
 from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.propagation import box, insert_zeros, propagate, upsample
 from xinc.trace.activations import ACTIVATIONS

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import oracle
-from tests.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
+from tests.helpers import oracle
+from tests.helpers.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
 from xinc.contributions.neurons import enumerate_neurons, layer_neurons
 from xinc.contributions.propagation import insert_zeros
 from xinc.contributions.sources import edge_responses, source_responses

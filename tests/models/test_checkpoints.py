@@ -18,7 +18,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests import golden
+from tests.helpers import golden
 from xinc import load_model
 from xinc.errors import InputError
 from xinc.models.storage import build, save_model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.models import foreign
+from tests.helpers import foreign
 from xinc import dissect, load_model
 from xinc.canvas.dissect import dissect as dissect_function
 from xinc.errors import InputError

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.small_gpu import MESSAGE, SmallGPU
-from tests.training.test_loop import SMALL, make, targets, training
-from tests.training.test_stopping import same, weights
+from tests.helpers.small_gpu import MESSAGE, SmallGPU
+from tests.helpers.trainings import SMALL, make, same, targets, training, weights
 from xinc.models.hnerv import network
 from xinc.models.storage import build
 from xinc.runtime.gpu_memory import GPUMemoryError

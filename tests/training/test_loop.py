@@ -9,31 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.trainings import RESOLUTION, SMALL, make, targets, training
 from xinc.errors import InputError
-from xinc.models.storage import build
 from xinc.training.loop import final_psnr, fit, learning_rate, psnr
-from xinc.training.settings import TrainingSettings
-
-RESOLUTION = (8, 12)
-SMALL = {
-    "ffn": {"fourier_features": 6, "hidden_width": 8, "sigma": 1.0},
-    "siren": {"hidden_width": 8, "layers": 3},
-    "nerv": {"embed_levels": 6, "strides": [2, 2], "widths": [6, 5, 4]},
-}
-
-
-def training(**values):
-    return TrainingSettings(**{"epochs": 8, "threads": 1, "device": "cpu", "learning_rate": 1e-2, **values})
-
-
-def make(name, frames=(0, 1, 2), seed=0, **more):
-    return build(name, {**SMALL[name], **more}, RESOLUTION, frames, 4, seed)
-
-
-def targets(frames=(0, 1, 2)):
-    """Smooth pictures that a tiny network can learn, (frames, 3, H, W) in [0, 1]."""
-    y, x = torch.meshgrid(torch.linspace(0, 1, RESOLUTION[0]), torch.linspace(0, 1, RESOLUTION[1]), indexing="ij")
-    return torch.stack([torch.stack([y, x, (x + y + f) / (2 + f)]) for f in frames])
 
 
 @given(st.integers(1, 200), st.floats(0, 0.99), st.floats(1e-5, 1))

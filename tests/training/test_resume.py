@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.test_loop import SMALL, make, targets, training
+from tests.helpers.trainings import SMALL, make, targets, trained, training
 from xinc.errors import InputError
 from xinc.experiment.job import job_log
 from xinc.training import learner
 from xinc.training.checkpoint import Checkpoint
 from xinc.training.loop import fit
-from xinc.training.run import train_model
 from xinc.training.steps import FrameSteps
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
@@ -160,7 +159,7 @@ def test_time_before_the_interruption_counts(tmp_path):
 
 @pytest.fixture
 def video(tmp_path):
-    from tests.small import write_clip
+    from tests.helpers.small import write_clip
 
     write_clip(tmp_path)
     prepare_video(
@@ -170,18 +169,11 @@ def video(tmp_path):
     return tmp_path / "video.zarr"
 
 
-def trained(video, place, settings):
-    train_model(video, place / "model.pt", place / "history.csv", "nerv", NERV, settings, seed=3)
-
-
-NERV = {"fc_dim": 4, "strides": [2, 2], "embed_levels": 4}
-
 PROGRAM = """
 import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from tests.training.test_resume import trained
 from xinc.training.settings import TrainingSettings
 trained(Path(sys.argv[1]), Path(sys.argv[2]), TrainingSettings.model_validate_json(sys.argv[3]))
 """

@@ -6,18 +6,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tests.training.test_loop import SMALL, make, targets, training
+from tests.helpers.trainings import SMALL, make, same, targets, training, weights
 from xinc.errors import InputError
 from xinc.training.learner import Learner
 from xinc.training.loop import fit, fit_together
-
-
-def weights(model):
-    return [p.detach().clone() for p in model.parameters()]
-
-
-def same(a, b):
-    return all(torch.equal(x, y) for x, y in zip(weights(a), weights(b), strict=True))
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.training.test_loop import make, targets, training
+from tests.helpers.trainings import make, targets, training
 from xinc.models.base import OUTPUT_ACTIVATIONS
 from xinc.models.storage import build
 from xinc.trace.activations import ACTIVATIONS

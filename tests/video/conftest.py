@@ -14,11 +14,6 @@ from PIL import Image
 from xinc.video.settings import VideoSettings
 
 
-def pictures(count: int, height: int = 12, width: int = 20) -> list[np.ndarray]:
-    """Frames of one flat colour each, uint8 (height, width, 3), which survive lossy coding."""
-    return [np.full((height, width, 3), (20 * n % 256, 90, 200 - 10 * n), np.uint8) for n in range(count)]
-
-
 @pytest.fixture
 def write_folder(tmp_path: Path) -> Callable[..., Path]:
     def write(frames: Sequence[np.ndarray], name: str = "frames", pattern: str = "frame{}.png") -> Path:

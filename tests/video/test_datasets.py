@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import datasets as made
+from tests.helpers import datasets as made
 from xinc.errors import InputError
 from xinc.video.clip import Clip, Segment
 from xinc.video.prepare import build_video, prepare_video

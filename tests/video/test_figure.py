@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tests.video.conftest import pictures
+from tests.helpers.movies import pictures
 from xinc.analyses.objects.figure import _looks
 from xinc.plotting.flow_colours import flow_colours
 from xinc.video.figures.video import contact_sheet, film, instance_colours

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.video.conftest import pictures
+from tests.helpers.movies import pictures
 from xinc.errors import InputError
 from xinc.video.clip import Window
 from xinc.video.flow import FlowSettings, build_flow
@@ -93,7 +93,7 @@ def test_a_crop_and_a_part_of_the_frames(collage: VideoSettings, exact: xr.Datas
 
 
 def test_a_videos_own_folder_of_a_data_sets_flow(tmp_path: Path) -> None:
-    from tests import datasets
+    from tests.helpers import datasets
 
     root = datasets.write_vipseg(tmp_path, {"a": 2, "b": 2})
     (tmp_path / "flow" / "b").mkdir(parents=True)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.filters import gabor, gabor_kernel
 
-from tests.video.conftest import pictures
+from tests.helpers.movies import pictures
 from xinc.errors import InputError
 from xinc.video.figures.regions import _gabor_colours, contact_sheet_of_regions
 from xinc.video.prepare import build_video, prepare_video

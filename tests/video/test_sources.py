@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.video.conftest import pictures
+from tests.helpers.movies import pictures
 from xinc.errors import InputError
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import check_source, examples, open_source, select_frames, source_files

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.video.conftest import pictures
+from tests.helpers.movies import pictures
 from xinc.errors import InputError
 from xinc.video import prepare
 from xinc.video.clip import Clip, Segment

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.small import config, write_clip, write_table
-from tests.workflow.everything import EVERYTHING
-from tests.workflow.runs import Workspace
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.everything import EVERYTHING
+from tests.helpers.workflow.runs import Workspace
 
 
 def _run_once(factory: pytest.TempPathFactory, name: str, values: dict[str, Any]) -> Workspace:

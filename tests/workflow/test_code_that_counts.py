@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.small import write_clip, write_table
-from tests.workflow.everything import EVERYTHING
-from tests.workflow.runs import EXHAUSTIVE, Workspace
+from tests.helpers.small import write_clip, write_table
+from tests.helpers.workflow.everything import EVERYTHING
+from tests.helpers.workflow.runs import EXHAUSTIVE, Workspace
 from xinc.experiment.config import Config
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import _counts

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.small import changed
-from tests.workflow.files import siren
-from tests.workflow.runs import REPOSITORY, Workspace
-from tests.workflow.sources import SOURCES
+from tests.helpers.small import changed
+from tests.helpers.workflow.files import siren
+from tests.helpers.workflow.runs import REPOSITORY, Workspace
+from tests.helpers.workflow.sources import SOURCES
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

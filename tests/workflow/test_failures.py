@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.small import changed, config, write_clip, write_table
-from tests.test_bad_input import truncated_movie
-from tests.workflow.runs import Workspace, branch, jobs
+from tests.helpers.movies import truncated_movie
+from tests.helpers.small import changed, config, write_clip, write_table
+from tests.helpers.workflow.runs import Workspace, branch, jobs
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

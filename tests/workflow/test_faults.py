@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.small import config, write_clip, write_table
-from tests.workflow.runs import Workspace
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.runs import Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import xinc
-from tests.small import config, write_clip, write_table
-from tests.test_imported_models import HINTS, write_nerv
-from tests.workflow.runs import Workspace, jobs
+from tests.helpers.foreign import HINTS, write_nerv
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.runs import Workspace, jobs
 from xinc.analyses.results import open_result
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]

@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from tests.helpers.distributions import install
-from tests.small import config, write_clip, write_table
-from tests.workflow.runs import REPOSITORY
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.runs import REPOSITORY
 from xinc.errors import InputError
 from xinc.experiment.init import create
 
 FILES = {
-    *("config/config.yaml", "config/videos.tsv", "README.md", ".gitignore", "workflow/Snakefile"),
+    *("config/config.yaml", "config/schema.json", "config/videos.tsv"),
+    *("README.md", ".gitignore", "workflow/Snakefile"),
     *("workflow/profiles/default/config.yaml", "workflow/profiles/slurm/config.yaml", "workflow/report/report.css"),
 }
 

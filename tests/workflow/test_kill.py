@@ -16,8 +16,8 @@ import pytest
 import torch
 import xarray as xr
 
-from tests.small import config, write_clip, write_table
-from tests.workflow.runs import ANALYSES, Workspace
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.runs import ANALYSES, Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

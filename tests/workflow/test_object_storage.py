@@ -13,10 +13,10 @@ import pytest
 import xarray as xr
 
 import xinc
-from tests import object_storage
-from tests.small import changed, config, write_clip, write_table
-from tests.workflow.runs import Workspace
-from tests.workflow.test_resume import kept
+from tests.helpers import object_storage
+from tests.helpers.small import changed, config, write_clip, write_table
+from tests.helpers.trainings import kept
+from tests.helpers.workflow.runs import Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from tests import small
+from tests.helpers import small
 from tests.helpers.distributions import OUTSIDE, install
-from tests.workflow.runs import Workspace, jobs, studied
+from tests.helpers.workflow.runs import Workspace, jobs, studied
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.small import config, write_clip, write_table
-from tests.workflow.files import siren
-from tests.workflow.runs import Workspace, announced, branch, jobs, of_video
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.files import siren
+from tests.helpers.workflow.runs import Workspace, announced, branch, jobs, of_video
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.runs import Workspace, jobs
+from tests.helpers.workflow.runs import Workspace, jobs
 from xinc.analyses.results import open_result
 from xinc.video.flow import open_flow
 from xinc.video.sources.images import read_mask

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.edits import EDITS, config
-from tests.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS, brought_about
-from tests.workflow.files import FILES, siren
-from tests.workflow.runs import EXHAUSTIVE, Workspace
-from tests.workflow.sources import SOURCES
-from tests.workflow.tables import PAGE, render, tests_exist
+from tests.helpers.workflow.edits import EDITS, config
+from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS, brought_about
+from tests.helpers.workflow.files import FILES, siren
+from tests.helpers.workflow.runs import EXHAUSTIVE, Workspace
+from tests.helpers.workflow.sources import SOURCES
+from tests.helpers.workflow.tables import PAGE, render, tests_exist
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -95,5 +95,7 @@ def test_what_was_made_again_is_not_made_once_more(workspace: Workspace) -> None
 
 def test_the_page_says_what_the_tests_prove() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert page == render(page), "run: python -m tests.workflow.tables > page, and put it in the place of the page"
+    assert page == render(page), (
+        "run: python -m tests.helpers.workflow.tables > page, and put it in the place of the page"
+    )
     tests_exist()

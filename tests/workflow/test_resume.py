@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import signal
 import time
@@ -12,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.small import config, write_clip, write_table
-from tests.workflow.runs import Workspace
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.trainings import kept
+from tests.helpers.workflow.runs import Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -40,13 +40,6 @@ def history(run: Path) -> list[dict[str, str]]:
 
 def without_seconds(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-
-
-def kept(checkpoint: Path) -> list[dict[str, float]]:
-    """The history in a checkpoint."""
-    content = checkpoint.read_bytes().split(b"\n", 1)[1]
-    rows: list[dict[str, float]] = torch.load(io.BytesIO(content), weights_only=True)["rows"]
-    return rows
 
 
 def test_a_killed_run(tmp_path: Path) -> None:

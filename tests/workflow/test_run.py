@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 import xinc
-from tests.small import FRAMES, HEIGHT, WIDTH, config
-from tests.workflow.runs import ANALYSES, LAYERS, Workspace, canvases, jobs, of_video, studied
+from tests.helpers.small import FRAMES, HEIGHT, WIDTH, config
+from tests.helpers.workflow.runs import ANALYSES, LAYERS, Workspace, canvases, jobs, of_video, studied
 from xinc.analyses.results import open_result
 from xinc.plotting.layout import MOST_PIXELS
 from xinc.video.store import open_video

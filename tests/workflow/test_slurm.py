@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests import slurm
-from tests.small import config, write_clip, write_table
-from tests.workflow.runs import Workspace
+from tests.helpers import slurm
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.runs import Workspace
 
 REASON = slurm.why_not()
 PATIENT = bool(os.environ.get("XINC_PATIENT"))

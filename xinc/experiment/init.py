@@ -43,6 +43,7 @@ example: two short videos that need no download, a run of a few minutes. Replace
 `holiday<tab>videos/holiday.mp4` in the table.
 
     xinc settings                 # every setting with its default and meaning
+    xinc settings videos          # the columns of the table
     xinc check                    # check the configuration, in a moment
     xinc why results/…            # say why a result would be made again
 
@@ -82,7 +83,7 @@ def create(folder: str | Path) -> Iterator[str]:
 
 
 def _write(root: Path) -> None:
-    for name in ("config.yaml", "videos.tsv"):
+    for name in ("config.yaml", "schema.json", "videos.tsv"):
         _copy(CONFIG / name, root / "config" / name)
     for name in ("profiles/default/config.yaml", "profiles/slurm/config.yaml", "report/report.css"):
         _copy(WORKFLOW / name, root / "workflow" / name)

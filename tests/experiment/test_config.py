@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.datasets import write_cityscapes_vps
-from tests.small import CONFIG, changed, config, write_clip, write_table
+from tests.helpers.datasets import write_cityscapes_vps
+from tests.helpers.small import CONFIG, changed, config, write_clip, write_table
 from xinc.errors import InputError
 from xinc.experiment.config import Config, ConfigFile, read_config
 from xinc.settings import StrictModel
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
     (
         "flipped bytes and cuts, sampled over every chunk of a store",
         "found when it is read",
-        "tests/test_damaged_stores.py::test_every_flipped_byte_of_every_chunk_is_found",
+        "tests/storage/test_damage.py::test_every_flipped_byte_of_every_chunk_is_found",
     ),
     (
         "a chunk of a canvas damaged or missing",
@@ -65,8 +65,8 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
         "one sentence that names it, before anything is planned",
         (
             "tests/workflow/test_failures.py::test_a_link_that_leads_nowhere_is_told_of_at_once",
-            "tests/test_contents.py::test_what_cannot_be_read_is_found_without_reading",
-            "tests/test_contents.py::test_a_file_of_somebody_else",
+            "tests/experiment/test_input_digests.py::test_what_cannot_be_read_is_found_without_reading",
+            "tests/experiment/test_input_digests.py::test_a_file_of_somebody_else",
         ),
     ),
     (
@@ -114,7 +114,7 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
     (
         "a GPU without enough memory for anything else, such as a user's own analysis (simulated)",
         "the job fails with one sentence",
-        "tests/test_gpu_memory.py::test_a_job_that_runs_out_ends_in_one_sentence",
+        "tests/runtime/test_gpu_memory.py::test_a_job_that_runs_out_ends_in_one_sentence",
     ),
     (
         "two runs in one folder",

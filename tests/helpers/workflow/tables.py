@@ -1,4 +1,4 @@
-"""The tables of docs/explanation/re-running.md, from the tests that prove them: ``python -m tests.workflow.tables``."""
+"""The tables of docs/explanation/re-running.md: ``python -m tests.helpers.workflow.tables > page``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.workflow.edits import EDITS
-from tests.workflow.everything import EDITS_OF_EVERYTHING, SETTINGS
-from tests.workflow.faults import FAULTS
-from tests.workflow.files import FILES
-from tests.workflow.sources import SOURCES
+from tests.helpers.workflow.edits import EDITS
+from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, SETTINGS
+from tests.helpers.workflow.faults import FAULTS
+from tests.helpers.workflow.files import FILES
+from tests.helpers.workflow.sources import SOURCES
 
-PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "re-running.md"
+PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "re-running.md"
 _MARK = re.compile(r"<!-- table: (\w+) -->\n(?:\|.*\n)*")
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import xinc
-from tests.small import changed, config, write_clip, write_table
+from tests.helpers.small import changed, config, write_clip, write_table
 from xinc.experiment.cli import main
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.workflow.edits import ANALYSES, MODELS
-from tests.workflow.runs import Workspace, branch, canvases, jobs, studied
+from tests.helpers.workflow.edits import ANALYSES, MODELS
+from tests.helpers.workflow.runs import Workspace, branch, canvases, jobs, studied
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.small import CONFIG
-from tests.workflow.runs import jobs
+from tests.helpers.small import CONFIG
+from tests.helpers.workflow.runs import jobs
 from xinc.analyses import analyses
 
 #: All analyses, with the settings that a clip of four frames of 16 × 32 pixels and a network of few neurons bear.

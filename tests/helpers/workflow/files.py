@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from tests.small import CONFIG, FRAMES, config, disc_mask, frame, write_clip, write_table
-from tests.workflow.runs import Workspace, of_video, studied
+from tests.helpers.small import CONFIG, FRAMES, config, disc_mask, frame, write_clip, write_table
+from tests.helpers.workflow.runs import Workspace, of_video, studied
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A Slurm of one node on this machine, for tests: started from Debian's packages, and stopped again.
 
-    python -m tests.slurm snakemake --profile workflow/profiles/slurm
+    python -m tests.helpers.slurm snakemake --profile workflow/profiles/slurm
 
 runs a command while it is up. It needs root, and a machine that has no Slurm of its own.
 """

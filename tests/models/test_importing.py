@@ -11,10 +11,11 @@ import pytest
 import torch
 import yaml
 
-from tests.models import foreign
-from tests.small import config, write_clip, write_table
-from tests.test_plan import specs
-from tests.workflow.runs import jobs
+from tests.helpers import foreign
+from tests.helpers.foreign import HINTS, write_nerv
+from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow.plans import specs
+from tests.helpers.workflow.runs import jobs
 from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents
@@ -23,17 +24,6 @@ from xinc.models.importing import import_model, inspect
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos
-
-#: A decoder for the small experiment: 16×32, four frames, strides 2, 2, a stem of 4×8 from an encoding of 4 levels.
-STRIDES, WIDTHS = [2, 2], [4, 3, 2]
-HINTS = {"embed": "pe_1.25_4"}
-
-
-def write_nerv(path: str | Path, seed: int = 0, strides: list[int] = STRIDES, widths: list[int] = WIDTHS) -> None:
-    area = 16 * 32 // 4 ** len(strides)
-    state = foreign._decoder(foreign._draw(seed), (8, area), widths, strides, [3] * len(strides))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"epoch": 1, "state_dict": state, "optimizer": {}}, path)
 
 
 def with_import(path: str = "nerv.pth", **entries: Any) -> dict[str, Any]:
@@ -198,7 +188,7 @@ def test_what_tensors_do_not_tell_is_compared_where_hints_say_it() -> None:
 
 def test_the_large_network_of_the_page() -> None:
     """Everything about it is right but for the file, which is not there."""
-    text = (Path(__file__).parents[1] / "docs" / "how-to" / "your-own-checkpoint.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "your-own-checkpoint.md").read_text("utf-8")
     [table] = re.findall(r"^```tsv\n(video\tsource\tresolution\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
     [entry] = re.findall(r"^```yaml\n(videos: config/hnerv\.tsv\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
     Path("config").mkdir()

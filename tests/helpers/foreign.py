@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -265,3 +266,15 @@ LAYOUTS: dict[str, Callable[[], Foreign]] = {
     "SIREN, notebook": lambda: siren(1, "notebook"),
     "SIREN, all linear, another frequency": lambda: siren(2, "all linear", 20.0),
 }
+
+
+#: A decoder for the small experiment: 16×32, four frames, strides 2, 2, a stem of 4×8 from an encoding of 4 levels.
+STRIDES, WIDTHS = [2, 2], [4, 3, 2]
+HINTS = {"embed": "pe_1.25_4"}
+
+
+def write_nerv(path: str | Path, seed: int = 0, strides: list[int] = STRIDES, widths: list[int] = WIDTHS) -> None:
+    area = 16 * 32 // 4 ** len(strides)
+    state = _decoder(_draw(seed), (8, area), widths, strides, [3] * len(strides))
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"epoch": 1, "state_dict": state, "optimizer": {}}, path)

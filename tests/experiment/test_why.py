@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.small import changed, config, write_clip, write_table
+from tests.helpers.small import changed, config, write_clip, write_table
 from xinc.errors import InputError
 from xinc.experiment import plan as planning
 from xinc.experiment.config import Config

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.small_gpu import MESSAGE, SmallGPU
-from tests.training.test_loop import SMALL, make
+from tests.helpers.small_gpu import MESSAGE, SmallGPU
+from tests.helpers.trainings import SMALL, make
 from xinc.errors import InputError
 from xinc.experiment.job import job_log
 from xinc.models.storage import build

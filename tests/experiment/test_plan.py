@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 
-from tests.datasets import write_vipseg
-from tests.small import changed, config, write_clip, write_table
-from tests.workflow import edits
-from tests.workflow.edits import EDITS
-from tests.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
-from tests.workflow.runs import named, of_video
+from tests.helpers.datasets import write_vipseg
+from tests.helpers.small import changed, config, write_clip, write_table
+from tests.helpers.workflow import edits
+from tests.helpers.workflow.edits import EDITS
+from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
+from tests.helpers.workflow.plans import specs
+from tests.helpers.workflow.runs import of_video
 from xinc.analyses import analyses
 from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import digest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +34,6 @@ def _experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_clip(tmp_path)
     write_table(tmp_path)
     monkeypatch.chdir(tmp_path)
-
-
-def specs(values: dict[str, Any]) -> dict[str, Any]:
-    """The spec of every job of a configuration, by the job's name."""
-    plan = Plan(Config(values))
-    return {named(made.rule, made.wildcards): plan.spec(made.rule, **made.wildcards) for made in plan.jobs()}
 
 
 def test_every_job_is_planned() -> None:

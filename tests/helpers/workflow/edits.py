@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests import small
-from tests.workflow.runs import branch, canvases, jobs, of_video, studied
+from tests.helpers import small
+from tests.helpers.workflow.runs import branch, canvases, jobs, of_video, studied
 
 MODELS = ["nerv", "siren"]
 ANALYSES = ["maps", "quality"]

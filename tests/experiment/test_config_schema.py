@@ -14,7 +14,7 @@ from xinc.analyses import analyses
 from xinc.experiment.config_schema import configuration_schema, render
 from xinc.models import architectures
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = configuration_schema()
 CONFIGURATIONS = [*sorted((ROOT / "config").glob("*.yaml")), *sorted((ROOT / "resources").glob("*.yaml"))]
 SMALL: dict[str, Any] = {"models": {"mine": {"architecture": "nerv"}}}

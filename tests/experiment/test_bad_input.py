@@ -11,17 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 import yaml
 from PIL import Image
 
-from tests.small import changed, config, disc_mask, frame, write_clip, write_table
+from tests.helpers.movies import truncated_movie
+from tests.helpers.small import changed, config, disc_mask, frame, write_clip, write_table
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
 from xinc.video.prepare import prepare_video
 
-SNAKEFILE = Path(__file__).parents[1] / "workflow" / "Snakefile"
+SNAKEFILE = Path(__file__).parents[2] / "workflow" / "Snakefile"
 Values = dict[str, Any]
 
 
@@ -248,20 +248,6 @@ def _mask_size(root: Path) -> None:
 
 def _mask_colour(root: Path) -> None:
     Image.fromarray(frame(1)).save(root / "clip_masks" / "1.png")
-
-
-def truncated_movie(root: Path) -> None:
-    """A movie whose header is whole and whose frames are not."""
-    with av.open(str(root / "clip.avi"), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        stream.gop_size = 1
-        for number in range(30):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame(number, 64, 96), format="rgb24")))
-        container.mux(stream.encode())
-    data = (root / "clip.avi").read_bytes()
-    (root / "clip.avi").write_bytes(data[: len(data) * 2 // 3])
-    write_table(root, "clip clip.avi 30", columns="video source count")
 
 
 #: Mistakes that show when frames are read, which is the first thing the workflow does.

@@ -10,7 +10,7 @@ import numpy as np
 
 import xinc
 
-HERE = Path(__file__).parent / "data" / "golden"
+HERE = Path(__file__).parents[1] / "data" / "golden"
 NETWORKS = ("ffn_small", "nerv_322", "nerv_422")
 
 #: The released code's names of the two granularities of an MLP.

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.datasets import write_cityscapes_vps, write_vipseg
-from tests.workflow.runs import announced, jobs
+from tests.helpers.datasets import write_cityscapes_vps, write_vipseg
+from tests.helpers.workflow.runs import announced, jobs
 from xinc.analyses import analyses
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.results import open_result
@@ -38,7 +38,7 @@ from xinc.video.regions import RegionSettings, prepare_regions
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import read_videos
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CITY = ["0001", "0002", "0003", "0005", "0008", "0009"]
 #: Frames of each video; the paper takes those of 30 to 45.
 VIPSEG = {"0_a": 30, "1_b": 29, "2_c": 45, "3_d": 31, "4_e": 46, "5_f": 40, "6_g": 33}

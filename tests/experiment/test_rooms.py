@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import xinc
-from tests.small import write_clip, write_table
-from tests.workflow.everything import EVERYTHING
+from tests.helpers.small import write_clip, write_table
+from tests.helpers.workflow.everything import EVERYTHING
 from xinc.analyses import analyses
 from xinc.experiment import provenance
 from xinc.experiment.config import Config
@@ -19,7 +19,7 @@ from xinc.experiment.paths import Made
 from xinc.experiment.plan import Plan
 
 PACKAGE = Path(xinc.__file__).parent
-SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 
 #: Analyses by what they look at.

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 #: Whether there is time for everything, as in continuous integration.
 EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))

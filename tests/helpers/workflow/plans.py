@@ -1,0 +1,15 @@
+"""What the jobs of a configuration depend on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.helpers.workflow.runs import named
+from xinc.experiment.config import Config
+from xinc.experiment.plan import Plan
+
+
+def specs(values: dict[str, Any]) -> dict[str, Any]:
+    """The spec of every job of a configuration, by the job's name."""
+    plan = Plan(Config(values))
+    return {named(made.rule, made.wildcards): plan.spec(made.rule, **made.wildcards) for made in plan.jobs()}
