@@ -396,7 +396,7 @@ def test_what_can_be_checked_first_is(
 
 
 READING: dict[str, tuple[Spoil, str, list[str]]] = {
-    "colour not listed": (_other_colour, "city", ["Mask", "(1, 2, 3)", "no segment", "do not belong together"]),
+    "colour not listed": (_other_colour, "city", ["Mask", "(1, 2, 3)", "not a segment", "do not belong together"]),
     "class out of range": (_class_beyond, "vipseg", ["00000003.png", "12501 is of class 125", "lists 124 classes"]),
     "city class out of range": (_city_class_beyond, "city", ["45000 is of class 45"]),
     "size": (_other_size, "vipseg", ["00000003.png' has 32x64 pixels but its frame", "64x128"]),
