@@ -13,7 +13,6 @@ import xinc
 from tests.helpers.small import write_clip, write_table
 from tests.helpers.workflow.rooms import EDITS, EVERY, VALUES, VIDEO
 from xinc.analyses import analyses
-from xinc.experiment import provenance
 from xinc.experiment.config import Config
 from xinc.experiment.paths import Made
 from xinc.experiment.plan import Plan
@@ -51,22 +50,6 @@ def unchanged() -> dict[tuple[str, str], str]:
 def made_again() -> set[str]:
     """Kinds of jobs that differ."""
     return {name for (name, of), digest in specs().items() if unchanged()[name, of] != digest}
-
-
-@pytest.fixture
-def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
-    """A module with another text, as far as digests see."""
-    read, known = provenance._text, provenance._digest_of
-
-    def apply(file: str, old: str, new: str) -> None:
-        path = PACKAGE / file
-        assert old in read(path), f"{file} no longer holds {old!r}: update this edit"
-        with monkeypatch.context() as patch:
-            patch.setattr(provenance, "_text", lambda at: read(at).replace(old, new, 1))
-            edited = known.__wrapped__(path)
-        monkeypatch.setattr(provenance, "_digest_of", lambda at: edited if at == path else known(at))
-
-    return apply
 
 
 @pytest.mark.parametrize("name", EDITS)

@@ -89,7 +89,7 @@ def _several(tests: str | tuple[str, ...]) -> tuple[str, ...]:
     return (tests,) if isinstance(tests, str) else tests
 
 
-def tests_exist() -> None:
+def check_tests() -> None:
     """Raise where a test that the table of faults names is not there."""
     for test in [test for _, _, tests in FAULTS for test in _several(tests)]:
         file, name = test.split("::")
