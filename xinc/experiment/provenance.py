@@ -11,7 +11,7 @@ import functools
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -142,27 +142,34 @@ def _tree(file: Path) -> ast.Module:
 
 @functools.cache
 def _digest_of(file: Path) -> str:
-    program = ast.dump(_Stripped().visit(_tree(file)), annotate_fields=False)
-    return hashlib.sha256(program.encode()).hexdigest()[:16]
+    words: list[str] = []
+    _spell(_tree(file), words.append)
+    return hashlib.sha256("\n".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-class _Stripped(ast.NodeTransformer):
-    """Removes what only people read."""
+def _spell(node: Any, say: Callable[[str], None]) -> None:
+    """A syntax tree word by word, without what only people read."""
+    if isinstance(node, list):
+        say("[")
+        for item in node:
+            # A text alone describes the variable before it, or the module, class or function that it opens.
+            if not (type(item) is ast.Expr and type(item.value) is ast.Constant):
+                _spell(item, say)
+        say("]")
+    elif isinstance(node, ast.AST):
+        fields = {name: getattr(node, name, None) for name in node._fields}
+        if type(node) is ast.Raise and _calls(node.exc, "InputError"):
+            fields["exc"] = "InputError"
+        elif type(node) is ast.Call and _calls(node, "Field"):
+            fields["keywords"] = [one for one in node.keywords if one.arg != "description"]
+        say(f"{type(node).__name__}(")
+        for value in fields.values():
+            _spell(value, say)
+        say(")")
+    else:
+        say(repr(node))
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """A text alone describes the variable before it, or the module, class or function that it opens."""
-        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        if isinstance(node.exc, ast.Call) and _called(node.exc) == "InputError":
-            node.exc.args = []
-        return self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        if _called(node) == "Field":
-            node.keywords = [one for one in node.keywords if one.arg != "description"]
-        return self.generic_visit(node)
-
-
-def _called(node: ast.Call) -> str | None:
-    return node.func.id if isinstance(node.func, ast.Name) else None
+def _calls(node: Any, name: str) -> bool:
+    """Whether a node is a call of the function of this name."""
+    return type(node) is ast.Call and type(node.func) is ast.Name and node.func.id == name
