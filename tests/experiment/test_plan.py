@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from tests.helpers.small import changed, config, write_clip, write_table
 from tests.helpers.workflow import edits
 from tests.helpers.workflow.edits import EDITS
 from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS
+from tests.helpers.workflow.files import FILES, siren
 from tests.helpers.workflow.plans import specs
-from tests.helpers.workflow.runs import of_video
+from tests.helpers.workflow.runs import Workspace, of_video
+from tests.helpers.workflow.sources import SOURCES
 from xinc.analyses import analyses
 from xinc.errors import InputError
 from xinc.experiment.config import Config
@@ -50,6 +53,42 @@ def test_an_edit_changes_the_specs_of_exactly_these_jobs(values: dict[str, Any],
 def test_a_setting_of_an_analysis(values: dict[str, Any], expected: set[str]) -> None:
     before, after = specs(EVERYTHING), specs(values)
     assert {name for name in after if after[name] != before.get(name)} == expected
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_edit_of_the_library(edit: Callable[[str, str, str], None], name: str) -> None:
+    before = specs(edits.config())
+    edit(SOURCES[name].file, SOURCES[name].old, SOURCES[name].new)
+    after = specs(edits.config())
+    assert {name for name in after if after[name] != before[name]} == SOURCES[name].jobs
+
+
+class Planned(Workspace):
+    """A working directory in which nothing is made, but noted what would be."""
+
+    def make(self, *arguments: str) -> str:
+        self.made = specs(siren())
+        return ""
+
+
+#: Changes of files that no spec tells: of results, which Snakemake looks at.
+OF_RESULTS = {"a result deleted", "the project copied without its times, then `snakemake --touch`"}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in OF_RESULTS])
+def test_a_change_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    space = Planned(tmp_path / "space")
+    for folder in (space.code, space.run):
+        folder.mkdir(parents=True)
+    write_clip(space.run)
+    write_table(space.run)
+    space.configure(siren())
+    monkeypatch.chdir(space.run)
+    space.make()
+    after_it = FILES[name].apply(space) or space
+    monkeypatch.chdir(after_it.run)
+    after = specs(siren())
+    assert {name for name in after if after[name] != space.made.get(name)} == FILES[name].jobs
 
 
 def test_every_analysis_has_an_edit_of_what_it_computes_and_of_what_it_draws() -> None:

@@ -1,14 +1,16 @@
 """What Snakemake makes again after an edit: exactly what depends on it, and nothing else is written.
 
 Every edit of the tables in docs/explanation/re-running.md is made in a copy of a finished run. With XINC_EXHAUSTIVE=1,
-as in continuous integration, it is then run, and all other results keep their times; otherwise that is done for a few,
-and the others are dry runs. The edits of single analyses' settings are dry runs each, and then run together.
+as in continuous integration, each is then run, and all other results keep their times; otherwise three are, and a few
+are dry runs. What each job depends on is compared for every edit, without Snakemake, in tests/experiment/test_plan.py.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,29 +19,31 @@ from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, S
 from tests.helpers.workflow.files import FILES, siren
 from tests.helpers.workflow.runs import EXHAUSTIVE, Workspace
 from tests.helpers.workflow.sources import SOURCES
-from tests.helpers.workflow.tables import PAGE, render, tests_exist
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
-#: Edits that are always run, one or two of each kind.
-ALWAYS = {
-    "a figure", "a model", "a layer less", "a result deleted", "a frame added to a video",
-    "every file touched, as a fresh checkout does", "how one figure is drawn", "a docstring",
-}  # fmt: skip
+#: Edits that are always run, and those that are always asked about: of the configuration, of files, of the library.
+RUN = {"a figure", "a result deleted", "how one analysis computes"}
+ASKED = {"a training", "the order of everything", "every file touched, as a fresh checkout does", "a docstring"}
 
-exhaustive = pytest.mark.skipif(not EXHAUSTIVE, reason="nine minutes on two cores: set XINC_EXHAUSTIVE=1")
+exhaustive = pytest.mark.skipif(not EXHAUSTIVE, reason="a quarter of an hour on two cores: set XINC_EXHAUSTIVE=1")
+
+
+def tried(names: Iterable[str]) -> list[Any]:
+    """Names of edits, of which most are for continuous integration."""
+    return [pytest.param(name, marks=[] if name in RUN | ASKED else exhaustive) for name in names]
 
 
 def made_again(space: Workspace, name: str) -> set[str]:
     """The jobs that an edit brings about."""
-    return space.remake() if EXHAUSTIVE or name in ALWAYS else space.pending()
+    return space.remake() if EXHAUSTIVE or name in RUN else space.pending()
 
 
 def test_the_edits_that_are_always_run_exist() -> None:
-    assert {*EDITS, *FILES, *SOURCES} >= ALWAYS
+    assert {*EDITS, *FILES, *SOURCES} >= RUN | ASKED
 
 
-@pytest.mark.parametrize("name", EDITS)
+@pytest.mark.parametrize("name", tried(EDITS))
 def test_an_edit_of_the_configuration(workspace: Workspace, name: str) -> None:
     values, expected = EDITS[name]
     workspace.configure(values)
@@ -72,30 +76,23 @@ def test_the_edits_of_all_analyses(complete_workspace: Workspace, drawn: bool) -
     assert complete_workspace.remake() == expected
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", tried(FILES))
 def test_a_change_of_files(workspace: Workspace, name: str) -> None:
     workspace.configure(siren())
     space = FILES[name].apply(workspace) or workspace
     assert made_again(space, name) == FILES[name].jobs
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", tried(SOURCES))
 def test_an_edit_of_the_library(workspace: Workspace, name: str) -> None:
     workspace.configure(config())
     SOURCES[name].apply(workspace)
     assert made_again(workspace, name) == SOURCES[name].jobs
 
 
+@exhaustive
 def test_what_was_made_again_is_not_made_once_more(workspace: Workspace) -> None:
     values, expected = EDITS["one model's canvas"]
     workspace.configure(values)
     assert workspace.remake() == expected
     assert workspace.remake() == set()
-
-
-def test_the_page_says_what_the_tests_prove() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert page == render(page), (
-        "run: python -m tests.helpers.workflow.tables > page, and put it in the place of the page"
-    )
-    tests_exist()

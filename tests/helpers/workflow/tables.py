@@ -13,6 +13,8 @@ from tests.helpers.workflow.edits import EDITS
 from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, SETTINGS
 from tests.helpers.workflow.faults import FAULTS
 from tests.helpers.workflow.files import FILES
+from tests.helpers.workflow.rooms import EDITS as ROOMS
+from tests.helpers.workflow.rooms import EVERY
 from tests.helpers.workflow.sources import SOURCES
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "re-running.md"
@@ -30,6 +32,21 @@ def _again(jobs: Iterable[str]) -> str:
         if rule.endswith("_figure"):
             counts[rule.removesuffix("_figure")] -= 1
     return ", ".join(f"{counts[rule]} {rule}" for rule in order if counts[rule]) or "nothing"
+
+
+def _kinds(kinds: set[str]) -> str:
+    """``canvas, 3 of 12 analyses, 4 of 12 figures``; of one or two, their names."""
+    found = [rule for rule in ("video", "regions", "flow", "train", "canvas", "materialise") if rule in kinds]
+    found += [f"figure of the {name}" for name in ("video", "regions") if f"{name}_figure" in kinds]
+    for kind, several in (("analysis", "analyses"), ("figure", "figures")):
+        names = sorted(name.removeprefix(f"{kind} ") for name in kinds if name.startswith(f"{kind} "))
+        if len(names) == len(EVERY):
+            found.append(f"all {several}")
+        elif len(names) > 2:
+            found.append(f"{len(names)} of {len(EVERY)} {several}")
+        elif names:
+            found.append(f"{kind} {' and '.join(f'`{name}`' for name in names)}")
+    return ", ".join(found) or "nothing"
 
 
 def _rows(lines: Iterable[Iterable[str]], *names: str) -> str:
@@ -50,6 +67,10 @@ def tables() -> dict[str, str]:
         "configuration": _rows(((name, _again(jobs)) for name, (_, jobs) in EDITS.items()), "edit", "made again"),
         "files": _rows(((name, _again(edit.jobs)) for name, edit in FILES.items()), "edit", "made again"),
         "code": _rows(((name, _again(edit.jobs)) for name, edit in SOURCES.items()), "edit", "made again"),
+        "rooms": _rows(
+            ((name, f"`xinc/{file}`", _kinds(kinds)) for name, (file, _, _, kinds) in ROOMS.items()),
+            *("room", "module edited", "made again"),
+        ),
         "settings": _rows([*settings, *shared], "setting", "decides", "made again"),
         "faults": _rows(
             ((what, outcome, ", ".join(f"`{test}`" for test in _several(tests))) for what, outcome, tests in FAULTS),
@@ -68,7 +89,7 @@ def _several(tests: str | tuple[str, ...]) -> tuple[str, ...]:
     return (tests,) if isinstance(tests, str) else tests
 
 
-def tests_exist() -> None:
+def check_tests() -> None:
     """Raise where a test that the table of faults names is not there."""
     for test in [test for _, _, tests in FAULTS for test in _several(tests)]:
         file, name = test.split("::")

@@ -1,0 +1,87 @@
+"""An edit of one module of each room of the house, and the kinds of jobs that it makes again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.helpers.workflow.everything import EVERYTHING
+from xinc.analyses import analyses
+
+#: A job of every rule but that of imported networks.
+VALUES: dict[str, Any] = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
+
+#: Analyses by what they look at.
+EVERY = set(analyses)
+OF_CANVAS = {name for name in EVERY if "canvas" in analyses[name].needs and analyses[name].scope != "project"}
+#: What follows from any result of an analysis that is judged, and from any video.
+PROJECT = {"analysis dataset", "figure dataset", "analysis findings", "figure findings"}
+FINDINGS = {"analysis findings", "figure findings"}
+
+
+def both(*names: str) -> set[str]:
+    """Analyses and their figures."""
+    return {f"{kind} {name}" for kind in ("analysis", "figure") for name in names}
+
+
+CANVAS = {"canvas", "materialise", *both(*OF_CANVAS), *FINDINGS}
+NETWORK = {"train", *CANVAS, *both("quality")}
+VIDEO = {"video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
+FIGURES = {f"figure {name}" for name in EVERY}
+
+#: A text that every module has, and a line more.
+A_LINE = ("import annotations", "import annotations\n\nX = 1")
+
+#: By room, a file, a text in it and what takes its place, and the kinds of jobs that are made again.
+EDITS: dict[str, tuple[str, str, str, set[str]]] = {
+    "version": ("__init__.py", '__version__ = "', '__version__ = "9.', set()),
+    "a name offered": ("__init__.py", '"__version__", ', '"__version__", "more", ', set()),
+    "vocabulary: a message": ("settings.py", '" is missing"', '" is not there"', set()),
+    "vocabulary: errors": ("errors.py", "cutoff=0.5", "cutoff=0.6", set()),
+    "vocabulary: the registry": ("registry.py", "return sorted(", "return list(", set()),
+    "runtime: progress": ("runtime/progress.py", "every: float = 5.0", "every: float = 6.0", set()),
+    "trace": ("trace/activations.py", '"relu6": F.relu6', '"relu6": F.relu', NETWORK),
+    "storage": ("storage/locations.py", "def put(", "def put_all(", CANVAS),
+    "plotting": (
+        "plotting/style.py",
+        '"font.size": 9.6',
+        '"font.size": 9.7',
+        FIGURES | {"video_figure", "regions_figure"},
+    ),
+    "statistics": (
+        "statistics/ranks.py",
+        ".rank()",
+        ".rank(method='min')",
+        both("intensity", "motion", "objects") | FINDINGS,
+    ),
+    "contributions": ("contributions/sources.py", "share = layer.bias[j]", "share = 2 * layer.bias[j]", CANVAS),
+    "models": ("models/nerv/network.py", "math.pi", "3.0", NETWORK),
+    "models: another": ("models/siren/network.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", set()),
+    "models: imports": ("models/imports/nerv.py", *A_LINE, set()),
+    "video": ("video/prepare.py", *A_LINE, VIDEO),
+    "video: a reader": ("video/sources/movies.py", *A_LINE, VIDEO),
+    "video: regions": (
+        "video/regions.py",
+        *A_LINE,
+        {"regions", "regions_figure", *both("clusters", "grouping", "objects"), *FINDINGS},
+    ),
+    "video: flow": ("video/flow.py", *A_LINE, {"flow", *both("motion"), *FINDINGS}),
+    "video: figures": ("video/figures/video.py", *A_LINE, {"video_figure", "regions_figure"}),
+    "training": ("training/loop.py", *A_LINE, NETWORK),
+    "canvas: writing": ("canvas/writer.py", *A_LINE, CANVAS),
+    "canvas: reading": ("canvas/reader.py", *A_LINE, {"materialise", *both(*OF_CANVAS), *FINDINGS}),
+    "canvas: reductions": ("canvas/reductions/kernels.py", *A_LINE, both(*OF_CANVAS - {"maps"}) | FINDINGS),
+    "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
+    "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
+    "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),
+    "analyses: a figure": ("analyses/grouping/figure.py", *A_LINE, {"figure grouping"}),
+    "analyses: a declaration": ("analyses/grouping/__init__.py", *A_LINE, set()),
+    "analyses: claims": ("analyses/grouping/claims.py", *A_LINE, FINDINGS),
+    "analyses: a claim's verdict": (
+        "analyses/claim.py",
+        "return value > self.threshold",
+        "return value >= self.threshold",
+        FINDINGS,
+    ),
+    "experiment": ("experiment/report.py", *A_LINE, set()),
+    "experiment: plan": ("experiment/plan.py", *A_LINE, set()),
+}
