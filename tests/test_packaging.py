@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import xinc
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
@@ -108,7 +110,7 @@ def test_conda_environment_uses_the_lock_and_a_supported_python() -> None:
 def test_changelog_and_installed_package_have_the_version_of_pyproject() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert any(re.search(rf"(?<![\d.]){re.escape(PROJECT['version'])}(?![\d.])", heading) for heading in headings)
-    assert importlib.metadata.version("xinc") == PROJECT["version"]
+    assert importlib.metadata.version("xinc") == xinc.__version__ == PROJECT["version"]
 
 
 def test_citation_names_this_version_and_the_paper() -> None:

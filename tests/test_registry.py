@@ -45,7 +45,9 @@ def test_an_architecture_without_a_network():
 
 
 def test_unknown_name():
-    with pytest.raises(InputError, match=r"Unknown architecture 'nervv': did you mean 'nerv'\? Known: .*ffn.*nerv"):
+    with pytest.raises(
+        InputError, match=r"Unknown architecture 'nervv': did you mean 'nerv'\? Expected one of .*ffn.*nerv"
+    ):
         architectures["nervv"]
 
 

@@ -34,10 +34,13 @@ def test_values_and_defaults():
             {"name": "a", "inner": {"depth": "x"}},
             "Setting 'models.inner.depth' is 'x': input should be a valid integer",
         ),
-        ({"name": "a", "rat": 1}, "Unknown setting 'models.rat': did you mean 'rate'? Known: inner, name, rate."),
+        (
+            {"name": "a", "rat": 1},
+            "Unknown setting 'models.rat': did you mean 'rate'? Expected one of inner, name, rate.",
+        ),
         (
             {"name": "a", "inner": {"dept": 1}},
-            "Unknown setting 'models.inner.dept': did you mean 'depth'? Known: depth.",
+            "Unknown setting 'models.inner.dept': did you mean 'depth'? Expected depth.",
         ),
         ([1], "Setting 'models' is [1]: input should be a valid dictionary"),
     ],
@@ -60,5 +63,5 @@ def test_settings_do_not_change():
 
 
 def test_nearest_name():
-    assert nearest("hed", ["head", "block1"]) == "did you mean 'head'? Known: block1, head"
-    assert nearest("zzz", ["head", "block1"]) == "Known: block1, head"
+    assert nearest("hed", ["head", "block1"]) == "did you mean 'head'? Expected one of block1, head"
+    assert nearest("zzz", ["head", "block1"]) == "expected one of block1, head"

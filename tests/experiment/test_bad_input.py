@@ -62,7 +62,10 @@ FFN = config()["models"]["ffn"]
 
 #: Mistakes in the configuration file: what it says, and what the message must contain.
 SETTINGS: dict[str, tuple[Values, list[str]]] = {
-    "top-level key": (renamed("models", "modles"), ["'modles'", "did you mean 'models'", "Known: analyses, canvas"]),
+    "top-level key": (
+        renamed("models", "modles"),
+        ["'modles'", "did you mean 'models'", "Expected one of analyses, canvas"],
+    ),
     "training key": (
         changed("models.nerv.training.epoch", 3),
         ["'models.nerv.training.epoch'", "did you mean 'epochs'"],
@@ -87,7 +90,7 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
             "'models.ffn.architecture'",
             "Unknown architecture 'fnn'",
             "did you mean 'ffn'",
-            "Known: ffn, hnerv, nerv, siren",
+            "xpected one of ffn, hnerv, nerv, siren",
         ],
     ),
     "no architecture": (

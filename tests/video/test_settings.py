@@ -75,7 +75,7 @@ ERRORS = {
     "missing column": ("video|masks\na|b\n", "line 1 has no column 'source': found video, masks; add it"),
     "unknown column": (
         "video|source|mask\na|b|c\n",
-        "unknown column 'mask': did you mean 'masks'? Known: clips, count",
+        "unknown column 'mask': did you mean 'masks'? Expected one of clips, count",
     ),
     "column twice": ("video|source|source\na|b|c\n", "line 1 has the column 'source' twice"),
     "duplicate": ("video|source\na|b\na|c\n", "line 3 lists video 'a' again: give each video its own name"),

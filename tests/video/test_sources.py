@@ -185,7 +185,10 @@ CHECKS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "masks absent": (lambda root: _no_masks(root, False), "masks' of video 'clip' are not a folder"),
     "masks empty": (lambda root: _no_masks(root, True), "masks' of video 'clip' have no PNG"),
     "number of masks": (lambda root: _masked(root, 3), "has 4 frames in"),
-    "example": (lambda _: {"source": "example:bunni"}, "unknown example: did you mean 'bunny'? Known: bunny, collage"),
+    "example": (
+        lambda _: {"source": "example:bunni"},
+        "unknown example: did you mean 'bunny'? Expected one of bunny, collage",
+    ),
     "collage masks": (lambda _: {"source": "example:collage", "masks": "m"}, "gives masks for example:collage"),
     "collage length": (lambda _: {"source": "example:collage", "count": 33}, "found 32 frames, start 0, count 33"),
 }

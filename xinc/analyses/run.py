@@ -18,9 +18,9 @@ from xinc.storage.datasets import write_dataset
 def run_analysis(
     name: str, settings: Any, subject: Any, output: str | Path, of: Mapping[str, str] | None = None
 ) -> None:
-    """Compute an analysis and write its result as a Zarr store, with the table, where it has one, as ``table.csv``.
+    """Compute an analysis and write its result as a Zarr store, with its table, if it has one, as ``table.csv``.
 
-    Nothing is written where the computation fails.
+    Nothing is written if the computation fails.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ def subject_of(
     flow: str | None = None,
     layers: Sequence[str] = (),
 ) -> Subject:
-    """The subject made of these files; ``layers`` are the groups of a canvas, in network order, named by folder."""
+    """The subject made from these files; ``layers`` are the groups of a canvas, in network order, named by folder."""
     model_path, history_path, regions_path, flow_path = (
         None if path is None else Path(path) for path in (model, history, regions, flow)
     )

@@ -49,7 +49,7 @@ def materialise(
 
     Returns
     -------
-    The new canvas, opened. The attribute ``xinc`` of each layer states in ``error`` what rounding lost.
+    The new canvas, opened. The entry ``error`` in the attribute ``xinc`` of each layer is the error of rounding.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def view_of(part: str) -> str:
 
 
 def summary_of_findings(table: str | Path) -> str:
-    """How many of the paper's claims hold here, and what becomes of the main ones.
+    """How many of the paper's claims hold here, and the verdicts on the main ones.
 
     It is short: with the text above it, it is to fit on a screen or two.
 
@@ -77,9 +77,9 @@ def summary_of_findings(table: str | Path) -> str:
     beaten = len(tested.intersection(everywhere))
     text = (
         f"**The findings in short: of {len(verdicts)} sentences of the paper that state a comparison, {short}.** "
-        f"Everywhere means in each video, network and layer in which it was measured; {beaten} of these "
-        f"{len(everywhere)} were tested against chance, the others have a threshold only. Below are the main claims, "
-        "and in how many cases each holds; all of them, with their numbers, shows *0. Findings*."
+        f"Everywhere means in every video, network and layer where it was measured; {beaten} of these "
+        f"{len(everywhere)} were tested against chance, the others against a threshold only. Below are the main claims "
+        "and in how many cases each holds; *0. Findings* has all of them, with their numbers."
     )
     if not main:
         return f"{text}\n"

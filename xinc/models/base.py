@@ -27,7 +27,7 @@ OUTPUT_ACTIVATIONS = {
 class INR(Architecture, nn.Module):
     """A network overfitted to one video, or a bundle of networks overfitted to one frame each.
 
-    Subclasses implement `forward` and `trace`; what an architecture declares is in `Architecture`.
+    Subclasses implement `forward` and `trace`; `Architecture` has the declaration.
 
     Parameters
     ----------

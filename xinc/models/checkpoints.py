@@ -31,11 +31,11 @@ def load_model(path: str | Path, trust: bool = False, video: str | Path | None =
     Parameters
     ----------
     path : the file.
-    trust : whether code in the file may run; without it, a file that carries any is refused.
-    video : a prepared video (``video.zarr``) that the network represents: it tells resolution and number of frames, and
-        an HNeRV's encoder makes its embeddings from it.
-    hints : what tensors do not tell, named as in the configuration saved beside such a checkpoint, e.g. for NeRV
-        ``num_frames`` and ``fc_hw`` (``"8_16"``), for FFN ``resolution``. The project's own files need none.
+    trust : whether code in the file may run; if not, a file that carries any is refused.
+    video : the prepared video (``video.zarr``) that the network represents. It gives the resolution, the number of
+        frames and, for an HNeRV's encoder, the frames themselves.
+    hints : what the tensors do not tell, named as in the configuration saved beside such a checkpoint, e.g.
+        ``num_frames`` and ``fc_hw`` (``"8_16"``) for NeRV, ``resolution`` for FFN. Files of xinc need none.
 
     Raises
     ------

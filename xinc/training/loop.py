@@ -35,8 +35,8 @@ def fit(
 ) -> History:
     """Train ``model`` in place.
 
-    The same model, targets, settings and seed give bit-identical weights on the same CPU machine, whether or not the
-    training was interrupted and taken up again.
+    The same model, targets, settings and seed give bit-identical weights on the same CPU machine, even if the training
+    was interrupted and resumed.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ def fit(
     targets : (frames, 3, H, W) in [0, 1], the frames ``model.frames`` in that order.
     settings : see `TrainingSettings`.
     label : shown beside the progress.
-    checkpoint : where the training is kept while it lasts; None: nowhere.
+    checkpoint : where the training is saved while it lasts; None: nowhere.
 
     Raises
     ------
-    InputError : the loss became infinite or NaN, or the PSNR reached lies below ``settings.min_psnr``.
+    InputError : the loss became infinite or NaN, or the PSNR reached is below ``settings.min_psnr``.
     GPUMemoryError : a GPU does not hold the frames, the network with its optimiser, or one frame's share of a step
         (where it only does not hold the whole step, that is done in parts, with a warning).
     """
@@ -62,7 +62,7 @@ def fit_together(
     labels: Sequence[str] | None = None,
     checkpoints: Sequence[Checkpoint | None] | None = None,
 ) -> list[History]:
-    """Train several networks in place, other seeds, videos or shapes, each with the result that it has alone.
+    """Train several networks in place, of any seeds, videos or shapes, each with the result that it would have alone.
 
     On a GPU all advance step by step, each on a stream of its own, so that small networks share the device. On a CPU,
     which one network keeps busy, they are trained one after another.

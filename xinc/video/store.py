@@ -14,7 +14,7 @@ FORMAT, VERSION = "video", 1
 
 
 def open_video(path: str | Path) -> xr.Dataset:
-    """A store written by `xinc.video.prepare.prepare_video`; `build_video` there says what is in it.
+    """Open a store written by `xinc.video.prepare.prepare_video`; `build_video` there describes the content.
 
     Arrays are read when used.
 

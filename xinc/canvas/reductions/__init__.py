@@ -174,7 +174,7 @@ def neurons_over(
 def area_quantiles(
     layer: xr.Dataset, percents: Sequence[float] = (10, 50), frames: Sequence[int] | None = None
 ) -> xr.DataArray:
-    """The value of |C| left of which x % of the total area lies (section 4.4), exactly, without sorting, in two passes.
+    """The value of |C| below which x % of the total area lies (section 4.4), exact, without sorting, in two passes.
 
     With ``a = np.sort(abs(C).values.ravel())`` of a frame and ``area = np.cumsum(a, dtype=float)`` it is
     ``a[np.searchsorted(area, x / 100 * area[-1])]``. Magnitudes are counted by the bits of their float32 pattern, which
@@ -208,7 +208,7 @@ def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Da
 
     Raises
     ------
-    InputError : the first frame of the canvas is asked for, or a frame that is not there.
+    InputError : the first frame of the canvas is asked for, or a frame that it lacks.
     """
     known = layer["frame"].values.tolist()
     chosen = choose_frames(layer, known if frames is None else frames)
@@ -234,7 +234,7 @@ def neuron_blocks(layer: xr.Dataset, frame: int, memory_mb: float = 128.0) -> It
 
 
 def magnitude_histogram(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Dataset:
-    """How often each magnitude occurs: ``np.histogram(abs(C), [*lower, inf])`` for each frame, in one pass.
+    """Histogram of magnitudes: ``np.histogram(abs(C), [*lower, inf])`` for each frame, in one pass.
 
     Bins are those of the leading bits of the float32 pattern, 32 to each power of two: a bin is at most 1/32 of its
     lower bound wide. The first holds zeros and denormal numbers, those from infinity on what is not finite.

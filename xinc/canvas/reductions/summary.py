@@ -21,10 +21,10 @@ def summarise(
     percents: Sequence[float] = (10, 50),
     share: float | None = None,
 ) -> xr.Dataset:
-    """What the functions of `xinc.canvas.reductions` say of a layer, the same numbers in fewer passes.
+    """All reductions of a layer at once: the numbers of the functions of `xinc.canvas.reductions`, in fewer passes.
 
-    What needs no earlier result goes together, with the comparison with the frame before; then what needs the sum over
-    neurons or the histogram; then what needs the quantiles.
+    The first pass computes everything that needs no earlier result, and compares each frame with the one before; the
+    next, what needs the sum over neurons or the histogram; the last, what needs the quantiles.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def summarise(
 
     Raises
     ------
-    InputError : a frame that the canvas lacks, a label map that is not of its size, or one called like a dimension.
+    InputError : a frame that the canvas lacks, a label map of another size, or one with the name of a dimension.
 
     Examples
     --------
