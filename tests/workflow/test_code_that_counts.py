@@ -32,7 +32,7 @@ NOT_USED = {
     # Declarations need it: the type of a setting, the least number of neurons.
     "xinc.frames": {"figure", "figure_of_seeds", "figure_of_project"},
     "xinc.analyses.clusters.numbers": {"figure_of_seeds", "analysis_of_project"},
-    # xinc.experiment.subjects, which opens what an analysis of any scope looks at, imports what one of the project needs.
+    # xinc.experiment.subjects, which opens what an analysis looks at, imports what one of the project needs.
     "xinc.analyses.results": {"analysis", "analysis_of_seeds"},
     # `dataset` takes titles from xinc.video.sources.datasets, and Python imports the package around it.
     "xinc.video.sources": {"analysis_of_project"},
