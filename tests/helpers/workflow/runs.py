@@ -17,9 +17,6 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[3]
 
-#: Whether there is time for everything, as in continuous integration.
-EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))
-
 
 class Workspace:
     """A copy of the library and its workflow in ``code/``, beside a working directory ``run/``.
