@@ -79,25 +79,37 @@ demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and w
 env: .venv/.ready-test-$(KEY) ## only make the environment, with what tests, linters and documentation need
 	@echo "Ready: .venv"
 
+# All at the same time; the words of one that finds something are shown when it has ended.
+define lint
+linters=("ruff check ." "ruff format --check ." "mypy" "lint-imports --no-cache" "snakefmt --check workflow" "codespell" \
+	"python -m snakemake --lint"); \
+running=(); found=0; \
+for linter in "$${linters[@]}"; do \
+	( said=$$($$linter 2>&1) || { printf '%s\n' "$$linter:" "$$said" "" >&2; exit 1; } ) & running+=($$!); \
+done; \
+for one in "$${running[@]}"; do wait "$$one" || found=1; done; \
+if [ "$$found" = 0 ]; then echo "Linters: $${#linters[@]} found nothing"; fi
+endef
+
 lint: .venv/.ready-test-$(KEY) ## ruff, mypy, lint-imports, snakefmt, codespell and snakemake --lint
-	@$(enter_env); \
-	echo "ruff check"; ruff check .; \
-	echo "ruff format --check"; ruff format --check .; \
-	echo "mypy"; mypy; \
-	echo "lint-imports"; lint-imports --no-cache; \
-	echo "snakefmt --check"; snakefmt --check workflow; \
-	echo "codespell"; codespell; \
-	echo "snakemake --lint"; python -m snakemake --lint
+	@$(enter_env); $(lint); exit "$$found"
 
-check: lint ## linters, then the tests that are not slow, in parallel
-	@$(enter_env); \
-	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
-	python -m pytest -n auto --maxprocesses=8 --dist worksteal -m "not slow"
+# $(call tests,ARGUMENTS): tests in parallel, beside the linters.
+define tests
+@$(enter_env); \
+export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
+( $(lint); exit "$$found" ) & beside=$$!; \
+failed=0; \
+python -m pytest -n auto --maxprocesses=8 --dist worksteal $(1) || failed=$$?; \
+wait "$$beside" || { failed=1; echo "Linters found something: see above, or run \`make lint\`." >&2; }; \
+exit "$$failed"
+endef
 
-test: lint ## all linters, then all tests, in parallel
-	@$(enter_env); \
-	export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
-	python -m pytest -n auto --maxprocesses=8 --dist worksteal
+check: .venv/.ready-test-$(KEY) ## linters, and the tests that are not slow, in parallel
+	$(call tests,-m "not slow")
+
+test: .venv/.ready-test-$(KEY) ## linters, and all tests, in parallel (XINC_EXHAUSTIVE=1: everything that CI runs)
+	$(call tests)
 
 # Warnings are errors, broken links among them; no file of the site refers to the network.
 docs: .venv/.ready-test-$(KEY) ## build the documentation into docs/_build (notebooks are executed)

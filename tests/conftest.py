@@ -8,14 +8,16 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.helpers.tiers import EXHAUSTIVE
 from xinc.models.base import INR
 from xinc.models.storage import build
 
 torch.set_num_threads(1)
 
 # The first example pays for imports; wall time says nothing on a shared machine.
-settings.register_profile("xinc", deadline=None, max_examples=30)
-settings.load_profile("xinc")
+settings.register_profile("quick", deadline=None, max_examples=10)
+settings.register_profile("all", deadline=None, max_examples=30)
+settings.load_profile("all" if EXHAUSTIVE else "quick")
 
 #: A project of its own, of which nothing is imported here: it would register what it brings for all tests.
 collect_ignore = ["helpers/outside"]

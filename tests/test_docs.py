@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 import xinc
+from tests.helpers.workflow.runs import copy_code
 from xinc.analyses.run import run_analysis
 from xinc.analyses.subject import subject_of
 from xinc.canvas.writer import write_layer
@@ -261,7 +262,7 @@ for path in sorted(set(here.glob("config/*.yaml")) - {here / "config/paper.yaml"
 
 def clone(directory: Path, results: Path) -> None:
     """A directory like a reader's clone after ``make demo``, to which files may be added."""
-    shutil.copytree(ROOT / "xinc", directory / "xinc", ignore=shutil.ignore_patterns("__pycache__"))
+    copy_code("xinc", directory)
     shutil.copytree(ROOT / "config", directory / "config")
     (directory / "results").symlink_to(results)
     for name in ("resources", "tests"):

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import xinc
 from tests.helpers import oracle
+from tests.helpers.tiers import examples
 from xinc.canvas.dense import shard_shape
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions import expansion
@@ -184,7 +185,7 @@ def keys(size):
 
 
 @given(st.tuples(*(keys(size) for size in SHAPE)))
-@settings(max_examples=60)
+@examples(60)
 def test_orthogonal_indexing(both, key):
     variables, whole = both
     expected = whole

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import xinc
 from tests.helpers import oracle
+from tests.helpers.tiers import examples
 from xinc.canvas.layer import choose_frames
 from xinc.canvas.lazy import ExpandedMaps
 from xinc.canvas.reductions import (
@@ -227,7 +228,7 @@ def test_granularities_of_an_mlp(ffn, write, granularity):
     st.integers(0, 99),
     st.data(),
 )
-@settings(max_examples=15)
+@examples(15)
 def test_any_network_of_convolutions(strides, kernel, activation, size, seed, data):
     """Against the naive oracle, not what the canvas itself gives."""
     widths = data.draw(st.lists(st.integers(1, 3), min_size=len(strides) + 1, max_size=len(strides) + 1))
@@ -321,7 +322,7 @@ def test_histogram_of_magnitudes(values):
 
 
 @given(st.lists(magnitudes, min_size=1, max_size=60), st.lists(st.floats(0, 100), max_size=4))
-@settings(max_examples=150)
+@examples(150)
 def test_area_quantiles_are_exact(values, more):
     """One value of the array, at which the area reaches x %; no tolerance but that of float64 sums."""
     percents = [0, 50, 100, *more]

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import scipy.special
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.helpers import oracle
 from tests.helpers.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces, single
+from tests.helpers.tiers import examples
 from xinc.contributions.expansion import expander
 from xinc.contributions.kernels import compiled, convolution
 from xinc.contributions.kernels.compiled import CODES
@@ -75,7 +76,7 @@ def test_every_activation_is_compiled():
 
 
 @given(layers())
-@settings(max_examples=60)
+@examples(60)
 def test_maps_equal_pytorch_and_the_oracle(drawn):
     trace, name, maps, v = drawn
     assume(not saturated(maps, v))
@@ -95,7 +96,7 @@ def test_every_activation_and_stride(name, stride):
 
 
 @given(layers(), st.data())
-@settings(max_examples=100)
+@examples(100)
 def test_any_window_of_any_neurons(drawn, data):
     _, _, maps, v = drawn
     expansion = Expansion(maps, v)
@@ -316,7 +317,7 @@ def linear_layers(draw):
 
 
 @given(linear_layers(), st.data())
-@settings(max_examples=100)
+@examples(100)
 def test_linear_layers_equal_pytorch_on_any_window(drawn, data):
     maps, v = drawn
     whole = maps.expand(v).numpy()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.helpers.small import write_clip, write_table
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.everything import EVERYTHING
-from tests.helpers.workflow.runs import EXHAUSTIVE, Workspace
+from tests.helpers.workflow.runs import Workspace
 from xinc.experiment.config import Config
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import _counts
@@ -21,7 +22,7 @@ from xinc.experiment.provenance import _counts
 pytestmark = [
     pytest.mark.workflow,
     pytest.mark.slow,
-    pytest.mark.skipif(not EXHAUSTIVE, reason="two minutes on two cores: set XINC_EXHAUSTIVE=1"),
+    exhaustive,
 ]
 
 #: A job of every rule but that of imported networks.
@@ -32,7 +33,7 @@ NOT_USED = {
     # Declarations need it: the type of a setting, the least number of neurons.
     "xinc.frames": {"figure", "figure_of_seeds", "figure_of_project"},
     "xinc.analyses.clusters.numbers": {"figure_of_seeds", "analysis_of_project"},
-    # xinc.experiment.subjects, which opens what an analysis of any scope looks at, imports what one of the project needs.
+    # xinc.experiment.subjects, which opens what an analysis looks at, imports what one of the project needs.
     "xinc.analyses.results": {"analysis", "analysis_of_seeds"},
     # `dataset` takes titles from xinc.video.sources.datasets, and Python imports the package around it.
     "xinc.video.sources": {"analysis_of_project"},

@@ -80,11 +80,13 @@ def test_a_link_that_leads_nowhere_is_told_of_at_once(tmp_path: Path) -> None:
 
 
 def test_a_bug_leaves_its_traceback_in_the_log(workspace: Workspace) -> None:
-    path = workspace.code / "xinc" / "analyses" / "quality.py"
-    path.write_text(path.read_text().replace("        model, video = ", "        1 / 0\n        model, video = "))
+    path = workspace.code / "xinc" / "analyses" / "quality" / "compute.py"
+    text = path.read_text()
+    assert "    model, video = " in text
+    path.write_text(text.replace("    model, video = ", "    1 / 0\n    model, video = "))
     failed = workspace.snakemake("--cores", "1", FIGURE)
     assert failed.returncode == 1
     log = (workspace.run / "logs/analysis/clip/nerv/seed0/quality.log").read_text()
     assert "ZeroDivisionError" in log
-    assert "quality.py" in log
+    assert "quality/compute.py" in log
     assert not (workspace.run / "results/clip/nerv/seed0/quality").exists()

@@ -17,7 +17,8 @@ import torch
 import xarray as xr
 
 from tests.helpers.small import config, write_clip, write_table
-from tests.helpers.workflow.runs import ANALYSES, EXHAUSTIVE, Workspace
+from tests.helpers.tiers import EXHAUSTIVE
+from tests.helpers.workflow.runs import ANALYSES, Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.tiers import EXHAUSTIVE, exhaustive
 from tests.helpers.workflow.edits import EDITS, config
 from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS, brought_about
 from tests.helpers.workflow.files import FILES, siren
-from tests.helpers.workflow.runs import EXHAUSTIVE, Workspace
+from tests.helpers.workflow.runs import Workspace
 from tests.helpers.workflow.sources import SOURCES
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -25,8 +26,6 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 #: Edits that are always run, and those that are always asked about: of the configuration, of files, of the library.
 RUN = {"a figure", "a result deleted", "how one analysis computes"}
 ASKED = {"a training", "the order of everything", "every file touched, as a fresh checkout does", "a docstring"}
-
-exhaustive = pytest.mark.skipif(not EXHAUSTIVE, reason="a quarter of an hour on two cores: set XINC_EXHAUSTIVE=1")
 
 
 def tried(names: Iterable[str]) -> list[Any]:

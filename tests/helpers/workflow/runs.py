@@ -17,8 +17,11 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[3]
 
-#: Whether there is time for everything, as in continuous integration.
-EXHAUSTIVE = bool(os.environ.get("XINC_EXHAUSTIVE"))
+
+def copy_code(part: str, folder: Path) -> None:
+    """A folder of the repository, with what Python and Numba keep of compiled code, which is not done again."""
+    # What they are writing at the moment has such a suffix.
+    shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("*.partial*", "*.pyc.*", "*.tmp.*"))
 
 
 class Workspace:
@@ -36,11 +39,8 @@ class Workspace:
     @classmethod
     def create(cls, root: Path) -> Workspace:
         space = cls(root)
-        # With what Python and Numba keep of compiled code, which is not done again for every copy; what they are
-        # writing at the moment has such a suffix.
-        ignore = shutil.ignore_patterns("*.partial*", "*.pyc.*", "*.tmp.*")
         for part in ("xinc", "workflow"):
-            shutil.copytree(REPOSITORY / part, space.code / part, ignore=ignore)
+            copy_code(part, space.code)
         space.run.mkdir()
         return space
 
