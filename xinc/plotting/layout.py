@@ -118,7 +118,9 @@ def _settle(figure: Figure) -> None:
     """Lay the figure out for good, rounded: the last digits of the layout's solver depend on addresses in memory."""
     from matplotlib.transforms import Bbox
 
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine(None)  # not "none", with which a figure that has a colour bar is drawn twice
     for part in _subfigures(figure):
         part._redo_transform_rel_fig(Bbox(part.bbox_relative.get_points().round(6)))
