@@ -439,21 +439,31 @@ def few_neurons(clusters: int) -> Iterator[tuple[Any, str]]:
     return (clustered(blobs(s, 6), blobs(s + 500, 6), clusters=clusters) for s in range(100))
 
 
-def type_cases() -> dict[str, Case]:
-    return {
-        HOLDS: lambda: clustered(types([0, 1, 2] * 12, 0)),
-        FAILS: lambda: clustered(np.random.default_rng(0).random((60, 8, 12)), clusters=2),
-        # Along one line, normally distributed: k-means cuts it well, as it cuts what has no types.
-        UNCLEAR: lambda: clustered(along_a_line(), clusters=2),
-    }
+#: Made once for both claims about types.
+TYPES: dict[str, Case] = {
+    HOLDS: functools.cache(lambda: clustered(types([0, 1, 2] * 12, 0))),
+    FAILS: functools.cache(lambda: clustered(np.random.default_rng(0).random((60, 8, 12)), clusters=2)),
+    # Along one line, normally distributed: k-means cuts it well, as it cuts what has no types.
+    UNCLEAR: functools.cache(lambda: clustered(along_a_line(), clusters=2)),
+}
+
+
+@functools.cache
+def three_mixed_seeds() -> tuple[Any, str]:
+    return clustered(*(types([0, 1, 2] * 8, seed) for seed in range(3)))
+
+
+@functools.cache
+def a_type_each_seed() -> tuple[Any, str]:
+    return clustered(*(types([kind] * 12, kind) for kind in range(3)))
 
 
 CLUSTERS: dict[str, dict[str, Case]] = {
-    "group_similar_neurons": type_cases(),
-    "many_neuron_types": type_cases(),
+    "group_similar_neurons": TYPES,
+    "many_neuron_types": TYPES,
     "clusters_mix_seeds": {
-        HOLDS: lambda: clustered(*(types([0, 1, 2] * 8, seed) for seed in range(3))),
-        FAILS: lambda: clustered(*(types([kind] * 12, kind) for kind in range(3))),
+        HOLDS: three_mixed_seeds,
+        FAILS: a_type_each_seed,
         UNCLEAR: lambda: first_unclear("clusters_mix_seeds", few_neurons(3)),
         # Shares of 0.6, 0.3 and 0.1 in each cluster, whose entropy is 0.82 of the highest.
         f"{FAILS} too": lambda: clustered(
@@ -464,8 +474,8 @@ CLUSTERS: dict[str, dict[str, Case]] = {
         ),
     },
     "seeds_share_types": {
-        HOLDS: lambda: clustered(*(types([0, 1, 2] * 8, seed) for seed in range(3))),
-        FAILS: lambda: clustered(*(types([kind] * 12, kind) for kind in range(3))),
+        HOLDS: three_mixed_seeds,
+        FAILS: a_type_each_seed,
         UNCLEAR: lambda: first_unclear("seeds_share_types", shared_out()),
         # Clusters are mixed, and yet the seeds lie in islands.
         f"{FAILS} too": lambda: clustered(*islands()),

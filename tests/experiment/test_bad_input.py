@@ -295,6 +295,7 @@ def test_several_mistakes_are_told_at_once(experiment: Path) -> None:
 
 
 # What the workflow prints: the same sentence, once, and nothing around it that looks like a crash.
+@pytest.mark.slow
 @pytest.mark.workflow
 @pytest.mark.parametrize("name", ["training key", "architecture", "strides", "frame beyond the video"])
 def test_snakemake_says_the_same_sentence(experiment: Path, name: str) -> None:

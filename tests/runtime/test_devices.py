@@ -62,22 +62,25 @@ def test_threads_before_pytorch_is_imported():
 
 
 @pytest.mark.skipif(devices._has_driver(), reason="where there is a GPU, reductions run on it, in PyTorch")
-@pytest.mark.parametrize("layout", ["factored", "dense"])
-@pytest.mark.parametrize("name", ["nerv", "ffn"])
-def test_a_canvas_is_read_without_pytorch(request, tmp_path, name, layout):
-    """Importing it takes longer than most reading."""
-    model = request.getfixturevalue(name)
-    layer = model.layer_names()[-1]
-    write_layer(model, tmp_path / "canvas.zarr" / layer, layer, settings=CanvasSettings(layout=layout))
-    code = (
-        f"import xinc\n"
-        f"layer = xinc.open_canvas({str(tmp_path / 'canvas.zarr')!r})[{layer!r}].to_dataset()\n"
-        f"assert layer.attrs['xinc']['layout'] == {layout!r}\n"
-        f"print(float(layer['contribution'].isel(frame=0, neuron=1).sum()), float(xinc.summarise(layer).sum_abs.sum()))"
-    )
-    printed = [float(word) for word in run_apart(code).split()]
-    maps = xinc.dissect(model)[layer]["contribution"].load()
-    assert printed == pytest.approx([float(maps[0, 1].sum()), float(abs(maps).sum())], rel=1e-5)
+def test_canvases_are_read_without_pytorch(nerv, ffn, tmp_path):
+    """Importing it takes longer than most reading: in a process of its own, networks of both kinds in each layout."""
+    written, expected = [], []
+    for model in (nerv, ffn):
+        layer = model.layer_names()[-1]
+        maps = xinc.dissect(model)[layer]["contribution"].load()
+        for layout in ("factored", "dense"):
+            canvas = tmp_path / f"{model.name}-{layout}.zarr"
+            write_layer(model, canvas / layer, layer, settings=CanvasSettings(layout=layout))
+            written.append((str(canvas), layer, layout))
+            expected += [float(maps[0, 1].sum()), float(abs(maps).sum())]
+    code = f"""
+import xinc
+for canvas, name, layout in {written}:
+    layer = xinc.open_canvas(canvas)[name].to_dataset()
+    assert layer.attrs["xinc"]["layout"] == layout
+    print(float(layer["contribution"].isel(frame=0, neuron=1).sum()), float(xinc.summarise(layer).sum_abs.sum()))
+"""
+    assert [float(word) for word in run_apart(code).split()] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -6,9 +6,12 @@ import contextlib
 import functools
 import warnings
 from types import ModuleType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 #: Largest number of neurons whose silhouettes are computed, because their cost is quadratic.
 _SILHOUETTE_POINTS = 2000
@@ -23,14 +26,22 @@ def cluster(vectors: np.ndarray, clusters: int, seed: int, starts: int = 4) -> n
     if not len(vectors):
         return np.zeros(0, np.int64)
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     count = min(clusters, len(np.unique(vectors, axis=0)))
     # Several threads would add up in an order of their own.
-    with threadpool_limits(1):
+    with _thread_pools().limit(limits=1):
         found = KMeans(count, n_init=starts, random_state=seed).fit_predict(vectors)
     order = np.argsort(-np.bincount(found, minlength=count), kind="stable")
     return np.argsort(order)[found].astype(np.int64)
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    """Those of the libraries that k-means uses: looking for them takes longer than a small k-means."""
+    import sklearn.cluster  # noqa: F401  (loads them)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def layout(vectors: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
