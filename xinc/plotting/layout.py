@@ -119,7 +119,7 @@ def _settle(figure: Figure) -> None:
     from matplotlib.transforms import Bbox
 
     engine = figure.get_layout_engine()
-    if engine is not None:
+    if engine is not None and figure.axes:  # it warns of a figure without axes
         engine.execute(figure)
     figure.set_layout_engine(None)  # not "none", with which a figure that has a colour bar is drawn twice
     for part in _subfigures(figure):
