@@ -31,7 +31,7 @@ def validate(model: type[Model], values: Any, where: str) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise InputError("; ".join(_sentences(model, error.errors(), given, where)[:3])) from None
+        raise InputError(" ".join(_sentences(model, error.errors(), given, where)[:3])) from None
 
 
 def _sentences(model: type[BaseModel], errors: list[Any], values: Any, where: str) -> list[str]:

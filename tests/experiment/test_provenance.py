@@ -75,7 +75,7 @@ SOURCE = {
 
 
 def forget() -> None:
-    for kept in (provenance._closure, provenance._graph, provenance._file, provenance._digest_of):
+    for kept in (provenance._closure, provenance._graph, provenance._file, provenance._digest_of, provenance._siblings):
         kept.cache_clear()
 
 
@@ -197,6 +197,17 @@ def test_a_module_of_another_package(package: Path, tmp_path: Path) -> None:
 def test_a_module_that_is_not_in_a_package(package: Path, tmp_path: Path) -> None:
     (tmp_path / "lonely.py").write_text("from outer.base import halve\n")
     assert set(code_of(["lonely"])) == {"lonely", "outer.base"}
+
+
+def test_what_lies_beside_a_foreign_module_counts(package: Path, tmp_path: Path) -> None:
+    """As in a folder of one's own on the path; what other distributions have does not."""
+    (tmp_path / "lab.py").write_text("import numpy\nfrom lab_common import VALUE\nfrom lab_core.deep import X\n")
+    (tmp_path / "lab_common.py").write_text("VALUE = 1\n")
+    (tmp_path / "lab_core").mkdir()
+    (tmp_path / "lab_core" / "__init__.py").write_text("")
+    (tmp_path / "lab_core" / "deep.py").write_text("import lab_common\nX = 2\n")
+    assert set(code_of(["lab"])) == {"lab", "lab_common", "lab_core.deep"} | ({"lab_core"} & set(code_of(["lab"])))
+    assert {"lab_core.deep", "lab_common"} <= set(code_of(["lab_core.deep"]))
 
 
 def test_order_and_repetition_do_not_count(package: Path) -> None:

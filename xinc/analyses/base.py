@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 #: The modules beside the declaration of an analysis; each counts for jobs of its own.
 Part = Literal["compute", "figure", "claims"]
 
+#: The methods by which a class does a part itself.
+_METHODS: dict[Part, frozenset[str]] = {
+    "compute": frozenset({"compute", "table"}),
+    "figure": frozenset({"plot", "animate", "pages"}),
+    "claims": frozenset({"claims"}),
+}
+
 
 class Analysis:
     """One question, asked of one network, of a network trained with several seeds, or of all results together.
@@ -54,6 +61,8 @@ class Analysis:
     across_frames: ClassVar[bool] = False
     #: Settings that only the drawing uses: changing them draws the figures again and computes nothing.
     figure_settings: ClassVar[frozenset[str]] = frozenset()
+    #: Settings that decide of what there are results, and nothing in them: seeds to compare, videos on which.
+    scope_settings: ClassVar[frozenset[str]] = frozenset()
     #: Settings of the analysis, by default none.
     Settings: ClassVar[type[StrictModel]] = StrictModel
 
@@ -66,53 +75,55 @@ class Analysis:
         return " ".join((cls.__doc__ or "").split())
 
     @classmethod
-    def module_of(cls, part: Part) -> str:
-        """Dotted name of the module that does a part: beside the declaration or, in a single file, that file.
+    def modules_of(cls, part: Part) -> list[str]:
+        """Dotted names of the modules that do a part: beside declarations, and those of classes with methods for it.
 
-        The name is empty where a folder has no such module: an analysis without claims.
+        Declarations of the classes from which this one is derived included; none where an analysis has no claims.
         """
-        package = importlib.util.find_spec(cls.__module__)
-        if package is None or package.submodule_search_locations is None:
-            return cls.__module__
-        name = f"{cls.__module__}.{part}"
-        return name if importlib.util.find_spec(name) is not None else ""
+        found = []
+        for owner in cls._own():
+            beside = _beside(owner, part)
+            found += [beside] if beside else []
+            found += [owner.__module__] if _METHODS[part] & vars(owner).keys() else []
+        return found
 
     @classmethod
-    def _beside(cls, part: Part) -> ModuleType:
-        name = cls.module_of(part)
-        if name in ("", cls.__module__):
-            raise NotImplementedError(f"{cls.__module__} has no module '{part}', nor does its class do that itself")
-        return importlib.import_module(name)
+    def _own(cls) -> list[type[Analysis]]:
+        """This class and those from which it is derived, but for the ones of this module."""
+        return [owner for owner in cls.__mro__ if issubclass(owner, Analysis) and owner.__module__ != __name__]
+
+    @classmethod
+    def _module(cls, part: Part) -> ModuleType | None:
+        """The module that does a part, the most derived class's first; None where no class has one."""
+        names = [name for owner in cls._own() if (name := _beside(owner, part))]
+        return importlib.import_module(names[0]) if names else None
 
     @classmethod
     def claims(cls) -> tuple[Claim, ...]:
         """Sentences of the paper that this analysis can check."""
-        name = cls.module_of("claims")
-        return () if name in ("", cls.__module__) else tuple(importlib.import_module(name).CLAIMS)
+        module = cls._module("claims")
+        return () if module is None else tuple(module.CLAIMS)
 
     def table(self, result: xr.Dataset) -> pd.DataFrame | None:
         """A tidy table of the result, where one is natural."""
-        name = self.module_of("compute")
-        make = None if name == type(self).__module__ else getattr(importlib.import_module(name), "table", None)
+        make = getattr(self._module("compute"), "table", None)
         return None if make is None else make(result)
 
     def plot(self, result: xr.Dataset) -> dict[str, Figure]:
         """Figures by name (a layer, or ``all``)."""
-        figures: dict[str, Figure] = self._beside("figure").plot(self, result)
-        return figures
+        module = self._module("figure")
+        if module is None:
+            raise NotImplementedError(f"{type(self).__module__} has neither a module 'figure' nor a method 'plot'")
+        return dict(module.plot(self, result))
 
     def animate(self, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
         """Animations by name: uint8 RGB images (h, w, 3)."""
-        return self._drawn("animate", result)
+        draw = getattr(self._module("figure"), "animate", None)
+        return {} if draw is None else dict(draw(self, result))
 
     def pages(self, result: xr.Dataset) -> dict[str, str]:
         """Pages of HTML by name, beside the figures, where a table says more than a picture."""
-        return self._drawn("pages", result)
-
-    def _drawn(self, what: str, result: xr.Dataset) -> dict[str, Any]:
-        """What an optional function of the module ``figure`` draws."""
-        name = self.module_of("figure")
-        draw = None if name == type(self).__module__ else getattr(importlib.import_module(name), what, None)
+        draw = getattr(self._module("figure"), "pages", None)
         return {} if draw is None else dict(draw(self, result))
 
 
@@ -146,5 +157,17 @@ class ProjectAnalysis(Analysis):
 
 def _computed(analysis: Analysis, subject: Any) -> xr.Dataset:
     """By the function ``compute`` of the module beside the declaration."""
-    result: xr.Dataset = analysis._beside("compute").compute(analysis.settings, subject)
+    module = analysis._module("compute")
+    if module is None:
+        raise NotImplementedError(f"{type(analysis).__module__} has neither a module nor a method 'compute'")
+    result: xr.Dataset = module.compute(analysis.settings, subject)
     return result
+
+
+def _beside(owner: type, part: Part) -> str:
+    """Dotted name of the module of a part beside the declaration of a class; empty where there is none."""
+    package = importlib.util.find_spec(owner.__module__)
+    if package is None or package.submodule_search_locations is None:
+        return ""
+    name = f"{owner.__module__}.{part}"
+    return name if importlib.util.find_spec(name) is not None else ""

@@ -47,20 +47,26 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     why = add("why", _why, "say why a result would be made again, or that nothing changed")
-    why.add_argument("result", help="a path below results/, such as results/bunny/nerv/seed0/grouping")
+    why.usage = "xinc why [-h] RESULT [--configfile FILE ...] [--config KEY=VALUE ...]"
+    why.add_argument("result", metavar="RESULT", help="a path below results/, such as results/bunny/nerv/seed0/grouping")
     check = add("check", _check, "check a configuration and all sources that it names, without running anything")
     settings = add("settings", _settings, "list settings with their types, defaults and meanings")
     settings.add_argument(
-        "section", nargs="?", default="", help="a section, such as nerv, training or grouping (default: all of them)"
+        "section", nargs="?", default="", help="a section, such as nerv, models.nerv.training or grouping (default: all of them)"
     )
     init = add("init", _init, "make a folder for an experiment, in which `snakemake --cores all` works")
     init.add_argument("folder", type=Path, help="where; it is created")
     for command in (why, check):
         command.add_argument(
-            "--configfile", default=CONFIG, metavar="FILE", help=f"the configuration (default: {CONFIG})"
+            "--configfile",
+            nargs="+",
+            default=[CONFIG],
+            metavar="FILE",
+            help=f"the configuration, or several merged (default: {CONFIG})",
         )
         command.add_argument(
             "--config",
+            action="extend",
             nargs="+",
             default=[],
             metavar="KEY=VALUE",
@@ -74,7 +80,7 @@ def _plan(parsed: argparse.Namespace) -> Plan:
     from xinc.experiment.plan import Plan
     from xinc.experiment.scripts import SCRIPTS
 
-    values = read_values(parsed.configfile, parsed.config)
+    values = read_values(*parsed.configfile, changes=parsed.config)
     return Plan(Config(values), kept=KEPT, scripts=SCRIPTS)
 
 
@@ -98,7 +104,7 @@ def _check(parsed: argparse.Namespace) -> list[str]:
         _counted(len(plan.analyses), "analysis", "analyses"),
         _counted(len(jobs), "job"),
     ]
-    return [f"{parsed.configfile} is fine: {', '.join(counts)}."]
+    return [f"{' and '.join(parsed.configfile)}: {', '.join(counts)}, all fine."]
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

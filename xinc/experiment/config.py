@@ -144,8 +144,8 @@ class ConfigFile(StrictModel):
                     f"model name {name!r} is unfit for a path: use letters, digits, '.', '_' and '-', beginning with a "
                     "letter or digit"
                 )
-            if name == "video.zarr":
-                raise ValueError("model name 'video.zarr' is taken by the video itself: choose another")
+            if name in ("video.zarr", "results"):
+                raise ValueError(f"model name '{name}' is taken by the workflow itself: choose another")
         return value
 
 
@@ -181,6 +181,11 @@ class Config:
             name: make_analysis(name, settings).settings.model_dump(mode="json")
             for name, settings in self.file.analyses.items()
         }
+        for name in self.analyses:
+            if analyses[name].scope == "seeds" and "model" in analyses[name].needs:
+                raise InputError(
+                    f"Analysis '{name}' compares seeds and needs 'model': seeds are compared by canvas, regions and flow."
+                )
         for name, model in self.file.models.items():
             self._add_model(name, model)
         self._check_materialise()
@@ -380,26 +385,49 @@ def read_config(path: str | Path) -> Config:
     return Config(read_values(path))
 
 
-def read_values(path: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
-    """The settings in a YAML file, plain builtins, with ``changes`` given as ``key=value`` in their place.
+def read_values(*paths: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings in YAML files, plain builtins; a later file's take the place of an earlier one's, as in Snakemake.
+
+    Parameters
+    ----------
+    paths : the files.
+    changes : settings given as ``key=value``, as YAML; they are merged with the files' section by section.
 
     Raises
     ------
-    InputError : there is no such file, it is not valid YAML, or a change is not of that form.
+    InputError : a file cannot be read or is not valid YAML, or a change is not of that form.
     """
     import yaml
 
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
+    values: dict[str, Any] = {}
+    for path in paths:
+        try:
+            read = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"There is no configuration file {path}.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"{path} cannot be read as a configuration ({reason}): expected a YAML file.") from None
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+        if not isinstance(read, dict):
             raise InputError(f"{path} holds no settings: a mapping of sections was expected.")
-        for change in changes:
-            name, sign, value = change.partition("=")
-            if not sign:
-                raise InputError(f"'{change}' is not a setting: expected key=value.")
-            values[name] = yaml.safe_load(value)
-    except FileNotFoundError:
-        raise InputError(f"There is no configuration file {path}.") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+        _merge(values, read)
+    for change in changes:
+        name, sign, value = change.partition("=")
+        if not sign:
+            raise InputError(f"'{change}' is not a setting: expected key=value.")
+        try:
+            _merge(values, {name: yaml.safe_load(value)})
+        except yaml.YAMLError as error:
+            raise InputError(f"'{change}' is not valid YAML: {' '.join(str(error).split())}.") from None
     return values
+
+
+def _merge(values: dict[str, Any], others: Mapping[str, Any]) -> None:
+    """Put ``others`` into ``values``, section by section, as Snakemake does."""
+    for name, value in others.items():
+        if isinstance(value, Mapping) and isinstance(values.get(name), dict):
+            _merge(values[name], value)
+        else:
+            values[name] = value

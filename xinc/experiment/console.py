@@ -11,10 +11,14 @@ import time
 from collections import Counter
 from typing import Any
 
-from snakemake.logging import DefaultFormatter, logger
+from snakemake.logging import DefaultFormatter, is_quiet_about, logger
 
 #: Jobs of a plan that are listed one by one; of more, those of a rule that have a reason in common share a line.
 _LISTED = 30
+
+
+#: What the scheduler says of its own steps, and what speaks of displays that there are none of here.
+_LEFT_OUT = ("Select jobs to execute", "Execute ", "Reasons:")
 
 
 class Concise(DefaultFormatter):
@@ -27,23 +31,22 @@ class Concise(DefaultFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """A message; nothing of what the scheduler says of its own steps."""
-        text = str(record.msg or "")
-        return "" if text.startswith(("Select jobs to execute", "Execute ")) else super().format(record)
+        return "" if str(record.msg or "").startswith(_LEFT_OUT) else super().format(record)
 
     def format_job_info(self, msg: dict[str, Any]) -> str:
         wildcards = ", ".join(f"{name}={value}" for name, value in dict(msg["wildcards"] or {}).items())
         reason = in_words(str(msg["reason"] or ""))
         if not self._dryrun:
             line = " ".join(filter(None, [msg["rule_name"], wildcards]))
-            return f"[{time.strftime('%H:%M:%S')}] {line}" + (f" ({reason})" if reason else "")
+            return f"[{time.strftime('%H:%M:%S')}] job {msg['jobid']}: {line}" + (f" ({reason})" if reason else "")
         if msg["output"]:  # the target rule makes nothing
             self._planned.append((msg["rule_name"], wildcards, reason))
         return ""
 
     def format_run_info(self, msg: dict[str, Any]) -> str:
         """The table of jobs; at the end of a plan, with the jobs and their reasons before it."""
-        if not self._planned:
-            return "" if self._dryrun else super().format_run_info(msg)
+        if self._dryrun and not self._planned and not is_quiet_about(self.quiet, "rules"):
+            return ""  # once, at the end
         return "\n".join([*_plan(self._planned), super().format_run_info(msg)])
 
     def format_job_finished(self, msg: dict[str, Any]) -> str:
@@ -58,7 +61,7 @@ def _plan(jobs: list[tuple[str, str, str]]) -> list[str]:
     """The lines of a plan."""
     if len(jobs) <= _LISTED:
         return [f"  {rule} {wildcards} ({reason})" for rule, wildcards, reason in jobs]
-    counts = Counter((rule, reason) for rule, _, reason in jobs)
+    counts = Counter((rule, re.sub(r": .*?(?=, other|$)", "", reason)) for rule, _, reason in jobs)
     width = max(len(str(count)) for count in counts.values())
     return [f"  {count:{width}} {rule} ({reason})" for (rule, reason), count in sorted(counts.items())]
 

@@ -11,11 +11,12 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.analyses.subject import OPENERS
+from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents, check_readable
 from xinc.experiment.paths import Made, path_of, result_path
@@ -83,8 +84,8 @@ class Plan:
         return makers[rule](**values)
 
     def jobs(self) -> Iterator[Made]:
-        """Every job of the experiment: its rule and its wildcards."""
-        for video in self.videos:
+        """Every job of the experiment: its rule and its wildcards; of the part of it that the configuration names."""
+        for video in [] if self.only_project else self.videos:
             yield Made("video", {"video": video})
             yield Made("video_figure", {"video": video})
             if self.uses_regions:
@@ -92,14 +93,14 @@ class Plan:
                 yield Made("regions_figure", {"video": video})
             if any("flow" in self.needs(name) for name in self.analyses):
                 yield Made("flow", {"video": video})
-        for video, model, seed in self.networks():
+        for video, model, seed in [] if self.only_project else self.networks():
             own = {"video": video, "model": model, "seed": str(seed)}
             yield Made("train", own)
             for layer in self.layers(model):
                 yield Made("canvas", own | {"layer": layer})
             for layer in self.dense_layers(model):
                 yield Made("materialise", own | {"layer": layer})
-        for analysis, video, model, of in self.runs():
+        for analysis, video, model, of in [] if self.only_project else self.runs():
             named = {"analysis": analysis, "video": video, "model": model}
             scope = "_of_seeds" if of is None else ""
             for rule in ("analysis", "figure"):
@@ -293,13 +294,13 @@ class Plan:
         cls = self._analysis(analysis)
         settings = {
             "analysis": analysis,
-            "settings": self.config.analyses[analysis],
+            "settings": self._settings(analysis, without=cls.scope_settings),
             "question": cls.question,
             "section": cls.section,
         }
         before = self._spec_of(analysis, video, model, seed)
         upstream = {result_path(analysis, video, model, seed): before}
-        return self._spec("figure", settings, ["xinc.analyses.draw", cls.module_of("figure")], upstream)
+        return self._spec("figure", settings, ["xinc.analyses.draw", *_done_by(cls, "figure")], upstream)
 
     def caption(self, analysis: str) -> str:
         """What the report says under the figures of an analysis."""
@@ -382,16 +383,19 @@ class Plan:
 
     def _analysis_spec(self, analysis: str, before: Mapping[str, Spec], models: list[str]) -> Spec:
         cls = self._analysis(analysis)
-        modules = ["xinc.analyses.run", cls.module_of("compute")]
+        modules = ["xinc.analyses.run", *_done_by(cls, "compute")]
         if models:
             modules += [OPENERS[part][0] for part in ("video", *sorted(cls.needs))]
         if "model" in cls.needs:
             modules += [self._model_module(model) for model in models]
         if cls.scope == "project":
-            modules += [
-                claims for name in self.evidence(analysis) if (claims := self._analysis(name).module_of("claims"))
-            ]
-        settings = {"analysis": analysis, "settings": self._settings(analysis, without=cls.figure_settings)}
+            modules += [name for one in self.evidence(analysis) for name in self._analysis(one).modules_of("claims")]
+        settings = {
+            "analysis": analysis,
+            "settings": self._settings(analysis, without=cls.figure_settings | cls.scope_settings),
+            "question": cls.question,  # and section: a result has them among its attributes
+            "section": cls.section,
+        }
         return self._spec("analysis", settings, modules, before)
 
     def category(self, analysis: str) -> str:
@@ -424,7 +428,7 @@ class Plan:
         for registry, names in ((analyses, self.analyses), (architectures, map(self.config.architecture, self.models))):
             for origin in map(registry.origin, names):
                 if origin.distribution and origin.module.partition(".")[0] in tops:
-                    found[origin.distribution] = origin.version
+                    found[f"distribution {origin.distribution}"] = origin.version
         return found
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
@@ -440,6 +444,18 @@ class Plan:
     def triples(self) -> list[tuple[str, str, int]]:
         """Every (video, model, seed)."""
         return [(v, m, s) for v in self.videos for m in self.models for s in self.config.seeds(m)]
+
+
+def _done_by(cls: type[Analysis], part: Literal["compute", "figure"]) -> list[str]:
+    """The modules that do a part of an analysis; `InputError` where there is none."""
+    found = cls.modules_of(part)
+    if not found:
+        method = {"compute": "compute", "figure": "plot"}[part]
+        raise InputError(
+            f"Analysis '{cls.name}' ({cls.__module__}) has neither a module '{part}' nor a method '{method}': add one "
+            "(docs/how-to/add-an-analysis.md)."
+        )
+    return found
 
 
 def _plain(value: Any) -> Any:

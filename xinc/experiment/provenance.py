@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 from collections.abc import Callable, Iterable
@@ -21,9 +22,13 @@ from xinc.errors import InputError
 
 PACKAGE = "xinc"
 
-#: Modules that decide no number: vocabulary (its values are in the settings), progress, and the side of the workflow.
+#: Modules that decide no number: vocabulary (its values are in the settings), progress, and the frame of jobs.
 _NOT_COUNTED = frozenset(
-    f"{PACKAGE}{name}" for name in ("", ".errors", ".registry", ".settings", ".runtime.progress", ".experiment")
+    f"{PACKAGE}{name}"
+    for name in (
+        *("", ".errors", ".registry", ".settings", ".runtime.progress"),
+        *(".experiment.job", ".experiment.provenance", ".experiment.records"),
+    )
 )
 
 
@@ -53,40 +58,59 @@ def code_of(modules: Iterable[str], scripts: Iterable[Path] = ()) -> dict[str, s
 
 @functools.cache
 def _closure(modules: frozenset[str]) -> frozenset[str]:
-    """These modules and all that they import of this package and their own, directly or not."""
+    """These modules and all that they import of this package and of their own distribution, directly or not."""
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
         if name == PACKAGE:
             waiting += _interface()  # whoever imports the package may use any of the functions that it offers
-        if name in found or not _counts(name):
+        if name in found or name in _NOT_COUNTED:
             continue
         found.add(name)
         waiting += _imports(name)
     return frozenset(found)
 
 
-def _counts(name: str) -> bool:
-    room = ".".join(name.split(".")[:2])
-    return name not in _NOT_COUNTED and room not in _NOT_COUNTED
-
-
 def _imports(name: str) -> Iterable[str]:
-    """Modules that a module imports; not those for type checkers only."""
+    """Modules of this package and of its own distribution that a module imports; not those for type checkers only."""
     top = name.partition(".")[0]
-    if _spec(top).submodule_search_locations is None:
-        return _imported_by(_file(name))
+    ours = {PACKAGE} if top == PACKAGE else {PACKAGE, *_siblings(top)}
+    if not _is_package(top):
+        return {one for one in _imported_by(_file(name), top) if one.partition(".")[0] in ours}
     graph = _graph(top)
     if name not in graph.modules:
         raise ModuleNotFoundError(f"there is no module {name} in {top}")
-    return graph.find_modules_directly_imported_by(name)
+    found = graph.find_modules_directly_imported_by(name)
+    return {one for one in found if one.partition(".")[0] in ours}
+
+
+@functools.cache
+def _siblings(top: str) -> frozenset[str]:
+    """Top-level modules and packages of the distribution that has this one; without one, those beside it."""
+    known = _distributions()
+    own = set(known.get(top, ()))
+    if own:
+        return frozenset({top, *(name for name, of in known.items() if own & set(of))})
+    folder = _file(top).parent.parent if _is_package(top) else _file(top).parent
+    beside = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    return frozenset({top, *(name for name in beside if name not in known)})
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    """By top-level module or package, the distributions that have it."""
+    return {name: list(of) for name, of in importlib.metadata.packages_distributions().items()}
 
 
 @functools.cache
 def _graph(top: str) -> grimp.ImportGraph:
-    packages = dict.fromkeys([PACKAGE, top])
-    return grimp.build_graph(*packages, exclude_type_checking_imports=True, cache_dir=None)
+    if top == PACKAGE:
+        return grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
+    packages = [name for name in sorted(_siblings(top)) if name != PACKAGE and _is_package(name)]
+    return grimp.build_graph(
+        PACKAGE, *packages, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
 
 
 def _interface() -> set[str]:
@@ -96,15 +120,28 @@ def _interface() -> set[str]:
     return set(xinc._WHERE.values())
 
 
-def _imported_by(file: Path) -> set[str]:
-    """Modules of this package that a single file imports."""
+def _imported_by(file: Path, top: str = PACKAGE) -> set[str]:
+    """Modules that a single file imports, of this package and of those beside ``top``."""
     found = set()
     for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name for name in found if name.partition(".")[0] == PACKAGE and name in _graph(PACKAGE).modules}
+    return {name for name in found if _exists(name, top)}
+
+
+def _exists(name: str, top: str) -> bool:
+    first = name.partition(".")[0]
+    if first == PACKAGE:
+        return name in _graph(PACKAGE).modules
+    if top == PACKAGE or first not in _siblings(top):
+        return False
+    return name in _graph(first).modules if _is_package(first) else name == first
+
+
+def _is_package(top: str) -> bool:
+    return _spec(top).submodule_search_locations is not None
 
 
 def _spec(name: str) -> Any:

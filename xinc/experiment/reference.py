@@ -119,7 +119,10 @@ def render() -> str:
 def in_text(name: str = "") -> list[str]:
     """The reference as lines for a terminal: of one section, or of all; `InputError` for an unknown one."""
     every = list(sections())
-    chosen = [section for section in every if name in ("", section.name)]
+    known = {section.name for section in every}
+    # The most particular part of a dotted name that is a section: training of models.nerv.training.epochs.
+    wanted = next((part for part in [name, *reversed(name.split("."))] if part in known), name)
+    chosen = [section for section in every if wanted in ("", section.name)]
     if not chosen:
         raise InputError(f"There is no section '{name}': {nearest(name, [section.name for section in every])}.")
     lines = []

@@ -117,7 +117,7 @@ class VideoSettings(StrictModel):
     def _name_fits_a_path(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(_UNFIT)
-        if name in ("project", "figures"):
+        if name in ("project", "figures", "results"):
             raise ValueError("this name is taken in the folder of results: choose another name")
         return name
 

@@ -34,6 +34,7 @@ class Clusters(SeedsAnalysis):
     section = "4.6"
     needs = frozenset({"canvas", "regions"})
     figure_settings = frozenset({"shown"})
+    scope_settings = frozenset({"seeds", "videos"})
 
     class Settings(StrictModel):
         seeds: tuple[int, ...] | None = Field(
