@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from snakemake.logging import DefaultFormatter
+from snakemake.settings.types import Quietness
 
 from xinc.experiment.console import Concise, be_concise, in_words
 
@@ -39,6 +40,12 @@ def test_a_long_plan_counts_jobs_of_a_rule_and_reason() -> None:
     changed = "Params have changed since last execution: before: code 1f now: code 2e"
     lines = planned([*jobs, job("train", changed, model="nerv"), job("all", ALL)])
     assert lines == ["  30 canvas (not made yet)", "   1 train (other code)", *TABLE.splitlines()]
+
+
+def test_who_wants_no_jobs_sees_the_table() -> None:
+    quiet = Concise({Quietness.RULES}, False, dryrun=True)
+    assert quiet.format_run_info({"msg": TABLE}) == TABLE
+    assert Concise(None, False, dryrun=True).format_run_info({"msg": TABLE}) == "", "it follows the jobs"
 
 
 def test_a_job_that_starts_is_a_line() -> None:

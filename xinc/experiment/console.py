@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from snakemake.logging import DefaultFormatter, logger
+from snakemake.logging import DefaultFormatter, is_quiet_about, logger
 
 #: Jobs of a plan that are listed one by one; of more, those of a rule that have a reason in common share a line.
 _LISTED = 30
@@ -43,7 +43,9 @@ class Concise(DefaultFormatter):
     def format_run_info(self, msg: dict[str, Any]) -> str:
         """The table of jobs; at the end of a plan, with the jobs and their reasons before it."""
         if not self._planned:
-            return "" if self._dryrun else super().format_run_info(msg)
+            # Once, after the jobs, unless these are not to be shown.
+            twice = self._dryrun and not is_quiet_about(self.quiet, "rules")
+            return "" if twice else super().format_run_info(msg)
         return "\n".join([*_plan(self._planned), super().format_run_info(msg)])
 
     def format_job_finished(self, msg: dict[str, Any]) -> str:
