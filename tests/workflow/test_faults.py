@@ -70,6 +70,7 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@exhaustive
 def test_a_full_disk(finished: Workspace, tmp_path: Path) -> None:
     space = Workspace.create(tmp_path / "space")
     write_clip(space.run)
