@@ -140,8 +140,7 @@ def _median(read: Callable[[int], Any], repeats: int) -> float:
 @task
 def source(job: Job) -> None:
     """Source responses of all layers of a frame: computed, by two ways, against read from a store that holds them."""
-    from xinc.contributions.kernels.compiled import CODES, ERF, activate
-    from xinc.contributions.kernels.convolution import _source
+    from xinc.contributions.kernels.compiled import CODES, ERF, _source, activate
     from xinc.contributions.maps import LayerMaps
     from xinc.contributions.sources import source_responses
 

@@ -17,6 +17,7 @@ import xinc
 from benchmarks import dense_baseline, plan, roofline, tasks, training_tasks
 from benchmarks.training_baseline import plain_epochs
 from tests.helpers.datasets import write_vipseg
+from tests.helpers.tiers import exhaustive
 from xinc.experiment.config import read_config
 from xinc.models.storage import build
 from xinc.training.loop import fit
@@ -114,6 +115,7 @@ def test_operations_of_a_step_by_hand():
     assert training_tasks.operations(nerv) == stem + block + head
 
 
+@exhaustive
 @pytest.mark.slow
 def test_quick_run_of_training(tmp_path):
     words = [sys.executable, "-m", "benchmarks.training", "--quick", "--repeats", "1", "--output", str(tmp_path)]
@@ -136,6 +138,7 @@ def test_quick_run_of_training(tmp_path):
     assert (tmp_path / "training.png").stat().st_size < 100_000
 
 
+@exhaustive
 @pytest.mark.slow
 def test_quick_run(tmp_path):
     words = [sys.executable, "-m", "benchmarks.canvas", "--quick", "--repeats", "1", "--output", str(tmp_path)]
@@ -182,6 +185,7 @@ def test_generated_data_set_lies_as_vipseg_does(tmp_path, monkeypatch):
     assert config.file.seeds == (0, 1, 2, 3, 4)
 
 
+@exhaustive
 @pytest.mark.slow
 def test_quick_run_of_plan(tmp_path):
     words = [sys.executable, "-m", "benchmarks.plan", "--quick", "--only", "parts", "--output", str(tmp_path)]

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 import xinc
+from tests.helpers.once import once
 from tests.helpers.workflow.runs import copy_code
 from xinc.analyses.run import run_analysis
 from xinc.analyses.subject import subject_of
@@ -168,18 +169,20 @@ def test_python_interface_names_what_is_there():
         pkgutil.resolve_name(name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site: any warning is an error, as of a link that leads nowhere, and so is an error in a notebook."""
-    root = tmp_path_factory.mktemp("site")
-    shutil.copytree(ROOT / "docs", root / "docs", ignore=shutil.ignore_patterns(*MADE, "__pycache__"))
-    for name in ("resources", "tests"):
-        (root / name).symlink_to(ROOT / name)
     strict = ("-W", "--keep-going", "-q")
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert f"sphinx -b html -d docs/_build/doctrees {' '.join(strict)} docs docs/_build/html" in makefile
-    output(["-m", "sphinx", "-b", "html", "-d", f"{root}/doctrees", *strict, f"{root}/docs", f"{root}/html"])
-    return root / "html"
+
+    def make(root: Path) -> None:
+        shutil.copytree(ROOT / "docs", root / "docs", ignore=shutil.ignore_patterns(*MADE, "__pycache__"))
+        for name in ("resources", "tests"):
+            (root / name).symlink_to(ROOT / name)
+        output(["-m", "sphinx", "-b", "html", "-d", f"{root}/doctrees", *strict, f"{root}/docs", f"{root}/html"])
+
+    return once(tmp_path_factory, "site", make) / "html"
 
 
 @pytest.mark.slow

@@ -103,27 +103,43 @@ def test_results_hold_only_types_that_zarr_specifies(name: str, model: str, resu
     assert all(kind is None or isinstance(kind, str) for kind in types), types
 
 
-@pytest.mark.parametrize("model", list(SETTINGS))
-def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results: Any, tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def figures(results: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """``figures(analysis, model)`` is the folder of the figures of a result, drawn once."""
+    root, done = tmp_path_factory.mktemp("figures"), {}
+
+    def get(name: str, model: str) -> Path:
+        if (name, model) not in done:
+            draw_figures(name, None, results(name, model), root / name / model)
+            done[name, model] = root / name / model
+        return done[name, model]
+
+    return get
+
+
+@pytest.mark.parametrize("model", ["nerv", pytest.param("ffn", marks=pytest.mark.slow)])
+def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results: Any, figures: Any) -> None:
     result = open_result(results(name, model)).load()
     analysis = make_analysis(name)
     with style.context():
         drawn = analysis.plot(result)
     assert drawn
     assert all(isinstance(figure, Figure) for figure in drawn.values())
-    folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        draw_figures(name, None, results(name, model), folder)
     films = analysis.animate(result)
     names = {f"{part}.{kind}" for part in drawn for kind in ("svg", "png")}
     names |= {name for part in films for name in (f"{part}.gif", f"{part}-animation.png")}
-    for folder in folders:
-        assert {path.name for path in folder.iterdir()} == names
-    for file in names:
-        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
+    assert {path.name for path in figures(name, model).iterdir()} == names
     titles = {figure._suptitle.get_text() for figure in drawn.values() if figure._suptitle}  # type: ignore[attr-defined]
     assert all(analyses[name].question in title for title in titles)
     assert all(f"clip · {model} · seed 3" in title for title in titles)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", list(SETTINGS))
+def test_drawing_twice_gives_the_same_bytes(name: str, model: str, results: Any, figures: Any, tmp_path: Path) -> None:
+    draw_figures(name, None, results(name, model), tmp_path / "again")
+    for file in figures(name, model).iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
 
 @pytest.mark.parametrize("model", list(SETTINGS))

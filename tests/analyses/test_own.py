@@ -42,10 +42,13 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "own_question.py").write_text(OWN)
     (folder / "_private.py").write_text("raise RuntimeError('imported')\n")
     monkeypatch.setattr(xinc.analyses, "__path__", [*xinc.analyses.__path__, str(folder)])
+    # Modules are listed once a process.
+    analyses.__dict__.pop("_own", None)
     write_clip(tmp_path)
     write_table(tmp_path)
     monkeypatch.chdir(tmp_path)
     yield folder
+    analyses.__dict__.pop("_own", None)
     analyses._classes.pop("own_question", None)
     sys.modules.pop("xinc.analyses.own_question", None)
 

@@ -62,7 +62,11 @@ def test_a_whole_canvas(canvas):
     assert set(groups) == {"/", *(f"/{name}" for name in expected.children)}
 
 
-@pytest.mark.parametrize("chunks", [{}, {"neuron": 10}, "auto", {"frame": 1, "neuron": 3, "y": 4}])
+#: Small chunks in every direction are many.
+MANY = pytest.param({"frame": 1, "neuron": 3, "y": 4}, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("chunks", [{}, {"neuron": 10}, "auto", MANY])
 def test_dask(canvas, chunks):
     eager = xinc.open_canvas(canvas)
     tree = xr.open_datatree(canvas, engine="xinc", chunks=chunks)

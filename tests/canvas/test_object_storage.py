@@ -11,10 +11,13 @@ import xarray as xr
 
 import xinc
 from tests.helpers import object_storage
+from tests.helpers.tiers import exhaustive
 from xinc.canvas.reader import open_layer
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,7 @@ def test_a_canvas_is_the_same_there(nerv, ffn, bucket, write, layout):
     xr.testing.assert_identical(layer.load(), here[name].to_dataset().load())
 
 
+@exhaustive
 def test_only_what_is_asked_for_is_fetched(nerv, bucket, fetched):
     """Of a factored layer the input of one frame; of dense maps the shard of the neurons, in part."""
     root = write_all(nerv, f"{bucket}/a.zarr", layout="factored")
@@ -84,6 +88,7 @@ def test_only_what_is_asked_for_is_fetched(nerv, bucket, fetched):
     np.testing.assert_array_equal(one, xinc.dissect(nerv)["block1"]["contribution"].sel(frame=2, neuron=5).values)
 
 
+@exhaustive
 def test_materialised_there_and_back(nerv, bucket, write, tmp_path):
     here = xinc.open_canvas(write(nerv))
     made = xinc.materialise(here, f"{bucket}/dense.zarr", ["block1", "head"], frames=[0, 2], neurons=7)
@@ -97,6 +102,7 @@ def test_materialised_there_and_back(nerv, bucket, write, tmp_path):
     np.testing.assert_array_equal(plain["contribution"], made["head"]["contribution"])
 
 
+@exhaustive
 def test_a_layer_appears_with_its_last_object(nerv, bucket, monkeypatch):
     """Before every single write of a layer, and of its replacement, there is no such layer."""
     from zarr.storage import FsspecStore
@@ -119,6 +125,7 @@ def test_a_layer_appears_with_its_last_object(nerv, bucket, monkeypatch):
         assert xinc.open_canvas(root)["head"].sizes["frame"] == len(frames or range(4))
 
 
+@exhaustive
 @pytest.mark.parametrize("layout", ["factored", "dense"])
 def test_a_half_written_layer_is_none(nerv, bucket, layout):
     """What a machine that lost its power leaves behind: everything but the last object."""
@@ -131,6 +138,7 @@ def test_a_half_written_layer_is_none(nerv, bucket, layout):
         open_layer(f"{root}/block2")
 
 
+@exhaustive
 def test_a_writer_that_fails_leaves_nothing(nerv, bucket, monkeypatch):
     root = f"{bucket}/a.zarr"
     write_layer(nerv, f"{root}/block1", "block1")
@@ -148,6 +156,7 @@ def test_a_writer_that_fails_leaves_nothing(nerv, bucket, monkeypatch):
     assert keys(bucket) == before
 
 
+@exhaustive
 def test_missing_chunks_are_noticed_on_opening(nerv, bucket):
     import boto3
 
@@ -161,6 +170,7 @@ def test_missing_chunks_are_noticed_on_opening(nerv, bucket):
         xinc.open_canvas(root)
 
 
+@exhaustive
 def test_other_processes_of_dask_can_read_it(nerv, bucket):
     root = write_all(nerv, f"{bucket}/a.zarr")
     for name, layer in xr.open_datatree(root, engine="xinc", chunks={"neuron": 5}).children.items():
@@ -168,6 +178,7 @@ def test_other_processes_of_dask_can_read_it(nerv, bucket):
         np.testing.assert_array_equal(again.values, xinc.open_canvas(root)[name]["contribution"].values)
 
 
+@exhaustive
 def test_reductions_and_figures_need_no_more(nerv, bucket, write):
     root, here = write_all(nerv, f"{bucket}/a.zarr"), write(nerv, "auto")
     for name in nerv.layer_names():
@@ -175,6 +186,7 @@ def test_reductions_and_figures_need_no_more(nerv, bucket, write):
         xr.testing.assert_identical(there, xinc.summarise(xinc.open_canvas(here)[name].to_dataset(), frames=[1, 2]))
 
 
+@exhaustive
 def test_what_is_not_there(server, bucket, nerv, monkeypatch):
     with pytest.raises(InputError, match=r"There is no canvas s3://.*/none.zarr"):
         xinc.open_canvas(f"{bucket}/none.zarr")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from snakemake.logging import DefaultFormatter
+from snakemake.settings.types import Quietness
 
 from xinc.experiment.console import Concise, be_concise, in_words
 
@@ -24,7 +25,7 @@ def planned(jobs: list[dict[str, Any]], dryrun: bool = True) -> list[str]:
 
 def job(rule: str, reason: str = "Missing output files: results/x", **wildcards: str) -> dict[str, Any]:
     output = [] if rule == "all" else ["results/x"]
-    return {"rule_name": rule, "wildcards": wildcards, "reason": reason, "output": output}
+    return {"jobid": 7, "rule_name": rule, "wildcards": wildcards, "reason": reason, "output": output}
 
 
 def test_a_short_plan_lists_its_jobs() -> None:
@@ -41,11 +42,17 @@ def test_a_long_plan_counts_jobs_of_a_rule_and_reason() -> None:
     assert lines == ["  30 canvas (not made yet)", "   1 train (other code)", *TABLE.splitlines()]
 
 
+def test_who_wants_no_jobs_sees_the_table() -> None:
+    quiet = Concise({Quietness.RULES}, False, dryrun=True)
+    assert quiet.format_run_info({"msg": TABLE}) == TABLE
+    assert Concise(None, False, dryrun=True).format_run_info({"msg": TABLE}) == "", "it follows the jobs"
+
+
 def test_a_job_that_starts_is_a_line() -> None:
     lines = planned([job("canvas", layer="head", model="nerv"), job("all", ALL)], dryrun=False)
     assert [line.partition("] ")[2] for line in lines[:2]] == [
-        "canvas layer=head, model=nerv (not made yet)",
-        "all (after jobs before it)",
+        "job 7: canvas layer=head, model=nerv (not made yet)",
+        "job 7: all (after jobs before it)",
     ]
 
 

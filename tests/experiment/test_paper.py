@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.helpers.datasets import write_cityscapes_vps, write_vipseg
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import announced, jobs
 from xinc.analyses import analyses
 from xinc.analyses.draw import draw_figures
@@ -162,6 +163,7 @@ def scaled_down(table: Path, roots: dict[str, str]) -> dict[str, Any]:
     return values
 
 
+@exhaustive
 @pytest.mark.slow
 def test_a_copy_scaled_down_runs(roots: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every job of the plan but figures that masks do not change, in one process."""

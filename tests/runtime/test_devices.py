@@ -38,7 +38,7 @@ def run_apart(code, **environment):
 
 
 def test_without_a_driver_there_is_no_gpu_and_pytorch_is_not_imported(monkeypatch):
-    run_apart("from xinc import devices; devices._has_driver = lambda: False; assert not devices.has_gpu()")
+    run_apart("from xinc.runtime import devices; devices._has_driver = lambda: False; assert not devices.has_gpu()")
     for there in (True, False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert has_gpu() is there

@@ -174,6 +174,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+from tests.helpers.trainings import trained
 from xinc.training.settings import TrainingSettings
 trained(Path(sys.argv[1]), Path(sys.argv[2]), TrainingSettings.model_validate_json(sys.argv[3]))
 """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.once import once
 from tests.helpers.small import config, write_clip, write_table
 from tests.helpers.workflow.everything import EVERYTHING
 from tests.helpers.workflow.runs import Workspace
@@ -16,21 +15,15 @@ from tests.helpers.workflow.runs import Workspace
 
 def _run_once(factory: pytest.TempPathFactory, name: str, values: dict[str, Any]) -> Workspace:
     """A workspace after a complete run, shared by all workers of the session."""
-    base = factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    root, log = base / name, base / f"{name}.log"
-    with open(base / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not log.exists():
-            log.write_text("")
-            space = Workspace.create(root)
-            write_clip(space.run)
-            write_table(space.run)
-            space.configure(values)
-            log.write_text(space.make())
-    if not log.read_text():
-        pytest.fail("the run that this test begins with failed; another test shows how")
-    return Workspace(root)
+
+    def make(root: Path) -> None:
+        space = Workspace.create(root)
+        write_clip(space.run)
+        write_table(space.run)
+        space.configure(values)
+        space.make()
+
+    return Workspace(once(factory, name, make))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.small import changed
-from tests.helpers.workflow.files import siren
+from tests.helpers.workflow.files import siren, touch
 from tests.helpers.workflow.runs import REPOSITORY, Workspace
 from tests.helpers.workflow.sources import SOURCES
 
@@ -32,7 +32,9 @@ def test_an_edit_is_told_on_one_line(workspace: Workspace) -> None:
     workspace.configure(changed("analyses.maps.neurons", 2, siren()))
     assert plan(workspace) == {"analysis": "other settings", "figure": "after jobs before it"}
     workspace.make("results/clip/siren/seed0/maps")
-    assert plan(workspace) == {"figure": "newer input: results/clip/siren/seed0/maps, other upstream"}
+    assert plan(workspace) == {"figure": "newer input: results/clip/siren/seed0/maps"}
+    touch(workspace.run / "results/figures/maps/clip/siren/seed0")
+    assert plan(workspace) == {"figure": "other upstream"}
     SOURCES["how one analysis computes"].apply(workspace)
     assert plan(workspace) == {"analysis": "other code", "figure": "after jobs before it"}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -34,9 +35,9 @@ def sentences(output: str) -> list[str]:
 @pytest.mark.parametrize(
     ("damaged", "file", "needed_by"),
     [
-        ("results/clip/video.zarr", "frames/c/0/0/0/0", "intensity"),
+        pytest.param("results/clip/video.zarr", "frames/c/0/0/0/0", "intensity", marks=exhaustive),
         (f"{NERV}/canvas.zarr/block2", "input/c.0.0.0.0", "intensity"),
-        (f"{NERV}/model.pt", "", "quality"),
+        pytest.param(f"{NERV}/model.pt", "", "quality", marks=exhaustive),
     ],
 )
 def test_a_flipped_bit_of_an_input(workspace: Workspace, damaged: str, file: str, needed_by: str) -> None:
@@ -69,6 +70,7 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@exhaustive
 def test_a_full_disk(finished: Workspace, tmp_path: Path) -> None:
     space = Workspace.create(tmp_path / "space")
     write_clip(space.run)

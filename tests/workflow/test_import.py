@@ -11,10 +11,11 @@ import torch
 import xinc
 from tests.helpers.foreign import HINTS, write_nerv
 from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import Workspace, jobs
 from xinc.analyses.results import open_result
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 
 
 def test_an_imported_network_is_treated_like_a_trained_one(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ import xarray as xr
 import xinc
 from tests.helpers import object_storage
 from tests.helpers.small import changed, config, write_clip, write_table
+from tests.helpers.tiers import exhaustive
 from tests.helpers.trainings import kept
 from tests.helpers.workflow.runs import Workspace
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 
 FIGURE = "results/figures/maps/clip/nerv/seed0"
 LONG = "results/clip/long/seed0"

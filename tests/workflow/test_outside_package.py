@@ -11,9 +11,10 @@ import xarray as xr
 
 from tests.helpers import small
 from tests.helpers.distributions import OUTSIDE, install
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import Workspace, jobs, studied
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 
 #: Everything made of the network of the other distribution.
 PLANES = (

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import Workspace, jobs
 from xinc.analyses.results import open_result
 from xinc.video.flow import open_flow
@@ -16,7 +17,7 @@ from xinc.video.sources.images import read_mask
 from xinc.video.store import open_video
 from xinc.video.transforms import nearest_index
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 
 ANALYSES = ["grouping", "motion", "objects"]
 CONFIG = """

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.tiers import exhaustive
 from tests.helpers.trainings import kept
 from tests.helpers.workflow.runs import Workspace
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 
 MODEL = "results/clip/nerv/seed0/model.pt"
 EPOCHS = 150

@@ -17,6 +17,7 @@ import torch
 
 from tests.helpers import slurm
 from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import Workspace
 
 REASON = slurm.why_not()
@@ -25,6 +26,7 @@ REQUIRED = bool(os.environ.get("XINC_REQUIRE_SLURM"))  # in continuous integrati
 pytestmark = [
     pytest.mark.workflow,
     pytest.mark.slow,
+    exhaustive,
     pytest.mark.skipif(REASON is not None and not REQUIRED, reason=str(REASON)),
 ]
 

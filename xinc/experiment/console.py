@@ -45,8 +45,10 @@ class Concise(DefaultFormatter):
 
     def format_run_info(self, msg: dict[str, Any]) -> str:
         """The table of jobs; at the end of a plan, with the jobs and their reasons before it."""
-        if self._dryrun and not self._planned and not is_quiet_about(self.quiet, "rules"):
-            return ""  # once, at the end
+        if not self._planned:
+            # Once, after the jobs, unless these are not to be shown.
+            twice = self._dryrun and not is_quiet_about(self.quiet, "rules")
+            return "" if twice else super().format_run_info(msg)
         return "\n".join([*_plan(self._planned), super().format_run_info(msg)])
 
     def format_job_finished(self, msg: dict[str, Any]) -> str:

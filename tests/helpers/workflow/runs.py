@@ -147,7 +147,7 @@ class Workspace:
 
 
 #: A job in Snakemake's output: where it starts, as xinc.experiment.console says it, and in a dry run with `--verbose`.
-_STARTED = re.compile(r"^\[\d\d:\d\d:\d\d\] (\w+)(?: (\w+=[^(]*?))?(?: \(.*\))?$", flags=re.MULTILINE)
+_STARTED = re.compile(r"^\[\d\d:\d\d:\d\d\] job \d+: (\w+)(?: (\w+=[^(]*?))?(?: \(.*\))?$", flags=re.MULTILINE)
 _PLANNED = re.compile(
     r"^(?:local)?rule (\w+):\n(?:    (?!wildcards:).*\n)*(?:    wildcards: (.+)$)?", flags=re.MULTILINE
 )
