@@ -291,7 +291,7 @@ def test_a_file_that_is_no_configuration(experiment: Path, text: str | None, exp
 def test_several_mistakes_are_told_at_once(experiment: Path) -> None:
     values = config(seeds=[])
     values["models"]["nerv"]["training"]["epochs"] = -1
-    _raised(lambda: Config(values), ["'models.nerv.training.epochs' is -1", "; ", "'seeds' is []"])
+    _raised(lambda: Config(values), ["'models.nerv.training.epochs' is -1", "1 item. Setting", "'seeds' is []"])
 
 
 # What the workflow prints: the same sentence, once, and nothing around it that looks like a crash.

@@ -12,6 +12,7 @@ import yaml
 import xinc
 from tests.helpers.small import changed, config, write_clip, write_table
 from xinc.experiment.cli import main
+from xinc.experiment.config import _merge
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,29 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
 def test_check_of_another_file_with_changes(capsys: pytest.CaptureFixture[str]) -> None:
     Path("other.yaml").write_text(yaml.safe_dump(changed("seeds", [0, 1])))
     assert main(["check", "--configfile", "other.yaml", "--config", "seeds=[3]", "analyses={quality: {}}"]) == 0
-    assert "other.yaml is fine: 1 video, 3 models, 1 seed, 1 analysis" in capsys.readouterr().out
+    assert "other.yaml is fine: 1 video, 3 models, 1 seed, 3 analyses" in capsys.readouterr().out
+
+
+def test_settings_are_merged_as_snakemake_merges_them() -> None:
+    from snakemake.utils import update_config
+
+    others = {"models": {"nerv": {"training": {"epochs": 9}}, "ffn": None}, "seeds": [1], "canvas": 3}
+    ours, theirs = config(), config()
+    _merge(ours, others)
+    update_config(theirs, others)
+    assert ours == theirs
+
+
+def test_several_files_and_dotted_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("more.yaml").write_text(yaml.safe_dump({"seeds": [0, 1]}))
+    words = ["--configfile", "config/config.yaml", "more.yaml", "--config", "models={nerv: {training: {epochs: 9}}}"]
+    assert main(["check", *words]) == 0
+    assert "config/config.yaml and more.yaml are fine: 1 video, 3 models, 2 seeds" in capsys.readouterr().out
+
+
+def test_a_part_of_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--config", "part=project", "analyses={dataset: {}}"]) == 0
+    assert "2 jobs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -42,6 +65,9 @@ def test_check_of_another_file_with_changes(capsys: pytest.CaptureFixture[str]) 
         (["check", "--config", "seeds"], "'seeds' is not a setting: expected key=value."),
         (["check", "--config", "sseds=[1]"], "Unknown setting 'sseds': did you mean 'seeds'?"),
         (["check", "--config", "seeds=[1"], "is not valid YAML"),
+        (["check", "--configfile", "config"], "config cannot be read as a configuration"),
+        (["why", "/elsewhere/results/clip/nerv/seed0/maps"], "lies outside of this folder"),
+        (["why", "s3://bucket/results/clip/nerv/seed0/maps"], "object storage"),
         (["settings", "nervv"], "There is no section 'nervv': did you mean 'nerv'?"),
         (["why", "results/nothing"], "'results/nothing' is not a result of the workflow"),
     ],

@@ -35,6 +35,8 @@ def _finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.touch()
         os.utime(path, (age, age))
         write_record(RECORDS, str(path), plan.spec(made.rule, **made.wildcards).params())
+        if made.rule == "train":
+            path.with_name("history.csv").touch()
 
 
 def why(path: str, values: dict[str, Any] | None = None) -> list[str]:
@@ -97,7 +99,33 @@ def test_a_result_made_again_since() -> None:
 
 def test_a_newer_result() -> None:
     os.utime(f"{RUN}/model.pt", (10**6, 10**6))
-    assert why(f"{RUN}/canvas.zarr/head")[1:] == [f"upstream: {RUN}/model.pt is newer, though made from the same"]
+    assert why(f"{RUN}/canvas.zarr/head")[1:] == [
+        f"upstream: {RUN}/model.pt is newer (of a small file, Snakemake compares the content)"
+    ]
+
+
+def test_a_result_that_is_missing_upstream() -> None:
+    """Also of what was made from that, as Snakemake makes it all again."""
+    Path(f"{RUN}/canvas.zarr/head").unlink()
+    assert why(f"{RUN}/maps")[1:] == [f"upstream: {RUN}/canvas.zarr/head is missing"]
+    assert why("results/figures/maps/clip/nerv/seed0")[1:] == [
+        f"upstream: {RUN}/maps would be made again",
+        f"upstream: {RUN}/canvas.zarr/head is missing",
+    ]
+
+
+def test_every_file_that_a_job_makes() -> None:
+    Path(f"{RUN}/history.csv").unlink()
+    assert why(f"{RUN}/model.pt") == [f"{RUN}/history.csv has not been made yet."]
+
+
+def test_a_whole_canvas() -> None:
+    lines = why(f"{RUN}/canvas.zarr")
+    assert [line.partition(",")[0] for line in lines] == [f"{RUN}/canvas.zarr/{layer}" for layer in ("block2", "head")]
+
+
+def test_an_absolute_path_of_this_folder() -> None:
+    assert why(str(Path(f"{RUN}/maps").absolute())) == why(f"./{RUN}/maps/")
 
 
 def test_not_made_and_not_recorded() -> None:
@@ -111,6 +139,8 @@ def test_not_made_and_not_recorded() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
+        ("/elsewhere/results/clip/nerv/seed0/maps", "lies outside of this folder"),
+        ("s3://bucket/results/clip/nerv/seed0/maps", "is on object storage"),
         ("elsewhere/maps", "'elsewhere/maps' is not a result of the workflow: expected a path such as results/"),
         ("results/clip/nervv/seed0/maps", "asks for no model 'nervv' .*: did you mean 'nerv'"),
         ("results/clip/nerv/seed0/quality2", "asks for no analysis 'quality2' .*: did you mean 'quality'"),

@@ -23,38 +23,6 @@ rule analysis:
         "../scripts/analysis.py"
 
 
-rule figure:
-    """The figures and animations of one analysis, from its result alone."""
-    input:
-        MADE["analysis"],
-    output:
-        report(
-            directory(MADE["figure"]),
-            patterns=["{part}.png"],
-            caption="../report/figure.rst",
-            category=lambda wildcards: plan.category(wildcards.analysis),
-            labels=labels_of,
-        ),
-    params:
-        **spec_of("figure"),
-        caption=lambda wildcards, input: plan.caption(wildcards.analysis),
-    wildcard_constraints:
-        analysis=names("network"),
-    log:
-        "logs/figure/{video}/{model}/seed{seed}/{analysis}.log",
-    benchmark:
-        "logs/benchmarks/figure/{video}/{model}/seed{seed}/{analysis}.tsv"
-    conda:
-        "../envs/xinc.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-        gpu=0,
-    script:
-        "../scripts/figure.py"
-
-
 use rule analysis as analysis_of_seeds with:
     input:
         unpack(seeds_input),
@@ -84,47 +52,3 @@ use rule analysis as analysis_of_project with:
         "logs/analysis/project/{analysis}.log",
     benchmark:
         "logs/benchmarks/analysis/project/{analysis}.tsv"
-
-
-use rule figure as figure_of_seeds with:
-    input:
-        MADE["analysis_of_seeds"],
-    output:
-        report(
-            directory(MADE["figure_of_seeds"]),
-            patterns=["{part}.png"],
-            caption="../report/figure.rst",
-            category=lambda wildcards: plan.category(wildcards.analysis),
-            labels=labels_of,
-        ),
-    params:
-        **spec_of("figure_of_seeds"),
-        caption=lambda wildcards, input: plan.caption(wildcards.analysis),
-    wildcard_constraints:
-        analysis=names("seeds"),
-    log:
-        "logs/figure/{video}/{model}/seeds/{analysis}.log",
-    benchmark:
-        "logs/benchmarks/figure/{video}/{model}/seeds/{analysis}.tsv"
-
-
-use rule figure as figure_of_project with:
-    input:
-        MADE["analysis_of_project"],
-    output:
-        report(
-            directory(MADE["figure_of_project"]),
-            patterns=["{part}.png", "{part}.html"],
-            caption="../report/figure.rst",
-            category=lambda wildcards: plan.category(wildcards.analysis),
-            labels=labels_of,
-        ),
-    params:
-        **spec_of("figure_of_project"),
-        caption=lambda wildcards, input: plan.caption(wildcards.analysis),
-    wildcard_constraints:
-        analysis=names("project"),
-    log:
-        "logs/figure/project/{analysis}.log",
-    benchmark:
-        "logs/benchmarks/figure/project/{analysis}.tsv"

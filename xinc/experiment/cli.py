@@ -48,16 +48,14 @@ def _parser() -> argparse.ArgumentParser:
 
     why = add("why", _why, "say why a result would be made again, or that nothing changed")
     why.usage = "xinc why [-h] RESULT [--configfile FILE ...] [--config KEY=VALUE ...]"
-    why.add_argument(
-        "result", metavar="RESULT", help="a path below results/, such as results/bunny/nerv/seed0/grouping"
-    )
+    why.add_argument("result", metavar="RESULT", help="a path such as results/bunny/nerv/seed0/grouping")
     check = add("check", _check, "check a configuration and all sources that it names, without running anything")
     settings = add("settings", _settings, "list settings with their types, defaults and meanings")
     settings.add_argument(
         "section",
         nargs="?",
         default="",
-        help="a section, such as nerv, models.nerv.training or grouping (default: all of them)",
+        help="such as nerv, models.nerv.training or grouping (default: all)",
     )
     init = add("init", _init, "make a folder for an experiment, in which `snakemake --cores all` works")
     init.add_argument("folder", type=Path, help="where; it is created")
@@ -109,7 +107,8 @@ def _check(parsed: argparse.Namespace) -> list[str]:
         _counted(len(plan.analyses), "analysis", "analyses"),
         _counted(len(jobs), "job"),
     ]
-    return [f"{' and '.join(parsed.configfile)}: {', '.join(counts)}, all fine."]
+    are = "is" if len(parsed.configfile) == 1 else "are"
+    return [f"{' and '.join(parsed.configfile)} {are} fine: {', '.join(counts)}."]
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

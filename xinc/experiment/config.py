@@ -184,7 +184,8 @@ class Config:
         for name in self.analyses:
             if analyses[name].scope == "seeds" and "model" in analyses[name].needs:
                 raise InputError(
-                    f"Analysis '{name}' compares seeds and needs 'model': seeds are compared by canvas, regions and flow."
+                    f"Analysis '{name}' compares seeds and needs 'model', which it cannot have: expected canvas, "
+                    "regions or flow."
                 )
         for name, model in self.file.models.items():
             self._add_model(name, model)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from xinc.errors import InputError, nearest
-from xinc.experiment.paths import MADE, Made, parse, path_of
+from xinc.experiment.paths import HISTORY, MADE, Made, parse, path_of
 from xinc.experiment.plan import Plan
 from xinc.experiment.records import Record, read_record
 from xinc.experiment.spec import Spec
@@ -27,23 +28,49 @@ def explain(path: str, plan: Plan, records: Path) -> list[str]:
     ------
     InputError : the path is not one of a result, or the configuration asks for no such result.
     """
-    made = parse(path)
+    inside = _inside(path)
+    canvas = re.fullmatch(r"(results/[^/]+/[^/]+/seed\d+)/canvas\.zarr/?", inside)
+    if canvas:
+        model = inside.split("/")[2]
+        layers = plan.layers(model) if model in plan.models else [""]
+        return [line for layer in layers for line in explain(f"{canvas[1]}/canvas.zarr/{layer}", plan, records)]
+    made = parse(inside)
     if made is None:
         raise InputError(f"'{path}' is not a result of the workflow: expected a path such as {MADE['analysis']}.")
     _check_asked_for(made, path, plan)
     result = path_of(made.rule, **made.wildcards)
-    if not os.path.exists(result):
-        return [f"{result} has not been made yet."]
+    missing = [one for one in _outputs(made, plan) if not os.path.exists(one)]
+    if missing:
+        return [f"{one} has not been made yet." for one in missing]
     record = read_record(records, result)
     if record is None:
         return [
             f"There is no record of what {result} was made from: it was made by an earlier version of xinc, in another "
             "place, or is being made."
         ]
-    reasons = list(_reasons(result, record, plan.spec(made.rule, **made.wildcards), plan, records, {result}))
+    spec = plan.spec(made.rule, **made.wildcards)
+    reasons = list(_Explainer(plan, records).reasons(result, record, spec))
     if not reasons:
         return [f"{result}, made {_when(record)}, is up to date: nothing that it depends on has changed."]
     return [f"{result}, made {_when(record)}, would be made again:", *(f"  {reason}" for reason in reasons)]
+
+
+def _inside(path: str) -> str:
+    """The path from the working directory on; `InputError` where it does not lie there."""
+    if "://" in path:
+        raise InputError(f"'{path}' is on object storage, of which no records are kept here: give a local path.")
+    inside = os.path.relpath(path) if os.path.isabs(path) else os.path.normpath(path)
+    if inside.startswith(".."):
+        raise InputError(f"'{path}' lies outside of this folder: run `xinc why` in the folder that holds its results.")
+    return inside
+
+
+def _outputs(made: Made, plan: Plan) -> list[str]:
+    """The paths that a job makes."""
+    found = [path_of(made.rule, **made.wildcards)]
+    if made.rule == "train" and not plan.is_imported(made.wildcards["model"]):
+        found.append(HISTORY.format(**made.wildcards))
+    return found
 
 
 def _check_asked_for(made: Made, path: str, plan: Plan) -> None:
@@ -64,33 +91,50 @@ def _when(record: Record) -> str:
     return record.made.replace("T", " ").replace("+00:00", " UTC")
 
 
-def _reasons(path: str, record: Record, spec: Spec, plan: Plan, records: Path, seen: set[str]) -> Iterator[str]:
-    for key, before, now in differences(record.settings, dict(spec.settings)):
-        yield f"settings: {key} was {before}, is {now}"
-    yield from _code(record.code, spec.code)
-    for upstream in sorted(record.upstream.keys() | spec.upstream.keys()):
-        known, today = record.upstream.get(upstream), spec.upstream.get(upstream)
-        if known is None:
-            yield f"upstream: now also uses {upstream}"
-        elif today is None:
-            yield f"upstream: no longer uses {upstream}"
-        elif known != today:
+class _Explainer:
+    """Reasons for making results again, told once of each result that others were made from."""
+
+    def __init__(self, plan: Plan, records: Path) -> None:
+        self._plan, self._records = plan, records
+        self._found: dict[str, list[str]] = {}
+
+    def reasons(self, path: str, record: Record, spec: Spec) -> Iterator[str]:
+        for key, before, now in differences(record.settings, dict(spec.settings)):
+            yield f"settings: {key} was {before}, is {now}"
+        yield from _code(record.code, spec.code)
+        for upstream in sorted(record.upstream.keys() | spec.upstream.keys()):
+            known, today = record.upstream.get(upstream), spec.upstream.get(upstream)
+            if known is None:
+                yield f"upstream: now also uses {upstream}"
+            elif today is None:
+                yield f"upstream: no longer uses {upstream}"
+            elif not os.path.exists(upstream):
+                yield f"upstream: {upstream} is missing"
+            else:
+                yield from self._upstream(upstream, path, known != today)
+
+    def _upstream(self, upstream: str, path: str, changed: bool) -> Iterator[str]:
+        first = upstream not in self._found
+        behind = self._behind(upstream)
+        if changed:
             yield f"upstream: {upstream} changed"
-            if upstream not in seen:
-                seen.add(upstream)
-                yield from (f"  {reason}" for reason in _behind(upstream, plan, records, seen))
+        elif behind:
+            yield f"upstream: {upstream} would be made again"
         elif _time(upstream) > _time(path):
-            yield f"upstream: {upstream} is newer, though made from the same"
+            yield f"upstream: {upstream} is newer (of a small file, Snakemake compares the content)"
+        if first:
+            yield from (f"  {reason}" for reason in behind or (["it was made again since"] if changed else []))
 
-
-def _behind(path: str, plan: Plan, records: Path, seen: set[str]) -> Iterator[str]:
-    """Why a result that another was made from is not what it was."""
-    made, record = parse(path), read_record(records, path)
-    if made is None or record is None or not os.path.exists(path):
-        yield "it is not there, or there is no record of what it was made from"
-        return
-    reasons = list(_reasons(path, record, plan.spec(made.rule, **made.wildcards), plan, records, seen))
-    yield from reasons or ["it was made again since"]
+    def _behind(self, path: str) -> list[str]:
+        """Why an existing result would be made again."""
+        if path not in self._found:
+            made, record = parse(path), read_record(self._records, path)
+            if made is None or record is None:
+                self._found[path] = ["there is no record of what it was made from"]
+            else:
+                spec = self._plan.spec(made.rule, **made.wildcards)
+                self._found[path] = list(self.reasons(path, record, spec))
+        return self._found[path]
 
 
 def _code(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

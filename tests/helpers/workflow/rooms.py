@@ -82,6 +82,13 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         "return value >= self.threshold",
         FINDINGS,
     ),
+    "vocabulary that chooses: frames": ("frames.py", "k * len(frames) // count", "len(frames) * k // count", VIDEO),
+    "experiment: subjects": (
+        "experiment/subjects.py",
+        "import annotations",
+        "import annotations\n\nX = 1",
+        both(*EVERY),
+    ),
     "experiment": ("experiment/report.py", *A_LINE, set()),
     "experiment: plan": ("experiment/plan.py", *A_LINE, set()),
 }
