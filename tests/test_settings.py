@@ -53,7 +53,7 @@ def test_messages_name_key_value_and_expectation(values, message):
 
 
 def test_several_errors_in_one_message():
-    with pytest.raises(InputError, match=r"'rate' is -1.*; Setting 'inner.depth' is 0"):
+    with pytest.raises(InputError, match=r"'rate' is -1.*0. Setting 'inner.depth' is 0"):
         validate(Outer, {"name": "a", "rate": -1, "inner": {"depth": 0}}, "")
 
 
