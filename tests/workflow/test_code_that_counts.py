@@ -31,7 +31,7 @@ VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 #: By module, the rules whose jobs import it and do not use it, so that it does not count for them.
 NOT_USED = {
     # Declarations need it: the type of a setting, the least number of neurons.
-    "xinc.frames": {"figure", "figure_of_seeds", "figure_of_project"},
+    "xinc.frames": {"figure", "figure_of_seeds", "figure_of_project", "analysis_of_project"},
     "xinc.analyses.clusters.numbers": {"figure_of_seeds", "analysis_of_project"},
     # xinc.experiment.subjects, which opens what an analysis looks at, imports what one of the project needs.
     "xinc.analyses.results": {"analysis", "analysis_of_seeds"},
