@@ -100,7 +100,7 @@ define tests
 export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
 ( $(lint); exit "$$found" ) & beside=$$!; \
 failed=0; \
-python -m pytest -n auto --maxprocesses=8 --dist worksteal $(1) || failed=$$?; \
+python -m pytest -n auto --maxprocesses=8 --dist load --maxschedchunk 2 $(1) || failed=$$?; \
 wait "$$beside" || { failed=1; echo "Linters found something: see above, or run \`make lint\`." >&2; }; \
 exit "$$failed"
 endef

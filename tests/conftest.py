@@ -27,8 +27,15 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests first, whole runs of Snakemake before others, so that no worker is left with one at the end."""
-    items.sort(key=lambda item: (not item.get_closest_marker("slow"), not item.get_closest_marker("workflow")))
+    """Slow tests first, the longest and whole runs before others, so that no worker is left with one at the end."""
+    longest = ("test_kill.py", "test_benchmarks.py", "test_outside_package.py")
+    items.sort(
+        key=lambda item: (
+            not item.get_closest_marker("slow"),
+            item.path.name not in longest,
+            not item.get_closest_marker("workflow"),
+        )
+    )
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import torch
 
 import xinc
 from tests.conftest import SHARED
+from tests.helpers.tiers import exhaustive
 from xinc.canvas.writer import write_layer
 from xinc.contributions.maps import LayerMaps
 from xinc.video.prepare import prepare_video
@@ -73,6 +74,7 @@ def test_its_canvas_is_stored_and_opened(model, tmp_path):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
+@exhaustive
 def test_its_last_layers_are_analysed_in_little_memory(model):
     """In a process of its own. All layers: python -m benchmarks.checkpoint, see docs/explanation/performance.md."""
     words = [sys.executable, "-m", "benchmarks.checkpoint", str(CHECKPOINT), "--layers", "block5", "head"]
