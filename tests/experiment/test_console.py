@@ -69,6 +69,7 @@ def test_a_job_that_starts_is_a_line() -> None:
         ("Params have changed since last execution: before: 1 now: 2", "other params"),
         ("Params have changed since last execution: before: upstream 1 now: upstream 2; "
          "Input files updated by another job: c", "other upstream"),
+        ("Set of input files has changed since last execution", "other inputs"),
         ("Forced execution", "forced execution"),
         ("", ""),
     ],

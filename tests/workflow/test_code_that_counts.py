@@ -19,11 +19,7 @@ from xinc.experiment.config import Config
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import _NOT_COUNTED
 
-pytestmark = [
-    pytest.mark.workflow,
-    pytest.mark.slow,
-    exhaustive,
-]
+pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 
 #: A job of every rule but that of imported networks.
 VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
@@ -109,16 +105,16 @@ OF_THE_FRAME = {"xinc.experiment.paths"}
 
 
 def test_what_jobs_import_counts(jobs: list[tuple[str, set[str], set[str]]]) -> None:
+    missing = {}
     for name, imported, counts in jobs:
         unused = {module for module, rules in NOT_USED.items() if name.split(" ")[0] in rules}
         counted = counts | unused | _NOT_COUNTED | OF_THE_FRAME
-        missing = {module for module in imported - counted if not declares(module)}
-        assert not missing, f"{name} imports {sorted(missing)}, which do not count"
+        missing[name] = {module for module in imported - counted if not declares(module)}
+    assert not {name: sorted(found) for name, found in missing.items() if found}, "imported, and does not count"
 
 
 def test_what_counts_is_imported(jobs: list[tuple[str, set[str], set[str]]]) -> None:
     """Otherwise results would be made again for nothing."""
     assert jobs
-    for name, imported, counts in jobs:
-        idle = counts - imported - FOR_SOME
-        assert not idle, f"{name} does not import {sorted(idle)}, which count"
+    idle = {name: counts - imported - FOR_SOME for name, imported, counts in jobs}
+    assert not {name: sorted(found) for name, found in idle.items() if found}, "counts, and is not imported"

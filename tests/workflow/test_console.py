@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.small import changed
+from tests.helpers.workflow.edits import EDITS
 from tests.helpers.workflow.files import siren
 from tests.helpers.workflow.runs import REPOSITORY, Workspace
 from tests.helpers.workflow.sources import SOURCES
@@ -16,9 +17,9 @@ from tests.helpers.workflow.sources import SOURCES
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 
-def plan(space: Workspace, *arguments: str) -> dict[str, str]:
+def plan(space: Workspace) -> dict[str, str]:
     """Each line of the plan without its wildcards: the reason, by rule."""
-    done = space.snakemake("-n", *arguments)
+    done = space.snakemake("-n")
     assert done.returncode == 0, done.stdout
     assert not re.search(r"^ *all\b.*results/", done.stdout, flags=re.MULTILINE)
     lines = re.findall(r"^  (\w+) (?:[\w=, ]+) \((.+)\)$", done.stdout, flags=re.MULTILINE)
@@ -31,11 +32,13 @@ def test_an_edit_is_told_on_one_line(workspace: Workspace) -> None:
     """Of a job whose own settings or code differ these are named; what follows it, follows."""
     workspace.configure(changed("analyses.maps.neurons", 2, siren()))
     assert plan(workspace) == {"analysis": "other settings", "figure": "after jobs before it"}
-    workspace.make("results/clip/siren/seed0/maps")
-    assert plan(workspace) == {"figure": "newer input: results/clip/siren/seed0/maps"}
-    assert plan(workspace, "--rerun-triggers", "params") == {"figure": "other upstream"}
     SOURCES["how one analysis computes"].apply(workspace)
     assert plan(workspace) == {"analysis": "other code", "figure": "after jobs before it"}
+
+
+def test_what_differs_upstream_is_told(workspace: Workspace) -> None:
+    workspace.configure(EDITS["a layer less"][0])
+    assert plan(workspace) == {"analysis": "other inputs, other upstream", "figure": "after jobs before it"}
 
 
 def test_the_plan_of_the_example_fits_a_screen(tmp_path: Path) -> None:

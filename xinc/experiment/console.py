@@ -85,6 +85,8 @@ def in_words(reason: str) -> str:
             found.append(f"other {' and '.join(kinds) or 'params'}")
         elif part.startswith("Input files updated by another job"):
             found.append("after jobs before it")
+        elif part.startswith("Set of input files has changed"):
+            found.append("other inputs")
         elif part.startswith("Updated input files"):
             found.append(f"newer input{part.removeprefix('Updated input files')}")
         else:
