@@ -32,6 +32,7 @@ def test_an_edit_is_told_on_one_line(workspace: Workspace) -> None:
     """Of a job whose own settings or code differ these are named; what follows it, follows."""
     workspace.configure(changed("analyses.maps.neurons", 2, siren()))
     assert plan(workspace) == {"analysis": "other settings", "figure": "after jobs before it"}
+    workspace.configure(siren())
     SOURCES["how one analysis computes"].apply(workspace)
     assert plan(workspace) == {"analysis": "other code", "figure": "after jobs before it"}
 
