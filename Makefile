@@ -94,22 +94,23 @@ endef
 lint: .venv/.ready-test-$(KEY) ## ruff, mypy, lint-imports, snakefmt, codespell and snakemake --lint
 	@$(enter_env); $(lint); exit "$$found"
 
-# $(call tests,ARGUMENTS): tests in parallel, beside the linters.
+# $(call tests,ARGUMENTS): tests in parallel, beside the linters. Short ones stay together, for what they share; long ones
+# are handed out one by one, so that no worker is left with several at the end.
 define tests
 @$(enter_env); \
 export OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}"; \
 ( $(lint); exit "$$found" ) & beside=$$!; \
 failed=0; \
-python -m pytest -n auto --maxprocesses=8 --dist load --maxschedchunk 2 $(1) || failed=$$?; \
+python -m pytest -n auto --maxprocesses=8 $(1) || failed=$$?; \
 wait "$$beside" || { failed=1; echo "Linters found something: see above, or run \`make lint\`." >&2; }; \
 exit "$$failed"
 endef
 
 check: .venv/.ready-test-$(KEY) ## linters, and the tests that are not slow, in parallel
-	$(call tests,-m "not slow")
+	$(call tests,--dist worksteal -m "not slow")
 
 test: .venv/.ready-test-$(KEY) ## linters, and all tests, in parallel (XINC_EXHAUSTIVE=1: everything that CI runs)
-	$(call tests)
+	$(call tests,--dist load --maxschedchunk 2)
 
 # Warnings are errors, broken links among them; no file of the site refers to the network.
 docs: .venv/.ready-test-$(KEY) ## build the documentation into docs/_build (notebooks are executed)

@@ -286,7 +286,7 @@ def test_results_are_labelled_and_seeds_sorted(written: Mapping[str, Path]) -> N
     assert {"neurons", "share_of_seed", "dead", "constant", "seed_entropy"} <= set(table.columns)
 
 
-@pytest.mark.parametrize("which", ["two", "one"])
+@pytest.mark.parametrize("which", [pytest.param("two", marks=pytest.mark.slow), "one"])
 def test_figures_are_drawn_from_the_result_alone(written: Mapping[str, Path], which: str, tmp_path: Path) -> None:
     analysis = make_analysis("clusters")
     result = open_result(written[which]).load()

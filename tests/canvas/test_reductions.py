@@ -190,7 +190,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", [pytest.param(n, marks=pytest.mark.slow) if n == "dask" else n for n in LAYOUTS])
 def test_any_layout(model, write, layout):
     canvas = LAYOUTS[layout](lambda how: write(model, how, frames=model.frames[:2], name=f"{how}.zarr"), model)
     for name in model.layer_names():
@@ -198,6 +198,7 @@ def test_any_layout(model, write, layout):
         check_everything(layer)
 
 
+@pytest.mark.slow
 def test_any_order_of_dimensions(nerv, write):
     for layout in ("factored", "dense"):
         layer = xinc.open_canvas(write(nerv, layout, name=f"{layout}.zarr"))["head"].to_dataset()
@@ -534,7 +535,7 @@ def assert_same_results(found, expected, layer):
             np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-5 * largest)
 
 
-@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("small", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_reductions_in_pytorch(model, request, monkeypatch, small):
     canvas = xinc.dissect(model)
     expected = {name: everything(canvas[name].to_dataset()) for name in model.layer_names()}
