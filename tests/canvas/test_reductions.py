@@ -356,7 +356,7 @@ def test_a_quantile_among_values_that_differ_in_the_last_bit():
 
 def test_many_quantiles_take_several_passes(nerv, monkeypatch):
     layer = xinc.dissect(nerv, [0])["head"].to_dataset()
-    percents = np.linspace(0, 100, 12)
+    percents = np.linspace(0, 100, 40)
     whole = area_quantiles(layer, percents)
     monkeypatch.setattr(queries, "_BINS_A_PASS", 3)
     xr.testing.assert_identical(area_quantiles(layer, percents), whole)
