@@ -48,7 +48,7 @@ def statistics(result: xr.Dataset) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("layout", ["factored", "dense"])
-@pytest.mark.parametrize("model", ["nerv", "ffn"])
+@pytest.mark.parametrize("model", [pytest.param("nerv", marks=pytest.mark.slow), "ffn"])
 def test_vectors_against_plain_numpy(subjects: Make, model: str, layout: str, flat: None) -> None:
     subject = subjects(model, layout)
     result = make_analysis("clusters", {"frames": "all", "clusters": 2}).compute({5: subject})
@@ -321,6 +321,7 @@ def test_the_neurons_whose_maps_are_shown_are_marked_in_the_layout(written: Mapp
             assert int(points["point_cluster"].values[at][0]) == cluster
 
 
+@pytest.mark.slow
 def test_names_in_the_layout_do_not_overlap(written: Mapping[str, Path]) -> None:
     """Nor do they leave the panel, and the lines to them are dark."""
     result = open_result(written["two"]).load()

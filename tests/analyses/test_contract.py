@@ -117,7 +117,7 @@ def figures(results: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return get
 
 
-@pytest.mark.parametrize("model", ["nerv", pytest.param("ffn", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["ffn", pytest.param("nerv", marks=pytest.mark.slow)])
 def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results: Any, figures: Any) -> None:
     result = open_result(results(name, model)).load()
     analysis = make_analysis(name)
@@ -168,6 +168,7 @@ def test_computing_twice_gives_the_same(name: str, subjects: Make) -> None:
     xr.testing.assert_identical(first, second)
 
 
+@pytest.mark.slow
 def test_both_layouts_give_the_same(name: str, subjects: Make) -> None:
     factored, dense = (make_analysis(name).compute(subjects("nerv", layout)) for layout in ("factored", "dense"))
     xr.testing.assert_allclose(factored, dense, rtol=1e-4, atol=1e-6)

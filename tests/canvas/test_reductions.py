@@ -451,6 +451,7 @@ def everything(layer):
     return found | {"area": histogram["area"].sum("bin"), "largest": histogram["maximum"]}
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_threads(model, write):
     canvas = xinc.open_canvas(write(model))  # stored: a network's own activations do depend on it
     for name in model.layer_names():
@@ -551,6 +552,7 @@ def test_reductions_in_pytorch(model, request, monkeypatch, small):
     assert (max(blocks) == 5) is small
 
 
+@pytest.mark.slow
 def test_stored_layers_in_pytorch(model, write, in_pytorch):
     """A factored layer goes to the GPU; dense maps and parts of layers do not."""
     factored, full = (xinc.open_canvas(write(model, how, name=f"{how}.zarr")) for how in ("factored", "dense"))

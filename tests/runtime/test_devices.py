@@ -62,6 +62,7 @@ def test_threads_before_pytorch_is_imported():
 
 
 @pytest.mark.skipif(devices._has_driver(), reason="where there is a GPU, reductions run on it, in PyTorch")
+@pytest.mark.slow
 def test_canvases_are_read_without_pytorch(nerv, ffn, tmp_path):
     """Importing it takes longer than most reading: in a process of its own, networks of both kinds in each layout."""
     written, expected = [], []
