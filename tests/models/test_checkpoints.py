@@ -408,3 +408,10 @@ def test_messages_name_one_file_only():
     with pytest.raises(InputError) as caught:
         load_model(NERV, **{**NERV_HINTS, "fc_dim": 7})
     assert len(re.findall(r"\.pth", str(caught.value))) == 1
+
+
+def test_a_network_of_ours_that_diverged(tmp_path, nerv):
+    with torch.no_grad():
+        nerv.blocks[1].weight[0, 1, 2, 2] = float("nan")
+    save_model(nerv, tmp_path / "model.pt")
+    refused(tmp_path / "model.pt", r"model\.pt: 1 of the \d+ values of tensor 'blocks\.1\.weight' are NaN or infinite")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from xinc.errors import InputError
 from xinc.models.imports.parts import Layout, Tensors
 from xinc.models.imports.quantised import dequantised, is_quantised
+from xinc.models.storage import check_finite
 
 #: Keys under which training scripts keep weights, the likeliest first. The hint ``weights`` names another.
 CONTAINERS = (
@@ -44,17 +44,6 @@ def find_tensors(content: Mapping[str, Any], path: Any, hints: Mapping[str, Any]
     tensors = _unwrapped(Tensors(path, {_plain(name): tensor for name, tensor in state.items()}), hints, layouts)
     check_finite(tensors, path)
     return tensors
-
-
-def check_finite(tensors: Mapping[str, Tensor], path: Any) -> None:
-    """`InputError` naming the first tensor that holds NaN or infinity."""
-    for name, tensor in tensors.items():
-        if (tensor.is_floating_point() or tensor.is_complex()) and not bool(torch.isfinite(tensor).all()):
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise InputError(
-                f"{path}: {bad} of the {tensor.numel()} values of tensor '{name}' are NaN or infinite; expected finite "
-                "weights: the training diverged, or the file was written from a bad one; give an earlier checkpoint."
-            )
 
 
 def _state(content: Mapping[str, Any], path: Any, hints: Mapping[str, Any]) -> dict[str, Tensor]:
