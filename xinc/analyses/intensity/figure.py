@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from xinc.analyses.intensity import Intensity
 
 
+#: What heatmaps are correlated with, in the words of the figure.
+_WITH = {"intensity": "intensity", "edges": "edges", "mid_grey_distance": "|colour − ½|"}
+
+
 def plot(analysis: Intensity, result: xr.Dataset) -> dict[str, Figure]:
     return {f"frame{int(f)}": _figure(result.sel(frame=f), analysis.question) for f in result["frame"].values}
 
@@ -27,7 +31,7 @@ def _figure(result: xr.Dataset, question: str) -> Figure:
     layout.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", style.MAGNITUDE)
     for at, layer in enumerate(layers):
         one = result.sel(layer=layer)
-        title = "\n".join([f"{layer}: Σ|C|", *(_correlations(one, name) for name in ("intensity", "edges"))])
+        title = "\n".join([f"{layer}: Σ|C|", *(_correlations(one, name) for name in _WITH if name in one["with"])])
         heat = layout.show(axes[1, at], one["heatmap"].values, title, style.MAGNITUDE, vmin=0, vmax=1)
         image = layout.show(axes[2, at], one["difference"].values, layer, style.SIGNED, vmin=-1, vmax=1)
     layout.side_label(axes[1, 0], "heatmap")
@@ -48,4 +52,4 @@ def _correlations(one: xr.Dataset, other: str) -> str:
     """``intensity: r 0.41, ρ 0.38``, the correlations of a layer's heatmap over pixels."""
     # Rounded first, and 0 added: no "-0.00".
     r, rho = (round(float(one[name].sel({"with": other})), 2) + 0.0 for name in ("pearson", "spearman"))
-    return f"{other}: r {r:.2f}, ρ {rho:.2f}"
+    return f"{_WITH[other]}: r {r:.2f}, ρ {rho:.2f}"
