@@ -79,7 +79,9 @@ def test_it_is_the_papers(roots: dict[str, str]) -> None:
     assert {video.resolution for video in config.videos.values()} == {(128, 256)}
     assert {video.crop for video in config.videos.values()} == {"fit"}
     parameters = {
-        name: sum(p.numel() for p in build(config.architecture(name), settings.model_dump(), (128, 256), [0], 30).parameters())
+        name: sum(
+            p.numel() for p in build(config.architecture(name), settings.model_dump(), (128, 256), [0], 30).parameters()
+        )
         for name, settings in config.architectures.items()
     }
     assert parameters == {"ffn": 32971, "nerv": 978557, "nerv_identity": 978557}
