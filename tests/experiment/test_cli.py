@@ -12,7 +12,7 @@ import yaml
 import xinc
 from tests.helpers.small import changed, config, write_clip, write_table
 from xinc.experiment.cli import main
-from xinc.experiment.config import _merge
+from xinc.experiment.config_files import merge
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_settings_are_merged_as_snakemake_merges_them() -> None:
 
     others = {"models": {"nerv": {"training": {"epochs": 9}}, "ffn": None}, "seeds": [1], "canvas": 3}
     ours, theirs = config(), config()
-    _merge(ours, others)
+    merge(ours, others)
     update_config(theirs, others)
     assert ours == theirs
 

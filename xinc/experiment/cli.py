@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
     why = add("why", _why, "say why a result would be made again, or that nothing changed")
     why.usage = "xinc why [-h] RESULT [--configfile FILE ...] [--config KEY=VALUE ...]"
-    why.add_argument("result", metavar="RESULT", help="a path such as results/bunny/nerv/seed0/grouping")
+    why.add_argument("result", nargs="?", metavar="RESULT", help="a path such as results/bunny/nerv/seed0/grouping")
     check = add("check", _check, "check a configuration and all sources that it names, without running anything")
     settings = add("settings", _settings, "list settings with their types, defaults and meanings")
     settings.add_argument(
@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan(parsed: argparse.Namespace) -> Plan:
-    from xinc.experiment.config import Config, read_values
+    from xinc.experiment.config import Config
+    from xinc.experiment.config_files import read_values
     from xinc.experiment.plan import Plan
     from xinc.experiment.scripts import SCRIPTS
 
@@ -91,6 +92,8 @@ def _why(parsed: argparse.Namespace) -> list[str]:
     from xinc.experiment.records import RECORDS
     from xinc.experiment.why import explain
 
+    if parsed.result is None:
+        raise InputError("RESULT is missing: name it before --configfile and --config, which take all words after them.")
     return explain(parsed.result, _plan(parsed), RECORDS)
 
 
