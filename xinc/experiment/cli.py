@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import xinc
 from xinc.errors import InputError
+from xinc.experiment.config_files import CONFIG
 
 if TYPE_CHECKING:
     from xinc.experiment.plan import Plan
 
-#: Used where no ``--configfile`` is given, as by the workflow.
-CONFIG = "config/config.yaml"
 #: Digests of the user's files, beside Snakemake's own records.
 KEPT = Path(".snakemake/xinc")
 
@@ -93,7 +92,7 @@ def _why(parsed: argparse.Namespace) -> list[str]:
     from xinc.experiment.why import explain
 
     if parsed.result is None:
-        raise InputError("RESULT is missing: name it before --configfile and --config, which take all words after them.")
+        raise InputError("RESULT is missing: name it before --configfile and --config, which take every word after.")
     return explain(parsed.result, _plan(parsed), RECORDS)
 
 

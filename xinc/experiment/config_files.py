@@ -11,6 +11,9 @@ import yaml
 
 from xinc.errors import InputError
 
+#: Used where no ``--configfile`` is given, as by the workflow.
+CONFIG = "config/config.yaml"
+
 
 def read_values(*paths: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
     """The settings in configuration files; a later file's take the place of an earlier one's, as in Snakemake.

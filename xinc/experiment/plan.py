@@ -19,6 +19,7 @@ from xinc.analyses.subject import OPENERS
 from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents, check_readable
+from xinc.experiment.input_headers import check_images
 from xinc.experiment.jobs import Jobs
 from xinc.experiment.paths import path_of, result_path
 from xinc.experiment.provenance import code_of
@@ -84,12 +85,17 @@ class Plan(Jobs):
     def check_files(self) -> None:
         """Look at every file of the user's, before Snakemake fails with a traceback at one that it cannot read.
 
+        Images are looked at where any file of their video is another than at the last start.
+
         Raises
         ------
-        InputError : see `xinc.experiment.input_digests.check_readable`.
+        InputError : see `check_readable` and `check_images`.
         """
         for video in self.videos:
-            check_readable(self.video_files(video))
+            files = self.video_files(video)
+            check_readable(files)
+            if not self._contents.known(f"video-{video}", files):
+                check_images(self.config.videos[video], files)
 
     @_once
     def video_spec(self, video: str) -> Spec:

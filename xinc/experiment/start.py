@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from xinc.errors import InputError
-from xinc.experiment.config_files import read_file
+from xinc.experiment.config_files import CONFIG, read_file
 
 #: And what Snakemake's parser takes for it.
 _CONFIGFILE = ("--configfile", "--configfiles", "--configfil", "--configfi", "--configf")
@@ -35,13 +35,16 @@ def check_start(words: Sequence[str] | None = None) -> None:
 
 
 def check_configuration(words: Sequence[str]) -> None:
-    """Look at what follows ``--configfile`` and ``--config`` among Snakemake's arguments.
+    """Look at what follows ``--configfile`` and ``--config`` among Snakemake's arguments, or at the default file.
 
     Raises
     ------
     InputError : a file cannot be read, see `xinc.experiment.config_files.read_file`; or a target is among them.
     """
     files = _values(words, *_CONFIGFILE)
+    default = Path(*_values(words, "--directory", "-d")[:1], CONFIG)
+    if not files and default.exists():
+        read_file(default, yaml.FullLoader)
     for number, file in enumerate(files):
         try:
             read_file(file, yaml.FullLoader)
@@ -96,3 +99,12 @@ def check_cache() -> None:
         ) from None
     if not os.access(folder, os.W_OK, effective_ids=True):
         raise InputError(f"Snakemake cannot write to its cache {folder}: set XDG_CACHE_HOME to a folder that can be.")
+
+
+def check_folder(folder: object) -> None:
+    """`InputError` where the path of the workflow's folder has braces, which Snakemake takes for wildcards."""
+    if "{" in str(folder) or "}" in str(folder):
+        raise InputError(
+            f"The workflow lies in {folder}, whose path has braces, which Snakemake takes for wildcards: rename the "
+            "folder, or move the workflow."
+        )
