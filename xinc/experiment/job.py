@@ -51,12 +51,7 @@ def job_log(
         sys.modules["torch"].set_num_threads(threads)
     for output in outputs:
         remove_unfinished(output)
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        log = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed below)
-    except OSError as error:
-        sys.exit(f"Error: {of_system(error.errno, str(path), error.strerror)}")
-    with log:
+    with _opened(path) as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             progress.console = sys.__stderr__
             try:
@@ -67,6 +62,20 @@ def job_log(
                 raise SystemExit(1) from None
             finally:
                 progress.console = None
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[TextIO]:
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        log = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed below)
+    except OSError as error:
+        sys.exit(f"Error: {of_system(error.errno, str(path), error.strerror)}")
+    try:
+        yield log
+    finally:
+        with contextlib.suppress(OSError):  # of a full disk, which has been told of
+            log.close()
 
 
 def _say(text: str, log: TextIO) -> None:
