@@ -341,6 +341,12 @@ def test_a_file_that_is_no_configuration(experiment: Path, text: str | None, exp
     _raised(lambda: read_config("config.yaml"), expected)
 
 
+def test_a_path_with_braces(experiment: Path) -> None:
+    (experiment / "clip").rename(experiment / "clip{1}")
+    write_table(experiment, "clip clip{1}", columns="video source")
+    _raised(Plan(Config(config())).check_files, ["'clip{1}/0.png' has braces", "wildcard", "rename it"])
+
+
 def test_several_mistakes_are_told_at_once(experiment: Path) -> None:
     values = config(seeds=[])
     values["models"]["nerv"]["training"]["epochs"] = -1

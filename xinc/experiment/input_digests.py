@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Sequence
@@ -23,9 +24,11 @@ def check_readable(files: Sequence[str]) -> None:
 
     Raises
     ------
-    InputError : one does not exist, is not a file, or may not be read.
+    InputError : one does not exist, is not a file, or may not be read; or its path has braces around a name.
     """
     for file in files:
+        if re.search(r"\{\s*\w[^{}]*\}", file):
+            raise InputError(f"'{file}' has braces in its path, which Snakemake takes for a wildcard: rename it.")
         try:
             mode = os.stat(file).st_mode
         except OSError as error:
