@@ -17,7 +17,7 @@ def njit(**options: Any) -> Callable[[Any], Any]:
             return numba.njit(cache=True, **options)(function)
         except RuntimeError:
             warnings.warn(
-                "Compiled code cannot be kept, because neither the folder of xinc nor the home directory can be written; "
+                "Compiled code cannot be kept, because neither the folder of xinc nor the home can be written; "
                 "every process compiles anew, for seconds: set NUMBA_CACHE_DIR to a folder that can be.",
                 stacklevel=1,  # for all kernels once
             )
