@@ -9,7 +9,6 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from xinc.canvas.reader import check_one_network, open_layer, stored_layers
-from xinc.canvas.tree import Canvas
 from xinc.storage.locations import locate
 
 
@@ -40,7 +39,7 @@ class XincBackend(BackendEntrypoint):
 
     def open_datatree(self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None) -> xr.DataTree:
         """A canvas."""
-        return Canvas.from_dict(self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables))
+        return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables))
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Only where the engine is named: a canvas is a Zarr store too."""

@@ -84,7 +84,9 @@ def block_shape(shape: tuple[int, int, int, int], memory_mb: float) -> tuple[tup
     """
     budget = memory_mb * 1e6 / 2 / (4 * shape[2] * shape[3])
     frames, chunk = min(CHUNK[0], shape[0]), min(CHUNK[1], shape[1])
-    while 2 * chunk <= min(BLOCK, shape[1], budget / frames) and 8 * frames * chunk * shape[2] * shape[3] <= CHUNK_BYTES:
+    while (
+        2 * chunk <= min(BLOCK, shape[1], budget / frames) and 8 * frames * chunk * shape[2] * shape[3] <= CHUNK_BYTES
+    ):
         chunk *= 2
     chunks = max(1, int(min(BLOCK, budget / frames)) // chunk)
     return (frames, chunk), (frames, min(chunks * chunk, shape[1]))

@@ -125,7 +125,7 @@ def choose_layers(known: Sequence[str], layers: str | Iterable[str] | None, of: 
     return [name for name in known if name in set(asked)]
 
 
-def choose_frames(model: INR, frames: Sequence[int] | None) -> list[int]:
+def choose_frames(model: INR, frames: Sequence[int] | np.ndarray | None) -> list[int]:
     """The frames asked for (default: all that the model represents); `InputError` for none, or one it does not."""
     if frames is None:
         return list(model.frames)

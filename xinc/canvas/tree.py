@@ -37,4 +37,4 @@ class Canvas(xr.DataTree):
             node, (part, *below) = node.children[part], below
         if node.children:
             return f"Unknown layer '{part}' of this canvas: {nearest(part, node.children)}."
-        return f"Unknown variable '{part}' of the layer '{node.name}': {nearest(part, node.variables)}."
+        return f"Unknown variable '{part}' of the layer '{node.name}': {nearest(part, map(str, node.variables))}."

@@ -158,7 +158,8 @@ def _write_factored(
     """The arrays that differ from frame to frame, by name with their dimensions; yields after every frame."""
     arrays: dict[str, Any] = {}
     for at, frame in enumerate(frames):
-        values = _factors(*layer_at(frame), frame)
+        maps, v = layer_at(frame)
+        values = _factors(maps, v, frame)
         for name, dims in framed.items():
             own = values[name].shape
             if name not in arrays:

@@ -163,13 +163,13 @@ class INR(Architecture, nn.Module):
         names = [layer.name for layer in trace.layers]
         if names != self.layer_names():
             raise InputError(
-                f"{self._no_trace}: its layers are {', '.join(names)}, those of layers_of {', '.join(self.layer_names())}; "
-                "both must have the same names in the same order."
+                f"{self._no_trace}: its layers are {', '.join(names)}, those of layers_of "
+                f"{', '.join(self.layer_names())}; both must have the same names in the same order."
             )
         if found.shape != expected.shape:
             raise InputError(
-                f"{self._no_trace}: for frame {chosen} it ends in {_size(found)} (channels x height x width), forward in "
-                f"{_size(expected)}; it must list every layer up to the output (is an upsampling left out?)."
+                f"{self._no_trace}: for frame {chosen} it ends in {_size(found)} (channels x height x width), forward "
+                f"in {_size(expected)}; it must list every layer up to the output (is an upsampling left out?)."
             )
         unknown = int((~torch.isfinite(expected)).sum())
         if unknown:
@@ -194,7 +194,8 @@ class INR(Architecture, nn.Module):
                     raise
                 raise InputError(
                     f"{self._no_trace}: its layer '{layer.name}' takes {layer.channels[0]} channels, and what comes "
-                    f"before it gives {_size(v)} (channels x height x width); it must list every layer up to the output."
+                    f"before it gives {_size(v)} (channels x height x width); it must list every layer up to the "
+                    "output."
                 ) from None
         return v
 
@@ -212,8 +213,8 @@ class INR(Architecture, nn.Module):
             raise InputError(
                 f"{self._no_trace}: for frame {frame} its colours differ from those of forward by up to "
                 f"{float(difference.max()):.3g} ({float(difference.mean()):.3g} on average, {psnr:.1f} dB), where "
-                f"rounding allows {allowed:.2g}; it must list every layer up to the output, as it is computed (is a skip "
-                "connection or an activation left out?)."
+                f"rounding allows {allowed:.2g}; it must list every layer up to the output, as it is computed (is a "
+                "skip connection or an activation left out?)."
             )
 
     @torch.no_grad()

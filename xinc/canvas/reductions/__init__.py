@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 import xarray as xr
@@ -35,7 +35,7 @@ def of_layer(reduce: Callable[Concatenate[xr.Dataset, P], R]) -> Callable[Concat
     def reduced(layer: Any, *args: P.args, **kwargs: P.kwargs) -> R:
         return reduce(as_layer(layer), *args, **kwargs)
 
-    return reduced
+    return cast(Callable[Concatenate[Any, P], R], reduced)  # mypy holds that the argument has no name then
 
 
 def labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Sequence[str], name: str, text: str) -> Any:

@@ -44,7 +44,7 @@ def summarise(
 
     Raises
     ------
-    InputError : not a layer, a frame that the canvas lacks, a label map of another size, or one with the name of a dimension.
+    InputError : not a layer, a frame that it lacks, a label map of another size, or one with the name of a dimension.
 
     Examples
     --------
