@@ -157,8 +157,8 @@ def test_unknown_names_say_the_nearest(canvas, key, message):
 
 
 def test_layers_say_the_nearest_too(canvas):
-    with pytest.raises(KeyError, match="Unknown variable 'fram' of the layer 'head': did you mean 'frame'"):
-        canvas["head"]["fram"]
+    with pytest.raises(KeyError, match="Unknown variable 'fraem' of the layer 'head': did you mean 'frame'"):
+        canvas["head"]["fraem"]
 
 
 def test_it_is_a_tree_of_xarray(canvas):
