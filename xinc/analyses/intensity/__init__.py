@@ -26,6 +26,15 @@ class Intensity(NetworkAnalysis):
 
     question = "Does contribution follow intensity, or edges?"
     section = "4.3"
+    undefined = {
+        **dict.fromkeys(
+            ("heatmap", "intensity", "edges", "difference", "pearson", "spearman"), "images that are constant"
+        ),
+        **dict.fromkeys(
+            ("attention", "attention_null"),
+            "frames without the area in question (people, edges), and images that are constant",
+        ),
+    }
 
     class Settings(StrictModel):
         edges: Literal["sobel", "scharr"] = Field("sobel", description="Edge filter on the grey frame.")
