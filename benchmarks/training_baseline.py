@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xinc.models.base import INR
-from xinc.models.mlp.network import MLP, pixel_coordinates
+from xinc.models.mlp.network import MLP
 from xinc.training.learner import learning_rate
 from xinc.training.settings import TrainingSettings
 
@@ -34,7 +34,7 @@ def plain_epochs(model: INR, targets: Tensor, settings: TrainingSettings, kept: 
     data = targets.to(device)
     encoded: Any = None
     if kept and isinstance(model, MLP):
-        encoded = model.encode(pixel_coordinates(model.resolution, device))
+        encoded = model.encode(model.grid(model.resolution, device))
         data = data.flatten(2).transpose(1, 2).contiguous()
     size = len(numbers) if model.per_frame else settings.batch_size
     steps, step = settings.epochs * -(-len(numbers) // size), 0

@@ -14,7 +14,7 @@ from tests.helpers.networks import activations, convolutional, convolutional_tra
 from xinc.contributions.neurons import enumerate_neurons, layer_neurons
 from xinc.contributions.propagation import insert_zeros
 from xinc.contributions.sources import edge_responses, source_responses
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import ACTIVATIONS, activate
 from xinc.trace.layers import Convolution, Linear
 
 EXACT = {"rtol": 0, "atol": 1e-10}
@@ -51,7 +51,7 @@ def test_edges_of_a_linear_layer_add_up_to_its_preactivation(trace):
     inputs = [*trace.inputs().values(), trace.output()]
     for layer, v, after in zip(trace.layers, inputs[:-1], inputs[1:], strict=True):
         edges = edge_responses(layer, v, *all_edges(layer)).view(*layer.channels, *v.shape[1:])
-        torch.testing.assert_close(ACTIVATIONS[layer.activation](edges.sum(dim=0)), after, **EXACT)
+        torch.testing.assert_close(activate(layer.activation, edges.sum(dim=0), layer.frequency), after, **EXACT)
 
 
 @given(linear_traces(), st.sampled_from(["kernel", "input", "output"]))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from hypothesis import strategies as st
 
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import ACTIVATIONS, WAVES
 from xinc.trace.layers import Convolution, Linear, Trace
 
 #: No output of a drawn network has a longer side, so that a naive dense expansion stays quick.
@@ -62,7 +62,7 @@ def linear_traces(draw):
     """MLPs of 2 to 4 layers, with a frequency on the hidden ones."""
     widths = [*draw(st.lists(st.integers(1, 5), min_size=2, max_size=4)), 3]
     size = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
-    name, frequency = draw(activations), draw(st.sampled_from([1.0, 3.0]))
+    name, frequency = draw(st.sampled_from(sorted({*ACTIVATIONS, *WAVES}))), draw(st.sampled_from([1.0, 3.0]))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
 
     def new(*shape):

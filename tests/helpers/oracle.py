@@ -93,12 +93,19 @@ def convolutional_maps(trace, name):
     return np.stack(maps)
 
 
+def wave(layer):
+    """What a response z = ω u contributes where the activation is one of coordinate networks: nothing at z = 0."""
+    if layer.activation == "gauss":
+        return lambda z: np.exp(-(z**2)) - 1
+    return lambda z: np.sin(layer.frequency * (np.abs(z / layer.frequency) + 1) * (z / layer.frequency))
+
+
 def linear_maps(layer, v, granularity):
     """(N, H, W): every map of one linear layer."""
     v = v.double().numpy()
     weight = layer.weight.double().numpy()
     c_out, c_in = weight.shape
-    activation = ACTIVATIONS[layer.activation]
+    activation = wave(layer) if layer.activation in ("gauss", "finer") else ACTIVATIONS[layer.activation]
     if granularity == "kernel":
         return np.stack([activation(edge(layer, v, i, j)) for i in range(c_in) for j in range(c_out)])
     if granularity == "input":

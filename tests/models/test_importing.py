@@ -7,15 +7,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
-from tests.helpers import foreign
+from tests.helpers import fitted, foreign
 from tests.helpers.foreign import HINTS, write_nerv
 from tests.helpers.small import config, write_clip, write_table
 from tests.helpers.workflow.plans import specs
 from tests.helpers.workflow.runs import jobs
+from xinc import load_model
 from xinc.errors import InputError
 from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents
@@ -158,6 +161,11 @@ def test_ffns_that_do_not_share_their_encoding() -> None:
         ({"frames": [7]}, "Frames 7 were asked for"),
         ({"canvas": {"layers": ["block3"]}}, "model 'mine' has no layer 'block3'"),
         ({"trust": "perhaps"}, "'models.mine.trust' is 'perhaps'"),
+        ({"min_psnr": "high"}, "'models.mine.min_psnr' is 'high'"),
+        ({"frame_numbering": "from_two"}, "frame_numbering is 'from_two': .*from_"),
+        ({"embed_order": "mixed"}, "embed_order is 'mixed'"),
+        ({"embed_base": 2}, "the hint embed_base is 2, but the tensors make 1.25"),
+        ({"weights": "ema"}, "the hint weights is 'ema', but no weights are there: found the keys"),
     ],
 )
 def test_entries_that_cannot_be_used(entry: dict[str, Any], message: str) -> None:
@@ -167,6 +175,49 @@ def test_entries_that_cannot_be_used(entry: dict[str, Any], message: str) -> Non
     with pytest.raises(InputError, match=message) as caught:
         Config(values)
     assert "\n" not in str(caught.value)
+
+
+def test_min_psnr_beside_a_network_that_is_trained() -> None:
+    values = with_import()
+    values["models"]["siren"]["min_psnr"] = 20
+    with pytest.raises(InputError, match=r"min_psnr beside a model is for a checkpoint: write it into .* training"):
+        Config(values)
+
+
+def test_conventions_are_found_out_by_the_job() -> None:
+    """Also of a network for each frame; what was found out is kept with the network."""
+    for frame in (0, 2):
+        torch.save(fitted.mlp(order="column_row", output="identity").content, f"frame{frame}.pth")
+    still = np.repeat(fitted.video(), 3, 0)
+    prepared = prepare_array(still)
+    settings = {
+        "path": "frame{frame}.pth", "hints": {}, "frames": (0, 2), "trust": False, "video": "clip", "seed": 0,
+        "min_psnr": 15.0, "files": {},
+    }  # fmt: skip
+    import_model(prepared, "out/model.pt", settings)
+    model = load_model("out/model.pt")
+    assert model.frames == (0, 2)
+    assert (model.settings.coordinate_order, model.settings.output_activation) == ("column_row", "identity")
+    assert model.outcome["conventions"]["psnr"] > 30
+    noise = np.random.default_rng(0).random(still.shape).round()
+    for video, least in ((noise, "min_psnr 15"), (0.2 * noise, r"the \S+ dB of one plain colour")):
+        other = prepare_array(video, f"noise{video.max()}.zarr")
+        with pytest.raises(
+            InputError, match=rf"frame0\.pth does not show this video: .* below {least}, and with none of"
+        ):
+            import_model(other, "out/other.pt", settings)
+    assert not Path("out/other.pt").exists()
+
+
+def prepare_array(video: np.ndarray, name: str = "still.zarr") -> str:
+    """A prepared video of these frames (frame, y, x, 3) in [0, 1]."""
+    folder = Path(f"frames of {name}")
+    folder.mkdir()
+    for number, one in enumerate(video):
+        Image.fromarray((one * 255).round().astype(np.uint8)).save(folder / f"{number}.png")
+    height, width = video.shape[1:3]
+    prepare_video(VideoSettings(name="still", source=str(folder), resolution=f"{height}x{width}"), name)
+    return name
 
 
 def test_what_tensors_do_not_tell_is_compared_where_hints_say_it() -> None:
@@ -238,13 +289,11 @@ def test_an_encoder_reads_the_video(tmp_path: Path) -> None:
     hints = {"act": "swish"}
     settings = {
         "path": "hnerv.pth", "hints": hints, "frames": [0, 2], "trust": False, "video": "clip", "seed": 0,
-        "files": dict(zip(["hnerv.pth"], Contents().digests("x", ["hnerv.pth"]), strict=True)),
+        "min_psnr": None, "files": dict(zip(["hnerv.pth"], Contents().digests("x", ["hnerv.pth"]), strict=True)),
     }  # fmt: skip
     import_model("video.zarr", "out/model.pt", settings)
-    from xinc import load_model
-
     model = load_model("out/model.pt")
     assert model.frames == (0, 2)
-    whole = load_model("hnerv.pth", video="video.zarr", **hints)
+    whole = load_model("hnerv.pth", video="video.zarr", min_psnr=None, **hints)
     torch.testing.assert_close(model.reconstruct(2), whole.reconstruct(2))
     assert torch.load("out/model.pt", weights_only=True)["training"]["imported"]["path"] == "hnerv.pth"

@@ -25,7 +25,7 @@ def test_an_imported_network_is_treated_like_a_trained_one(tmp_path: Path) -> No
     write_nerv(space.run / "nerv.pth")
     values = config(analyses={"quality": {"show": 2}})
     values["models"] = {
-        "mine": {"import": "nerv.pth", **HINTS, "canvas": {"layers": ["head"]}},
+        "mine": {"import": "nerv.pth", **HINTS, "min_psnr": None, "canvas": {"layers": ["head"]}},
         "siren": values["models"]["siren"],
     }
     branch = {

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from xinc.contributions.neurons import Neurons
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import respond
 from xinc.trace.layers import Convolution, Layer, Linear
 
 
@@ -78,11 +78,15 @@ def source_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) 
     if neurons.granularity == "kernel":
         i = torch.as_tensor(neurons.in_channel, device=v.device).long()[select]
         j = torch.as_tensor(neurons.out_channel, device=v.device).long()[select]
-        return ACTIVATIONS[layer.activation](edge_responses(layer, v, i, j))
+        return respond(layer.activation, edge_responses(layer, v, i, j), _frequency(layer))
     if not isinstance(layer, Linear):
         raise TypeError(f"granularity {neurons.granularity} is defined for linear layers only")
     if neurons.granularity == "input":
         total = layer.weight.sum(dim=0)[select][:, None, None]
         share = layer.bias.sum() / layer.channels[0]
-        return ACTIVATIONS[layer.activation](layer.frequency * (total * v[select] + share))
+        return respond(layer.activation, layer.frequency * (total * v[select] + share), layer.frequency)
     return layer.frequency * torch.einsum("oi,ihw->ohw", layer.weight[select], v)
+
+
+def _frequency(layer: Layer) -> float:
+    return layer.frequency if isinstance(layer, Linear) else 1.0

@@ -51,6 +51,11 @@ class ModelConfig(StrictModel):
         default_factory=dict,
         description="What a checkpoint's tensors do not tell, by name; hints may also stand beside `import` itself.",
     )
+    min_psnr: float | None = Field(
+        15.0,
+        description="Of an import, the least PSNR, in dB, of what it shows against the video, with the conventions "
+        "given or found out by trial; nothing accepts anything.",
+    )
     trust: bool = Field(False, description="Whether code in the checkpoint may run; only if you trust whoever made it.")
     settings: dict[str, Any] = Field(default_factory=dict, description="Settings of the architecture.")
     frames: FrameChoice = Field(
@@ -81,6 +86,8 @@ class ModelConfig(StrictModel):
     def _only_imports_have_hints(self) -> ModelConfig:
         if self.import_ is None and (self.hints or self.trust):
             raise ValueError("hints and trust are for a checkpoint: state its path as import")
+        if self.import_ is None and "min_psnr" in self.model_fields_set:
+            raise ValueError("min_psnr beside a model is for a checkpoint: write it into the model's training section")
         return self
 
 

@@ -249,6 +249,7 @@ class Plan:
             "path": chosen.import_,
             "hints": dict(chosen.hints),
             "trust": chosen.trust,
+            "min_psnr": chosen.min_psnr,
             "frames": _plain(chosen.frames),
             "video": video,
             "seed": int(seed),

@@ -6,41 +6,58 @@ and runs no code; a file that needs more is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.models import storage
 from xinc.models.base import INR
 from xinc.models.imports import ffn, hnerv, hnerv_nerv, nerv, siren
+from xinc.models.imports.conventions import MIN_PSNR, Trial, Tried, decibels, find_conventions, judged
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors
-from xinc.models.imports.quantised import dequantised, is_quantised
+from xinc.models.imports.tensors import find_tensors
 from xinc.models.imports.unpickling import read_checkpoint
+
+if TYPE_CHECKING:
+    from xinc.models.imports.footage import Footage
+
+#: On how many frames an imported network is judged.
+_JUDGED = 4
 
 #: Layouts of other code bases; the first that matches reads a file.
 LAYOUTS: tuple[Layout, ...] = (ffn.LAYOUT, hnerv_nerv.LAYOUT, hnerv.LAYOUT, nerv.LAYOUT, siren.LAYOUT)
 
 
-def load_model(path: str | Path, trust: bool = False, video: str | Path | None = None, **hints: Any) -> INR:
+def load_model(
+    path: str | Path, trust: bool = False, video: Any = None, min_psnr: float | None = MIN_PSNR, **hints: Any
+) -> INR:
     """Load a network from ``model.pt``, or from a checkpoint of another code base (`LAYOUTS`).
 
     Parameters
     ----------
     path : the file.
     trust : whether code in the file may run; if not, a file that carries any is refused.
-    video : the prepared video (``video.zarr``) that the network represents. It gives the resolution, the number of
-        frames and, for an HNeRV's encoder, the frames themselves.
+    video : what the network represents: a prepared video (``video.zarr``), an image file, or an array
+        (frame, y, x, 3) or (y, x, 3). It gives the resolution, the number of frames and, for an HNeRV's encoder, the
+        frames themselves. Conventions that no hint states are found out by trial, and noted in ``outcome``.
+    min_psnr : least PSNR, in dB, of what the network shows against ``video``; None accepts anything.
     hints : what the tensors do not tell, named as in the configuration saved beside such a checkpoint, e.g.
-        ``num_frames`` and ``fc_hw`` (``"8_16"``) for NeRV, ``resolution`` for FFN. Files of xinc need none.
+        ``num_frames`` and ``fc_hw`` (``"8_16"``) for NeRV, ``resolution`` for FFN, ``convention`` for a SIREN. Files of
+        xinc need none.
 
     Raises
     ------
-    InputError : the file is missing, is not a checkpoint, carries code, has an unknown layout, lacks a hint, or
-        disagrees with one (the message names the tensor, what was found and what was expected).
+    InputError : the file is missing, is not a checkpoint, carries code, holds weights that are not finite, has an
+        unknown layout, lacks a hint, or disagrees with one (the message names the tensor, what was found and what was
+        expected); or the network does not show the video.
+
+    Warns
+    -----
+    UserWarning : several conventions show the video equally well.
 
     Examples
     --------
@@ -55,14 +72,88 @@ def load_model(path: str | Path, trust: bool = False, video: str | Path | None =
         return storage.restore(content, path)
     if video is None:
         return _described(content, path, hints).make(path)
-    from xinc.video.store import open_video
+    from xinc.models.imports.footage import open_footage
 
-    with open_video(video) as stored:
-        frames = stored["frames"]
-        size = (frames.sizes["y"], frames.sizes["x"])
-        found = _described(content, path, hints, size, frames.sizes["frame"])
-        _check_video(found, path, size, frames.sizes["frame"])
-        return found.make(path, images_of(frames, found.frames) if found.needs_images else None)
+    with open_footage(video) as footage:
+        trial = try_conventions(content, path, hints, footage)
+        own = {**hints, **trial.accepted(min_psnr)}
+        found = _described(content, path, own, footage.resolution, footage.num_frames)
+        model = found.make(path, footage.read(found.frames) if found.needs_images else None)
+        trial = judge(model, footage, trial, min_psnr, path)
+    if trial.ambiguous:
+        warnings.warn(f"{path}: its conventions are {trial}", stacklevel=2)
+    model.outcome = {"conventions": trial.as_dict()}
+    return model
+
+
+def try_conventions(
+    content: Mapping[str, Any],
+    path: str | Path,
+    hints: Mapping[str, Any],
+    footage: Footage,
+    frame: int | None = None,
+) -> Trial:
+    """Find out by trial what neither the tensors of a checkpoint nor hints tell, see `xinc.models.imports.conventions`.
+
+    Parameters
+    ----------
+    content : of the file.
+    path, hints : see `load_model`.
+    footage : what the network was fitted to.
+    frame : of a network for one frame, which one it is; the hint ``frames`` says it otherwise.
+
+    Raises
+    ------
+    InputError : see `load_model`; or the network does not fit the video.
+    """
+    if content.get("format") == storage.FORMAT:
+        return Trial(Tried({}, math.nan), None, 1, {})
+    tensors, layout = _recognised(content, path, hints)
+
+    def read(given: Mapping[str, Any], frame: int) -> Imported:
+        own = Hints(path, _own_hints(given), layout.hints, footage.resolution, footage.num_frames)
+        found = layout.read(tensors, own)
+        if found.per_frame:
+            found.frames = [frame]
+        else:
+            found.keep([frame])
+        return found
+
+    first = _described(content, path, hints, footage.resolution, footage.num_frames)
+    _check_video(first, path, footage.resolution, footage.num_frames)
+    if first.per_frame:
+        chosen = [first.frames[0] if frame is None else frame]
+    else:
+        chosen = sorted({first.frames[len(first.frames) // 3], first.frames[-1]})
+    return find_conventions(layout, hints, read, dict(zip(chosen, footage.read(chosen), strict=True)))
+
+
+def judge(model: INR, footage: Footage, trial: Trial, min_psnr: float | None, path: str | Path) -> Trial:
+    """The trial with the PSNR of the finished network, over some of its frames.
+
+    Raises
+    ------
+    InputError : it is below ``min_psnr`` (dB).
+    """
+    chosen = select_frames(model.frames, min(_JUDGED, len(model.frames)), of="the network")
+    errors = [
+        float((model.reconstruct(frame).double().clamp(0, 1) - image).square().mean())
+        for frame, image in zip(chosen, footage.read(chosen).double(), strict=True)
+    ]
+    found = judged(trial, min_psnr, decibels(sum(errors) / len(errors)))
+    if min_psnr is None or found.best.psnr >= trial.least(min_psnr):
+        return found
+    least = f"min_psnr {min_psnr:g}"
+    if trial.least(min_psnr) > min_psnr:
+        least = f"the {trial.plain:.1f} dB of one plain colour"
+    shown = f"{found.best.psnr:.1f} dB, below {least}"
+    if trial.tried > 1:
+        shown += f", and with none of {trial.tried} combinations of conventions more than {trial.best.psnr:.1f} dB"
+    tried = f" (tried: {trial.list_tried()})" if trial.varied else ""
+    raise InputError(
+        f"{path} does not show this video: {shown}{tried}: give the video that it was fitted to, state its conventions "
+        "as hints, or lower min_psnr."
+    )
 
 
 def describe(
@@ -103,20 +194,31 @@ def describe(
 
 
 def _described(
-    content: dict[str, Any],
+    content: Mapping[str, Any],
     path: str | Path,
     hints: Mapping[str, Any],
     resolution: tuple[int, int] | None = None,
     num_frames: int | None = None,
 ) -> Imported:
-    tensors = _tensors(content, path)
+    tensors, layout = _recognised(content, path, hints)
+    return layout.read(tensors, Hints(path, _own_hints(hints), layout.hints, resolution, num_frames))
+
+
+def _recognised(content: Mapping[str, Any], path: str | Path, hints: Mapping[str, Any]) -> tuple[Tensors, Layout]:
+    """The tensors of a foreign checkpoint, and its layout."""
+    tensors = find_tensors(content, path, hints, LAYOUTS)
     layout = next((one for one in LAYOUTS if one.matches(tensors, hints)), None)
     if layout is None:
         raise InputError(
             f"{path} holds a network of unknown layout (tensors {', '.join(list(tensors)[:4])}, …); xinc "
             f"reads its own model.pt, and {', '.join(one.title for one in LAYOUTS)}."
         )
-    return layout.read(tensors, Hints(path, hints, layout.hints, resolution, num_frames))
+    return tensors, layout
+
+
+def _own_hints(hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Hints for a layout; where the weights lie in the file concerns no layout."""
+    return {name: value for name, value in hints.items() if name != "weights"}
 
 
 def _own(content: dict[str, Any], path: str | Path, hints: Mapping[str, Any]) -> Imported:
@@ -141,23 +243,3 @@ def _check_video(found: Imported, path: str | Path, resolution: tuple[int, int],
             f"{path} represents a video of {found.num_frames} frames, but the video has {num_frames}: select "
             f"{found.num_frames} in the table of videos (start, count, step), or check the hints."
         )
-
-
-def images_of(frames: Any, chosen: Sequence[int]) -> Tensor:
-    """Frames of a video store's ``frames`` (frame, y, x, channel) as (n, 3, H, W)."""
-    import torch
-
-    return torch.from_numpy(frames.isel(frame=list(chosen)).transpose("frame", "channel", "y", "x").values)
-
-
-def _tensors(content: dict[str, Any], path: str | Path) -> Tensors:
-    """The state dict, with the prefixes that wrappers add removed; dequantised where it is quantised."""
-    state: Any = dequantised(content, path) if is_quantised(content) else content.get("state_dict", content)
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()) or not state:
-        raise InputError(f"{path} holds no state dict of tensors: found the keys {sorted(map(str, content))[:6]}.")
-    return Tensors(path, {_plain(str(name)): tensor for name, tensor in state.items()})
-
-
-def _plain(name: str) -> str:
-    """A tensor's name without what wrappers put before it."""
-    return name.removeprefix("module.").replace("blocks.0.", "")

@@ -11,10 +11,11 @@ import torch
 
 from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
-from xinc.models.checkpoints import describe, images_of
+from xinc.models.checkpoints import describe, judge, try_conventions
+from xinc.models.imports.footage import open_footage
 from xinc.models.imports.parts import Imported
+from xinc.models.imports.unpickling import read_checkpoint
 from xinc.models.storage import save_model
-from xinc.video.store import open_video
 
 #: What the path of an import may contain.
 FIELDS = ("video", "seed", "frame")
@@ -70,7 +71,7 @@ def inspect(
     ------
     InputError : see `xinc.models.checkpoints.describe`; or networks of several frames that do not go together.
     """
-    own = {name: filled(value, video, seed) if name == "embeddings" else value for name, value in hints.items()}
+    own = _own_hints(hints, video, seed)
     if "{frame}" not in path:
         return describe(filled(path, video, seed), own, resolution, num_frames, frames, trust)
     chosen = select_frames(range(num_frames), frames, of="the video")
@@ -115,13 +116,29 @@ def import_model(video_store: str | Path, output: str | Path, settings: Mapping[
     ----------
     video_store : ``video.zarr``.
     output : path of ``model.pt``.
-    settings : the arguments of `inspect` but the video's size, and ``files``, the digests of what is read.
+    settings : the arguments of `inspect` but the video's size, ``min_psnr`` (dB, or None), and ``files``, the digests
+        of what is read.
+
+    Raises
+    ------
+    InputError : see `inspect` and `xinc.models.checkpoints.judge`.
     """
-    given = {name: settings[name] for name in ("path", "hints", "frames", "trust", "video", "seed")}
-    with open_video(video_store) as stored:
-        frames = stored["frames"]
-        size = (frames.sizes["y"], frames.sizes["x"])
-        found = inspect(**given, resolution=size, num_frames=frames.sizes["frame"])
-        images = images_of(frames, found.frames) if found.needs_images else None
-    model = found.make(filled(settings["path"], settings["video"], settings["seed"]), images)
-    save_model(model, output, {"imported": dict(settings)})
+    given: dict[str, Any] = {name: settings[name] for name in ("path", "hints", "frames", "trust", "video", "seed")}
+    with open_footage(video_store) as footage:
+        size: dict[str, Any] = {"resolution": footage.resolution, "num_frames": footage.num_frames}
+        found = inspect(**given, **size)
+        frame = found.frames[0]
+        path = filled(settings["path"], settings["video"], settings["seed"], frame)
+        own = _own_hints(given["hints"], settings["video"], settings["seed"])
+        trial = try_conventions(read_checkpoint(path, given["trust"]), path, own, footage, frame)
+        if accepted := trial.accepted(settings["min_psnr"]):
+            found = inspect(**{**given, "hints": {**given["hints"], **accepted}}, **size)
+        model = found.make(path, footage.read(found.frames) if found.needs_images else None)
+        trial = judge(model, footage, trial, settings["min_psnr"], path)
+    print(f"{path}: {trial}")
+    save_model(model, output, {"imported": dict(settings), "outcome": {"conventions": trial.as_dict()}})
+
+
+def _own_hints(hints: Mapping[str, Any], video: str, seed: int) -> dict[str, Any]:
+    """Hints with the path of a table of embeddings filled in."""
+    return {name: filled(value, video, seed) if name == "embeddings" else value for name, value in hints.items()}

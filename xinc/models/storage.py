@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from xinc.errors import InputError
 from xinc.models import architectures
@@ -98,6 +99,17 @@ def checksum(content: dict[str, Any]) -> str:
     return found.hexdigest()
 
 
+def check_finite(tensors: Mapping[str, Tensor], path: Any) -> None:
+    """`InputError` naming the first tensor that holds NaN or infinity."""
+    for name, tensor in tensors.items():
+        if (tensor.is_floating_point() or tensor.is_complex()) and not bool(torch.isfinite(tensor).all()):
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise InputError(
+                f"{path}: {bad} of the {tensor.numel()} values of tensor '{name}' are NaN or infinite; expected finite "
+                "weights: the training diverged, or the file was written from a bad one; give an earlier checkpoint."
+            )
+
+
 def restore(content: dict[str, Any], path: str | Path) -> INR:
     """The network in the content of a ``model.pt``."""
     if content.get("version") != VERSION:
@@ -112,9 +124,11 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
         model.load_state_dict(content["state_dict"])
         if content["checksum"] != checksum(content):
             raise InputError("its checksum differs from that of its content, bits have changed; train again")
+        check_finite(content["state_dict"], path)
         model.outcome = dict(content.get("training", {}).get("outcome", {}))
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        said = str(error)
+        raise InputError(said if said.startswith(f"{path}: ") else f"{path}: {said}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged, an entry is missing or malformed ({error}).") from None
     except RuntimeError as error:

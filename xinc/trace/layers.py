@@ -26,7 +26,7 @@ class Linear:
     name : layer name, e.g. ``"layer1"``.
     weight : (C_out, C_in).
     bias : (C_out,).
-    activation : key of `xinc.trace.activations.ACTIVATIONS`.
+    activation : key of `xinc.trace.activations.ACTIVATIONS` or `xinc.trace.activations.WAVES`.
     frequency : factor on the pre-activation, the ω0 of SIREN; 1 elsewhere.
     """
 
@@ -49,9 +49,9 @@ class Linear:
 
     def forward(self, v: Tensor) -> Tensor:
         """(C_in, h, w) -> (C_out, h, w)."""
-        from xinc.trace.activations import ACTIVATIONS
+        from xinc.trace.activations import activate
 
-        return ACTIVATIONS[self.activation](self.preactivation(v))
+        return activate(self.activation, self.preactivation(v), self.frequency)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from xinc.models.base import INR
-from xinc.models.mlp.network import MLP, pixel_coordinates
+from xinc.models.mlp.network import MLP
 from xinc.training.settings import TrainingSettings
 
 
@@ -88,7 +88,7 @@ class PixelSteps(Steps):
     def __init__(self, model: MLP, targets: Tensor, settings: TrainingSettings) -> None:
         super().__init__(model, settings)
         self.network = model
-        self.inputs = model.encode(pixel_coordinates(model.resolution, self.device))
+        self.inputs = model.encode(model.grid(model.resolution, self.device))
         self.targets = targets.flatten(2).transpose(1, 2).contiguous().to(self.device)
         self.all = torch.arange(len(model.frames), device=self.device)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
-from xinc.models.mlp.network import MLP, pixel_coordinates
+from xinc.models.mlp.network import MLP
 from xinc.trace.activations import ACTIVATIONS
 from xinc.training.settings import TrainingSettings
 from xinc.training.steps import Steps
@@ -134,7 +134,7 @@ class TiledSteps(Steps):
     def __init__(self, model: MLP, targets: Tensor, settings: TrainingSettings) -> None:
         super().__init__(model, settings)
         self.network, self.all = model, torch.arange(len(model.frames))
-        coordinates = pixel_coordinates(model.resolution)
+        coordinates = model.grid(model.resolution)
         angles = model.angles(coordinates) if len(coordinates) % 2 == 0 else None
         if angles is None:
             self.entrance = _Entrance(model.encode(coordinates))
@@ -186,10 +186,11 @@ class TiledSteps(Steps):
         into: list[tuple[Tensor, Tensor]],
     ) -> Tensor:
         """Squared errors of one network summed over a tile; their gradient, divided by 3·P, is added to ``into``."""
-        name, frequency = self.network.hidden_activation()
+        name = self.network.hidden_activation()[0]
         last, output = len(weights) - 1, self.network.output_activation
         arguments, inputs = [entrance.forward(tile, biases[0])], [target]
         for k in range(1, len(weights)):
+            frequency = self.network.frequency(k - 1)
             z = arguments[-1] if frequency == 1.0 else arguments[-1].mul_(frequency)
             inputs.append(ACTIVATIONS[name](z))
             arguments.append(torch.addmm(biases[k], inputs[k], weights[k].T))
@@ -199,6 +200,7 @@ class TiledSteps(Steps):
             into[k][0].addmm_(d.T, inputs[k])
             into[k][1].add_(d.sum(0))
             d = SLOPES[name](torch.mm(d, weights[k]), arguments[k - 1])
+            frequency = self.network.frequency(k - 1)
             d = d if frequency == 1.0 else d.mul_(frequency)
         entrance.backward(tile, d)
         into[0][1].add_(d.sum(0))

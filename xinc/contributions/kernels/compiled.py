@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-#: Codes of activations inside compiled code.
+#: Codes of activations inside compiled code; what is meant is `xinc.trace.activations.respond`.
 CODES = {
     name: code
     for code, name in enumerate(
         (
             "identity", "relu", "leaky_relu", "relu6", "elu", "gelu", "silu", "hardswish", "sin", "tanh", "sigmoid",
-            "softplus",
+            "softplus", "gauss", "finer",
         )
     )
 }  # fmt: skip
 
+
+_SIN, _FINER = CODES["sin"], CODES["finer"]
 
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
 FAST_MATH = {"contract", "reassoc", "nsz", "arcp"}
@@ -86,6 +88,9 @@ def activate(code: int, row: Any, erf: Any) -> None:
     elif code == 11:
         for i in range(n):
             row[i] = np.float32(row[i] if row[i] > 20 else math.log1p(math.exp(row[i])))
+    elif code == 12:
+        for i in range(n):
+            row[i] = np.float32(math.expm1(-row[i] * row[i]))
 
 
 @njit(nogil=True, cache=True, fastmath=FAST_MATH)
@@ -258,5 +263,10 @@ def expand_linear(
             row, line = out[n, y - y0], v[channel[n], y, x0:x1]
             for x in range(x1 - x0):
                 row[x] = f * (a * line[x] + b)
-            activate(own, row, erf)
+            if own == _FINER:
+                for x in range(x1 - x0):
+                    row[x] *= abs(row[x]) / f + np.float32(1)
+                activate(_SIN, row, erf)
+            else:
+                activate(own, row, erf)
             activate(head, row, erf)

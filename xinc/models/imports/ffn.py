@@ -32,7 +32,8 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
         state |= {f"weights.{k}": single(weight), f"biases.{k}": single(bias)}
         parameters += weight.numel() + bias.numel()
     hints.check("parameters", parameters)
-    hints.must("coordinate_order", ["row", "col"], listed)
+    if _columns_first(hints):
+        state["B"] = encoding.flip(1)
     hints.must("coordinate_range", [-1, 1], listed)
     hints.must("normalised_by", "max(H,W)-1")
     settings = {
@@ -43,6 +44,14 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
         "output_activation": hints.take("output_activation", "identity"),
     }
     return one_frame("ffn", settings, state, hints)
+
+
+def _columns_first(hints: Hints) -> bool:
+    """Whether B is of (x, y); ours is of (row, column)."""
+    order = [str(one) for one in listed(hints.take("coordinate_order", ["row", "col"]))]
+    if order not in (["row", "col"], ["col", "row"]):
+        raise InputError(f"{hints.path}: coordinate_order is {order}; expected [row, col] or [col, row].")
+    return order == ["col", "row"]
 
 
 def one_frame(architecture: str, settings: dict[str, Any], state: dict[str, Any], hints: Hints) -> Imported:
@@ -60,4 +69,14 @@ def one_frame(architecture: str, settings: dict[str, Any], state: dict[str, Any]
     return Imported(architecture, settings, resolution, frames, count, state)
 
 
-LAYOUT = Layout("an FFN of XINC (Lightning .ckpt)", HINTS, matches, read)
+LAYOUT = Layout(
+    "an FFN of XINC (Lightning .ckpt)",
+    HINTS,
+    matches,
+    read,
+    {
+        ("coordinate_order",): ((["row", "col"],), (["col", "row"],)),
+        ("activation",): tuple((name,) for name in ("relu", "gelu", "silu", "tanh", "leaky_relu", "elu")),
+    },
+    ("output_activation", ("identity", "sigmoid", "tanh", "centred")),
+)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from xinc.errors import InputError
-from xinc.models.imports.hnerv_nerv import DECODER_HINTS, check_resolution, read_blocks
+from xinc.models.imports.hnerv_nerv import ACTIVATION_AXIS, DECODER_HINTS, check_resolution, read_blocks
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors, as_kernel, listed, load_table
 
 HINTS = (*DECODER_HINTS, "embeddings", "enc_strds", "enc_dim")
@@ -142,4 +142,6 @@ def _block(tensors: Tensors, theirs: str, ours: str, width: int) -> dict[str, Te
     return state
 
 
-LAYOUT = Layout("an HNeRV of its code base", HINTS, matches, read)
+LAYOUT = Layout(
+    "an HNeRV of its code base", HINTS, matches, read, ACTIVATION_AXIS, ("out_bias", ("tanh", "sigmoid", "none"))
+)

@@ -11,12 +11,13 @@ from typing import Any
 from torch import Tensor
 
 from xinc.errors import InputError, nearest
-from xinc.models.imports.parts import Hints, Imported, Layout, Tensors, listed
+from xinc.models.imports.parts import Axes, Hints, Imported, Layout, Tensors, listed
 
 #: Entries of the configuration saved beside such a checkpoint that concern its decoder.
 DECODER_HINTS = (
     "dec_strds", "ks", "reduce", "lower_width", "num_blks", "act", "norm", "conv_type", "out_bias", "num_frames",
-    "frames", "parameters", "widths", "resolution", "fc_dim", "fc_hw", "embed",
+    "frames", "parameters", "widths", "resolution", "fc_dim", "fc_hw", "embed", "embed_base", "embed_order",
+    "frame_numbering",
 )  # fmt: skip
 
 #: The code base's names of activations.
@@ -59,7 +60,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     check_resolution(hints, resolution, "fc_hw")
     num_frames = hints.num_frames("the number of frames of the video it was trained on")
     hints.check("parameters", sum(tensor.numel() for tensor in found.state.values()))
-    settings = found.settings | {"embed_base": base, "embed_levels": levels}
+    settings = found.settings | {"embed_levels": levels, **time_of(hints, "separate", base)}
     return Imported("nerv", settings, resolution, hints.frames(num_frames), num_frames, found.state)
 
 
@@ -177,6 +178,31 @@ def output_of(hints: Hints) -> tuple[str, float]:
         raise InputError(f"{hints.path}: out_bias is {value!r}: {nearest(value, [*known, 'a number'])}.") from None
 
 
+def time_of(hints: Hints, order: str, base: float) -> dict[str, Any]:
+    """Settings of a NeRV's time: base of its encoding, order of the channels, numbering of the frames."""
+    orders, numberings = ("separate", "interleaved"), ("from_zero", "from_one", "to_one")
+    if "embed" in hints:
+        hints.check("embed_base", base)
+    return {
+        "embed_base": hints.number("embed_base", base),
+        "embed_order": hints.choice("embed_order", order, dict(zip(orders, orders, strict=True))),
+        "frame_numbering": hints.choice("frame_numbering", "from_zero", dict(zip(numberings, numberings, strict=True))),
+    }
+
+
+#: What may be tried of a decoder.
+ACTIVATION_AXIS: Axes = {("act",): tuple((name,) for name in ("gelu", "relu", "swish", "sin", "leaky"))}
+
+
+def time_axes(order: str, other: str) -> Axes:
+    """What may be tried of a NeRV's time, the usual order of its encoding's channels first."""
+    return {
+        ("embed_order",): ((order,), (other,)),
+        ("frame_numbering",): (("from_zero",), ("from_one",), ("to_one",)),
+        ("embed_base", "embed"): ((1.25, None), (2.0, None)),
+    }
+
+
 def _encoding(text: Any, hints: Hints) -> tuple[float, int]:
     found = re.fullmatch(r"pe_(\d+\.?\d*)_(\d+)", str(text))
     if found is None:
@@ -184,4 +210,11 @@ def _encoding(text: Any, hints: Hints) -> tuple[float, int]:
     return float(found[1]), int(found[2])
 
 
-LAYOUT = Layout("a NeRV of the HNeRV code base", DECODER_HINTS, matches, read)
+LAYOUT = Layout(
+    "a NeRV of the HNeRV code base",
+    DECODER_HINTS,
+    matches,
+    read,
+    {**time_axes("separate", "interleaved"), **ACTIVATION_AXIS},
+    ("out_bias", ("tanh", "sigmoid", "none")),
+)

@@ -9,13 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from xinc.errors import InputError
-from xinc.models.imports.hnerv_nerv import ACTIVATIONS, check_resolution, stem_shape
+from xinc.models.imports.hnerv_nerv import (
+    ACTIVATION_AXIS,
+    ACTIVATIONS,
+    check_resolution,
+    stem_shape,
+    time_axes,
+    time_of,
+)
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors, as_kernel, listed
 
 #: Names of the code base's command line, with its defaults; `resolution` and `frames` are ours.
 HINTS = (
     "embed", "stem_dim_num", "fc_hw_dim", "fc_hw", "expansion", "reduction", "lower_width", "strides", "num_blocks",
     "act", "norm", "conv_type", "sigmoid", "num_frames", "frames", "resolution", "parameters",
+    "embed_base", "embed_order", "frame_numbering",
 )  # fmt: skip
 
 
@@ -52,9 +60,8 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     hints.check("parameters", sum(tensor.numel() for tensor in tensors.values()))
     num_frames = hints.num_frames("the number of frames of the video it was trained on")
     settings = {
-        "embed_base": base,
         "embed_levels": levels,
-        "embed_order": "interleaved",
+        **time_of(hints, "interleaved", base),
         "stem_widths": stem[1:-1],
         "strides": strides,
         "kernel_size": sides,
@@ -145,4 +152,11 @@ def _repeated(hints: Hints) -> list[int]:
     return [found[0]] * found[1]
 
 
-LAYOUT = Layout("an original NeRV", HINTS, matches, read)
+LAYOUT = Layout(
+    "an original NeRV",
+    HINTS,
+    matches,
+    read,
+    {**time_axes("interleaved", "separate"), **ACTIVATION_AXIS},
+    ("sigmoid", (False, True)),
+)

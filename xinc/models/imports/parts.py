@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from torch import Tensor
 from xinc.errors import InputError, nearest
 from xinc.models.base import INR
 from xinc.models.storage import build
+
+#: Names of hints, and values that they may take together.
+Axes: TypeAlias = Mapping[tuple[str, ...], Sequence[tuple[Any, ...]]]
 
 
 @dataclass
@@ -97,6 +100,11 @@ class Tensors(dict[str, Tensor]):
             raise InputError(
                 f"{self.path}: tensor '{name}' has shape {tuple(tensor.shape)}, expected "
                 f"({expected}{',' * (len(shape) == 1)})."
+            )
+        if tensor.is_complex():
+            raise InputError(
+                f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}: networks of "
+                "complex weights, such as WIRE's, cannot be dissected; give one of real weights."
             )
         if not tensor.is_floating_point():
             raise InputError(
@@ -211,6 +219,13 @@ class Hints:
             raise InputError(f"{self.path}: {name} is {value!r}: {nearest(value, known)}.")
         return known[value]
 
+    def number(self, name: str, default: float) -> float:
+        """A hint that is a positive number."""
+        value = self.take(name, default)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+            raise InputError(f"{self.path}: {name} is {value!r}; expected a positive number.")
+        return float(value)
+
     def integers(self, name: str, count: int, form: str) -> list[int] | None:
         """A hint like ``"8_16"`` or a list, as ``count`` integers; None where it is absent."""
         value = self.take(name)
@@ -265,12 +280,16 @@ class Layout:
     hints : names of the hints that it knows.
     matches : whether a state dict is of this layout.
     read : from state dict and hints to the network.
+    axes : what `xinc.models.imports.conventions` may try where hints do not say it: names of hints, and their values.
+    output : the hint that says how responses become colours, and its values, for the same.
     """
 
     title: str
     hints: tuple[str, ...]
     matches: Callable[[Tensors, Mapping[str, Any]], bool]
     read: Callable[[Tensors, Hints], Imported]
+    axes: Axes = field(default_factory=dict)
+    output: tuple[str, Sequence[Any]] = ("", ())
 
 
 def single(tensor: Tensor) -> Tensor:

@@ -32,6 +32,16 @@ class _Nothing:
         pass
 
 
+#: Scalars, arrays and types of NumPy, as training scripts keep a best score or a learning rate beside the weights.
+_NUMPY = (
+    *(f"numpy.{package}.multiarray.{name}" for package in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    *(f"numpy.{package}.numeric._frombuffer" for package in ("core", "_core")),
+    *("numpy.dtype", "numpy.ndarray", "_codecs.encode"),
+    *(f"numpy.dtypes.{kind}DType" for kind in ("Float16", "Float32", "Float64", "Int8", "Int16", "Int32", "Int64")),
+    *(f"numpy.dtypes.{kind}DType" for kind in ("UInt8", "UInt16", "UInt32", "UInt64", "Bool", "Str", "LongDouble")),
+)
+
+
 class _Mapping:
     """Stands for a class of dictionaries: what is made of it is an empty plain one, to be filled by the pickle."""
 
@@ -92,16 +102,33 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     InputError : the file is missing, is not a checkpoint, or asks for something that is not known to be harmless.
     """
     check_file(path)
+    if Path(path).suffix == ".safetensors":
+        return _safetensors(path)
     content = _trusted(path) if trust else _restricted(path)
+    if hasattr(content, "state_dict"):  # a whole network, which only a trusted file can be
+        content = dict(content.state_dict())
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}; a checkpoint with a state dict was expected.")
     return content
 
 
+def _safetensors(path: str | Path) -> dict[str, Any]:
+    """Tensors by name: a format without code."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path} is not a safetensors file, or is damaged ({error}): download or copy it again."
+        ) from None
+
+
 def _restricted(path: str | Path) -> Any:
     import torch
 
-    stubs: list[Any] = [(_Nothing, name) for name in _DROPPED] + [(_Mapping, name) for name in _MAPPINGS]
+    stubs: list[Any] = [(_Nothing, name) for name in (*_DROPPED, *_NUMPY)] + [(_Mapping, name) for name in _MAPPINGS]
     try:
         with torch.serialization.safe_globals(stubs), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -112,8 +139,9 @@ def _restricted(path: str | Path) -> Any:
             raise _unreadable(path, error, trust=False) from None
         name = asked[1] if "." in asked[1] else f"builtins.{asked[1]}"
         raise InputError(
-            f"{path} was refused: it asks for {name}, which could run code; a checkpoint should hold tensors and plain "
-            "values. If you trust whoever made it, set trust to true for this file."
+            f"{path} was refused: it asks for {name}, which could run code; expected tensors and plain values: where "
+            "the network was trained, save its weights alone, torch.save(model.state_dict(), 'weights.pth'), and give "
+            "that file (trust: true would run whatever is in this one)."
         ) from None
     except Exception as error:  # what damaged bytes lead an unpickler to raise cannot be listed
         raise _unreadable(path, error, trust=False) from None
@@ -149,10 +177,9 @@ def _unreadable(path: str | Path, error: Exception, trust: bool) -> InputError:
             "(.pt, .pth, .ckpt)."
         )
     if names or isinstance(error, ImportError | AttributeError):
-        other = "" if trust else ", or, if you trust whoever made it, set trust to true for this file"
         return InputError(
-            f"{path} is a PyTorch file whose content cannot be read ({reason}): save its state dict alone with "
-            f"torch.save{other}."
+            f"{path} is a PyTorch file whose content cannot be read ({reason}): where the network was trained, save "
+            "its weights alone, torch.save(model.state_dict(), 'weights.pth'), and give that file."
         )
     return InputError(f"{path} is cut short or damaged: download or copy it again.")
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.models.mlp import MLPArchitecture
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import activate
 from xinc.trace.layers import Linear, Trace
 
 
@@ -55,9 +55,13 @@ class MLP(MLPArchitecture, INR):
         """Initial weight (C_out, C_in) and bias (C_out,) of layer number ``at``."""
         raise NotImplementedError
 
+    def grid(self, resolution: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
+        """Coordinates (H·W, 2) of every pixel, row-major."""
+        return pixel_coordinates(resolution, device)
+
     def encode(self, coordinates: Tensor) -> Tensor:
-        """(P, 2) pixel coordinates -> (P, channels) inputs of the first layer."""
-        raise NotImplementedError
+        """(P, 2) coordinates -> (P, channels) inputs of the first layer; the coordinates themselves by default."""
+        return coordinates
 
     def angles(self, coordinates: Tensor) -> Tensor | None:
         """(P, F) float64 angles θ of which the encoding is [sin θ, cos θ], where it is that of a linear map, or None.
@@ -70,6 +74,10 @@ class MLP(MLPArchitecture, INR):
         """Name and frequency of the hidden layers' activation."""
         raise NotImplementedError
 
+    def frequency(self, at: int) -> float:
+        """Frequency of hidden layer number ``at``."""
+        return self.hidden_activation()[1]
+
     @property
     def output_activation(self) -> str:
         return str(self.settings.output_activation)
@@ -77,30 +85,33 @@ class MLP(MLPArchitecture, INR):
     def forward(self, frames: Tensor) -> Tensor:
         at = torch.as_tensor([self.frames.index(self.check_frame(int(f))) for f in frames], device=frames.device)
         height, width = self.resolution
-        colours = self.colours(self.encode(pixel_coordinates(self.resolution, self.weights[0].device)), at)
+        colours = self.colours(self.encode(self.grid(self.resolution, self.weights[0].device)), at)
         return colours.transpose(1, 2).reshape(len(frames), 3, height, width)
 
     def colours(self, encoded: Tensor, at: Tensor | None = None) -> Tensor:
         """(P, channels) -> (networks, P, 3); ``at`` selects networks by position."""
-        name, frequency = self.hidden_activation()
+        name = self.hidden_activation()[0]
         x = encoded
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             w, b = (weight, bias) if at is None else (weight[at], bias[at])
             x = torch.matmul(x, w.transpose(1, 2)) + b[:, None, :]
-            last = k == len(self.weights) - 1
-            x = x if last else ACTIVATIONS[name](x if frequency == 1.0 else frequency * x)
+            if k < len(self.weights) - 1:
+                frequency = self.frequency(k)
+                x = activate(name, x if frequency == 1.0 else frequency * x, frequency)
         return OUTPUT_ACTIVATIONS[self.output_activation](x)
 
     @torch.no_grad()
     def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
         at = self.frames.index(self.check_frame(frame))
         height, width = resolution or self.resolution
-        encoded = self.encode(pixel_coordinates((height, width), self.weights[0].device))
-        name, frequency = self.hidden_activation()
-        last = len(self.weights) - 1
+        encoded = self.encode(self.grid((height, width), self.weights[0].device))
+        name, last = self.hidden_activation()[0], len(self.weights) - 1
         layers = tuple(
             Linear(
-                f"layer{k + 1}", w[at].detach(), b[at].detach(), *(("identity",) if k == last else (name, frequency))
+                f"layer{k + 1}",
+                w[at].detach(),
+                b[at].detach(),
+                *(("identity",) if k == last else (name, self.frequency(k))),
             )
             for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True))
         )

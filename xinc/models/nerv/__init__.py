@@ -21,6 +21,10 @@ class NeRVSettings(DecoderSettings):
         description="Channels of the encoding: separate, all sines, then all cosines, computed in float64; "
         "interleaved, sine and cosine of each level in turn, computed in float32 as in the original NeRV.",
     )
+    frame_numbering: Literal["from_zero", "from_one", "to_one"] = Field(
+        "from_zero",
+        description="Time t of frame k of N: from_zero k/N, from_one (k + 1)/N, to_one k/(N − 1).",
+    )
     stem_widths: tuple[int, ...] = Field(
         (), description="Channels of the stem's layers before its last, as in the original NeRV."
     )

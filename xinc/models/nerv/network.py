@@ -27,6 +27,13 @@ class Network(NeRV, Decoder):
             self.stem_hidden = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in itertools.pairwise(widths))
             self.build_decoder(widths[-1], math.prod(settings.start_shape(self.resolution)))
 
+    def times(self, frames: Tensor) -> Tensor:
+        """Time, from 0 to 1, of frames (n,) given by index, as `frame_numbering` says."""
+        numbering = self.settings.frame_numbering
+        if numbering == "to_one":
+            return frames / max(self.num_frames - 1, 1)
+        return (frames + (numbering == "from_one")) / self.num_frames
+
     def embed(self, frames: Tensor) -> Tensor:
         """Positional encoding (n, 2·levels, 1, 1): sin(b^k π t) for all k, then cos; t = frame / num_frames.
 
@@ -34,7 +41,7 @@ class Network(NeRV, Decoder):
         would be off by radians. With ``embed_order`` interleaved they are, as in the network that is imported.
         """
         s = self.settings
-        t = frames.double().cpu() / self.num_frames
+        t = self.times(frames.double().cpu())
         if s.embed_order == "interleaved":
             levels = [t.float() * s.embed_base**k * math.pi for k in range(s.embed_levels)]
             encoded = torch.stack([f(angle) for angle in levels for f in (torch.sin, torch.cos)], dim=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from xinc.models.mlp.network import MLP, uniform
-from xinc.models.siren import SIREN
+from xinc.models.siren import SIREN, WITH_FREQUENCY
 
 
 class Network(SIREN, MLP):
@@ -18,14 +18,32 @@ class Network(SIREN, MLP):
         return [2, *[self.settings.hidden_width] * (self.settings.layers - 1), 3]
 
     def initial(self, at: int, c_in: int, c_out: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        bound = 1 / c_in if at == 0 else math.sqrt(6 / c_in) / self.settings.omega
+        bound = 1 / c_in if at == 0 else math.sqrt(6 / c_in) / self.hidden_activation()[1]
         return uniform((c_out, c_in), bound, generator), uniform((c_out,), 1 / math.sqrt(c_in), generator)
 
-    def encode(self, coordinates: Tensor) -> Tensor:
-        if self.settings.coordinates == "square":
-            return coordinates
-        span = (coordinates.amax(0) + 1).clamp_min(1e-6)  # of a frame one pixel high or wide, that axis stays at -1
-        return (coordinates + 1) / span * 2 - 1
+    def grid(self, resolution: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
+        height, width = resolution
+        whole = {"square": (max(resolution),) * 2, "height": (height, height), "stretched": resolution}
+        ends = whole[self.settings.coordinates]
+        axes = [_axis(count, end - 1, self.settings) for count, end in zip(resolution, ends, strict=True)]
+        found = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(height * width, 2)
+        return (found.flip(1) if self.settings.coordinate_order == "column_row" else found).to(device)
 
     def hidden_activation(self) -> tuple[str, float]:
-        return "sin", self.settings.omega
+        name = self.settings.activation
+        return name, self.settings.omega if name in WITH_FREQUENCY else 1.0
+
+    def frequency(self, at: int) -> float:
+        first = self.settings.first_omega
+        if at > 0 or first is None or self.settings.activation not in WITH_FREQUENCY:
+            return self.hidden_activation()[1]
+        return first
+
+
+def _axis(count: int, last: int, settings: SIREN.Settings) -> Tensor:
+    """Places of ``count`` pixels of an axis; pixel number ``last`` is the one that the end of the range belongs to."""
+    places = torch.arange(count, dtype=torch.float32)
+    centred = settings.pixels == "centres"
+    unit = (places + 0.5) / (last + 1) if centred else places / max(last, 1)
+    start, stop = settings.coordinate_range
+    return start + unit * (stop - start)
