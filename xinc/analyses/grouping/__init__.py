@@ -31,6 +31,29 @@ class Grouping(NetworkAnalysis):
     question = "Which grouping of pixels do contributions respect?"
     section = "4.2"
     needs = frozenset({"canvas", "regions"})
+    undefined = {
+        **dict.fromkeys(("variance", "std"), "neurons that are dead or constant, and past the last neuron of a layer"),
+        **dict.fromkeys(
+            ("z", "percentile", "p_value"),
+            "neurons that are dead or constant, past the last sampled one, and where the null has no spread",
+        ),
+        **dict.fromkeys(
+            (
+                "median_z",
+                "share_significant",
+                "layer_p_value",
+                "over_grid_p_value",
+                "median_z_null",
+                "over_grid",
+                "over_grid_null",
+                "over_grid_shifted",
+                "top",
+                "top_null",
+            ),
+            "layers without a sampled neuron, and where the null has no spread",
+        ),
+        **dict.fromkeys(("progress", "progress_null"), "all layers but the last, and where median_z is"),
+    }
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(
