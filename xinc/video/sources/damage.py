@@ -119,4 +119,4 @@ class Watch:
             done.append(f"a second decoder ({self._second.name})")
         blind = self.codec in _BLIND and len(done) == 1
         left = "most damage inside a packet" if blind else "damage that leaves a packet decodable"
-        return [f"Damage in '{self.path}' was looked for in {', '.join(done)}; {left} may not show."]
+        return [f"Damage was looked for in {', '.join(done)}; {left} may not show."]
