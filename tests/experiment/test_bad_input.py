@@ -18,10 +18,11 @@ import yaml
 from PIL import Image
 
 from tests.helpers.coded import edit, encode, flip, moving, samples, y4m
-from tests.helpers.movies import truncated_movie
-from tests.helpers.small import changed, config, disc_mask, frame, write_clip, write_table
+from tests.helpers.movies import truncated_movie, write_movie
+from tests.helpers.small import FRAMES, changed, config, disc_mask, frame, write_clip, write_table
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
+from xinc.experiment.plan import Plan
 from xinc.video.prepare import build_video, prepare_video
 
 SNAKEFILE = Path(__file__).parents[2] / "workflow" / "Snakefile"
@@ -128,7 +129,12 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
         config(resolution="18x32"),
         ["'nerv'", "'clip'", "18x32", "strides [2, 2]", "multiples", "nearest is 16x32"],
     ),
-    "resolution": (config(resolution="64"), ["'resolution' is '64'", "height x width", "128x256"]),
+    "resolution": (config(resolution="64"), ["'resolution' is '64'", "expected HEIGHTxWIDTH", "64x128"]),
+    "one number for a resolution": (config(resolution=32), ["'resolution' is 32", "expected HEIGHTxWIDTH", "64x128"]),
+    # As YAML 1.1 reads 64:128.
+    "number in base 60": (config(resolution=3968), ["'resolution' is 3968", "expected HEIGHTxWIDTH"]),
+    "fraction for a resolution": (config(resolution=0.5), ["'resolution' is 0.5", "expected HEIGHTxWIDTH"]),
+    "no resolution": (config(resolution=None), ["'resolution' is None", "expected HEIGHTxWIDTH"]),
     "no models": (config(models={}), ["'models' is {}", "at least 1 item"]),
     "no seeds": (config(seeds=[]), ["'seeds' is []", "at least 1 item"]),
     "bad seed": (config(seeds=["a"]), ["'seeds.0' is 'a'", "integer"]),
@@ -242,6 +248,22 @@ TABLES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "header only": (lambda root: (root / "videos.tsv").write_text("video\tsource\n") and None, ["lists no videos"]),
     "not text": (_binary, ["videos.tsv is not UTF-8", "save it as such"]),
     "column": (table("clip clip", columns="video sorce"), ["line 1", "'sorce'", "did you mean 'source'"]),
+    "blanks for tabs": (
+        lambda root: (root / "videos.tsv").write_text("video source\nclip clip\n") and None,
+        ["videos.tsv, line 1", "'video source'", "separated by a tab"],
+    ),
+    "commas for tabs": (
+        lambda root: (root / "videos.tsv").write_text("video,source\nclip,clip\n") and None,
+        ["videos.tsv, line 1", "separated by a tab"],
+    ),
+    "blanks for tabs in a line": (
+        lambda root: (root / "videos.tsv").write_text("video\tsource\nclip  clip\n") and None,
+        ["videos.tsv, line 2", "'source'", "one tab, not with blanks"],
+    ),
+    "column without a name": (
+        lambda root: (root / "videos.tsv").write_text("video\t\tsource\nclip\t\tclip\n") and None,
+        ["videos.tsv, line 1", "without a name", "tab"],
+    ),
     "duplicate": (table("clip clip", "clip clip"), ["line 3", "'clip' again", "its own name"]),
     "unfit name": (table("my/clip clip"), ["line 2", "'my/clip'", "unfit for a path"]),
     "missing source": (table("clip nowhere"), ["'nowhere'", "'clip'", "does not exist", "correct the path"]),
@@ -334,12 +356,32 @@ def _mask_colour(root: Path) -> None:
     Image.fromarray(frame(1)).save(root / "clip_masks" / "1.png")
 
 
-#: Mistakes that show when frames are read, which is the first thing the workflow does.
-READING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
-    "corrupt frame": (_corrupt_frame, ["clip/2.png", "replace the file"]),
+def _mask_with_alpha(root: Path) -> None:
+    Image.fromarray(frame(1)).convert("RGBA").save(root / "clip_masks" / "1.png")
+
+
+def _no_image(name: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).write_bytes(b"no picture") and None
+
+
+def _masks_of_a_movie(root: Path) -> None:
+    write_movie(root / "clip.mp4", [frame(number, 64, 96) for number in range(FRAMES)])
+    write_table(root, "clip clip.mp4 clip_masks")
+
+
+#: Mistakes that the headers of images tell, before any job runs.
+HEADERS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "size of a frame": (_other_size, ["clip/1.png", "20x24", "clip/0.png", "16x32", "same size"]),
     "size of a mask": (_mask_size, ["clip_masks/1.png", "8x16", "16x32"]),
+    "size of the masks of a movie": (_masks_of_a_movie, ["clip_masks/0.png", "16x32", "64x96"]),
     "colour mask": (_mask_colour, ["clip_masks/1.png", "colour image", "convert it"]),
+    "colour mask with transparency": (_mask_with_alpha, ["clip_masks/1.png", "mode RGBA", "convert it"]),
+    "frame that is not an image": (_no_image("clip/2.png"), ["clip/2.png", "not in a known image format"]),
+    "mask that is not an image": (_no_image("clip_masks/2.png"), ["clip_masks/2.png", "not in a known image format"]),
+}
+#: Mistakes that show when frames are read, which is the first thing the workflow does.
+READING: dict[str, tuple[Callable[[Path], None], list[str]]] = HEADERS | {
+    "corrupt frame": (_corrupt_frame, ["clip/2.png", "replace the file"]),
     "truncated movie": (truncated_movie, ["clip.avi", "truncated", "copy it again"]),
     "crop": (table("clip clip 64x64", columns="video source crop"), ["'clip'", "crop 64x64", "16x32", "'fit'"]),
 }
@@ -368,6 +410,13 @@ def test_a_source_that_cannot_be_read(experiment: Path, spoil: Callable[[Path], 
     before = files(experiment)
     _raised(lambda: prepare_video(video, "video.zarr"), expected)
     assert files(experiment) == before
+
+
+@pytest.mark.parametrize(("spoil", "expected"), HEADERS.values(), ids=HEADERS)
+def test_checks_look_at_headers(experiment: Path, spoil: Callable[[Path], None], expected: list[str]) -> None:
+    """``snakemake -n`` and ``xinc check`` do this."""
+    spoil(experiment)
+    _raised(Plan(Config(config())).check_files, expected)
 
 
 def _counted_from_1(root: Path) -> None:
@@ -428,16 +477,26 @@ def test_a_source_that_leaves_a_doubt(experiment: Path, spoil: Callable[[Path], 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("models: {a: [1\nb: 2\n", ["config.yaml is not valid YAML", "line 2"]),
+        ("models: {a: [1\nb: 2\n", ["config.yaml is not valid YAML, line 2, column 2", "expected ',' or ']'"]),
+        ("models:\n\tnerv: 3\n", ["config.yaml is not valid YAML, line 2", "a tab", "use blanks"]),
+        ("seeds: [0]\nvideos: a: b\n", ["config.yaml is not valid YAML, line 2", "mapping values"]),
+        ("videos: \x07\n", ["config.yaml is not valid YAML", "position"]),
+        ('{"seeds": [0],\n\t"models": }', ["config.yaml is not valid YAML, line 2", "a tab"]),
         ("", ["config.yaml holds no settings"]),
         ("- a\n- b\n", ["config.yaml holds no settings", "mapping"]),
-        (None, ["no configuration file config.yaml"]),
+        (None, ["no configuration file config.yaml", "relative ones start from"]),
     ],
 )
 def test_a_file_that_is_no_configuration(experiment: Path, text: str | None, expected: list[str]) -> None:
     if text is not None:
         (experiment / "config.yaml").write_text(text)
     _raised(lambda: read_config("config.yaml"), expected)
+
+
+def test_a_path_with_braces(experiment: Path) -> None:
+    (experiment / "clip").rename(experiment / "clip{1}")
+    write_table(experiment, "clip clip{1}", columns="video source")
+    _raised(Plan(Config(config())).check_files, ["'clip{1}/0.png' has braces", "wildcard", "rename it"])
 
 
 def test_several_mistakes_are_told_at_once(experiment: Path) -> None:

@@ -378,13 +378,19 @@ FIRST: dict[str, tuple[Spoil, str, dict[str, Any], list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory, roots: dict[str, Path]) -> Path:
+    base = tmp_path_factory.mktemp("sound")
+    made.write_cityscapes_vps(base / "city")
+    made.write_vipseg(base / "vipseg", {"12_cat-1a": 5})
+    shutil.copytree(roots["coco"], base / "coco")
+    return base
+
+
 @pytest.fixture
-def three(tmp_path: Path, roots: dict[str, Path]) -> Path:
+def three(tmp_path: Path, sound: Path) -> Path:
     """Copies to be spoilt."""
-    made.write_cityscapes_vps(tmp_path / "city")
-    made.write_vipseg(tmp_path / "vipseg", {"12_cat-1a": 5})
-    shutil.copytree(roots["coco"], tmp_path / "coco")
-    return tmp_path
+    return shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
 
 
 def settings(root: Path, kind: str, values: dict[str, Any]) -> VideoSettings:

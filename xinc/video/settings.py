@@ -21,6 +21,7 @@ COLUMNS = (
 )
 REQUIRED = ("video", "source")
 _NUMBERS = ("start", "count", "step")
+_SIZE = "HEIGHTxWIDTH in pixels, both above 0, e.g. 64x128"
 _UNFIT = "name unfit for a path: use letters, digits, '.', '_' and '-', beginning with a letter or digit"
 
 
@@ -32,7 +33,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", str(text))
     if match is None or not (int(match[1]) and int(match[2])):
-        raise ValueError("expected height x width in pixels, both above 0, such as 128x256")
+        raise ValueError(f"expected {_SIZE}")
     return int(match[1]), int(match[2])
 
 
@@ -57,7 +58,9 @@ Range = Annotated[tuple[int, int], BeforeValidator(_as_range)]
 
 
 def _as_size(value: Any) -> Any:
-    return parse_size(value) if isinstance(value, str) else value
+    if isinstance(value, (list, tuple)):
+        return value
+    return parse_size(str(value))
 
 
 def parse_values(text: str) -> tuple[int, ...]:
@@ -233,7 +236,16 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 
 def _check_header(header: list[str], where: str) -> None:
     header[:] = [column.strip() for column in header]
+    while header and not header[-1]:  # tabs at the end of the line
+        del header[-1]
     for column in header:
+        if len(header) == 1 and column not in COLUMNS and set(COLUMNS) & set(re.split(r"[\s,;|]+", column)):
+            raise InputError(
+                f"{where} is one cell, '{column}': expected columns separated by a tab each, as in "
+                f"{'<tab>'.join(REQUIRED)}; replace what stands between them by one tab."
+            )
+        if not column:
+            raise InputError(f"{where} has a column without a name, between two tabs: name it, or remove one tab.")
         if column not in COLUMNS:
             raise InputError(f"{where} has the unknown column '{column}': {nearest(column, COLUMNS)}.")
         if header.count(column) > 1:
@@ -245,10 +257,27 @@ def _check_header(header: list[str], where: str) -> None:
             )
 
 
+def _other_separator(cells: dict[str, str]) -> str | None:
+    """What stands in the place of tabs in a line that is a single cell; None where nothing seems to."""
+    if len(cells) != 1:
+        return None
+    (text,) = cells.values()
+    found = [(sign, name) for sign, name in ((",", "commas"), (";", "semicolons"), (" ", "blanks")) if sign in text]
+    return found[0][1] if found else None
+
+
 def _video(cells: dict[str, str], default_resolution: tuple[int, int] | str, where: str) -> VideoSettings:
     for column in REQUIRED:
         if column not in cells:
-            raise InputError(f"{where} has nothing in the column '{column}': fill it in, or remove the line.")
+            other = _other_separator(cells)
+            raise InputError(
+                f"{where} has nothing in the column '{column}': "
+                + (
+                    f"separate cells with one tab, not with {other}."
+                    if other
+                    else "fill it in (cells are separated by one tab), or remove the line."
+                )
+            )
     name = cells["video"]
     values: dict[str, Any] = {"resolution": default_resolution, **cells, "name": name}
     del values["video"]
