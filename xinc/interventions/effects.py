@@ -168,7 +168,7 @@ def _of_region(
 ) -> dict[str, np.ndarray]:
     shape, device = passes.colours.shape, passes.colours.device
     inside = torch.as_tensor(mask, device=device)
-    sum_of, sum_of_squares = 0.0, 0.0
+    sum_of, sum_of_squares = np.zeros(1), np.zeros(1)
     for _ in range(probes):
         signs = torch.randint(0, 2, shape, generator=generator).to(device) * 2 - 1
         squares = passes.products(signs * inside).astype(np.float64) ** 2
