@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from hypothesis import settings
 
 from tests.helpers.tiers import EXHAUSTIVE
-from xinc.models.base import INR
-from xinc.models.storage import build
 
-torch.set_num_threads(1)
+if TYPE_CHECKING:
+    from xinc.models.base import INR
 
 # The first example pays for imports; wall time says nothing on a shared machine.
 settings.register_profile("quick", deadline=None, max_examples=10)
@@ -24,6 +24,15 @@ collect_ignore = ["helpers/outside"]
 
 #: The design notes beside the checkout; absent where only the repository is.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_finish() -> None:
+    """Where tests run, which the master of several workers does not: it does without PyTorch."""
+    import torch
+
+    torch.set_num_threads(1)
+    # A million objects of modules and tests, which Python would look through again and again: a tenth of all time.
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,12 +56,15 @@ def shared() -> Path:
 
 @pytest.fixture
 def nerv() -> INR:
-    """16×24, four frames: block1 (4→12), block2 (3→8), head (2→3)."""
-    settings = {"embed_levels": 6, "strides": [2, 2], "widths": [4, 3, 2], "output_activation": "sigmoid"}
-    return build("nerv", settings, (16, 24), range(4), 4, seed=1)
+    """See `tests.helpers.tiny.tiny`."""
+    from tests.helpers.tiny import tiny
+
+    return tiny("nerv")
 
 
 @pytest.fixture
 def ffn() -> INR:
-    """Frames 0 and 2 of three, 6×9: layer1 (10→7), layer2 (7→7), layer3 (7→3)."""
-    return build("ffn", {"fourier_features": 5, "hidden_width": 7}, (6, 9), [0, 2], 3, seed=1)
+    """See `tests.helpers.tiny.tiny`."""
+    from tests.helpers.tiny import tiny
+
+    return tiny("ffn")

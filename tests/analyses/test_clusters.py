@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,14 @@ from xinc.plotting import style
 def flat(monkeypatch: pytest.MonkeyPatch) -> None:
     """UMAP takes ten seconds to import: where layouts do not matter, the first two regions are the layout."""
     monkeypatch.setattr("xinc.analyses.clusters.compute.layout", lambda vectors, *_: vectors[:, :2].astype(np.float32))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_draws() -> Iterator[None]:
+    """Sets of vectors without types: as many as p-values need are drawn in test_claims.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xinc.analyses.clusters.neuron_types._TYPE_DRAWS", 19)
+        yield
 
 
 #: Claims that compare seeds.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,6 @@ from xinc.analyses.making import make_analysis
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
-from xinc.plotting import style
 
 #: What the results are said to be of.
 OF = {"video": "clip", "seed": "3"}
@@ -37,15 +38,23 @@ def _of_one_network(name: str, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def results(subjects: Make, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """``results(analysis, model)`` is the folder of a result, computed once."""
-    root, done = tmp_path_factory.mktemp("results"), {}
+def computed(subjects: Make) -> Any:
+    """``computed(analysis, model)`` is what an analysis computes, once."""
+    return functools.cache(lambda name, model: make_analysis(name).compute(subjects(model)))
 
+
+@pytest.fixture(scope="session")
+def results(subjects: Make, computed: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """``results(analysis, model)`` is the folder of a result, written once."""
+    root = tmp_path_factory.mktemp("results")
+
+    @functools.cache
     def get(name: str, model: str) -> Path:
-        if (name, model) not in done:
+        found = computed(name, model).copy()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(analyses[name], "compute", lambda *_: found)
             run_analysis(name, None, subjects(model), root / name / model, OF | {"model": model})
-            done[name, model] = root / name / model
-        return done[name, model]
+        return root / name / model
 
     return get
 
@@ -103,33 +112,43 @@ def test_results_hold_only_types_that_zarr_specifies(name: str, model: str, resu
     assert all(kind is None or isinstance(kind, str) for kind in types), types
 
 
+class Drawn:
+    """The figures of a result: their folder, and what was drawn into it."""
+
+    def __init__(self, name: str, result: Path, folder: Path) -> None:
+        self.folder = folder
+        self.figures: dict[str, Any] = {}
+        self.films: dict[str, Any] = {}
+        with pytest.MonkeyPatch.context() as patch:
+            for method, kept in (("plot", self.figures), ("animate", self.films)):
+                patch.setattr(analyses[name], method, self._keeping(getattr(analyses[name], method), kept))
+            draw_figures(name, None, result, folder)
+
+    @staticmethod
+    def _keeping(method: Callable[..., dict[str, Any]], kept: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+        def keeping(*arguments: Any) -> dict[str, Any]:
+            kept.update(method(*arguments))
+            return kept
+
+        return keeping
+
+
 @pytest.fixture(scope="session")
 def figures(results: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """``figures(analysis, model)`` is the folder of the figures of a result, drawn once."""
-    root, done = tmp_path_factory.mktemp("figures"), {}
-
-    def get(name: str, model: str) -> Path:
-        if (name, model) not in done:
-            draw_figures(name, None, results(name, model), root / name / model)
-            done[name, model] = root / name / model
-        return done[name, model]
-
-    return get
+    """``figures(analysis, model)``, drawn once."""
+    root = tmp_path_factory.mktemp("figures")
+    return functools.cache(lambda name, model: Drawn(name, results(name, model), root / name / model))
 
 
 @pytest.mark.parametrize("model", ["ffn", pytest.param("nerv", marks=pytest.mark.slow)])
-def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results: Any, figures: Any) -> None:
-    result = open_result(results(name, model)).load()
-    analysis = make_analysis(name)
-    with style.context():
-        drawn = analysis.plot(result)
-    assert drawn
-    assert all(isinstance(figure, Figure) for figure in drawn.values())
-    films = analysis.animate(result)
-    names = {f"{part}.{kind}" for part in drawn for kind in ("svg", "png")}
-    names |= {name for part in films for name in (f"{part}.gif", f"{part}-animation.png")}
-    assert {path.name for path in figures(name, model).iterdir()} == names
-    titles = {figure._suptitle.get_text() for figure in drawn.values() if figure._suptitle}  # type: ignore[attr-defined]
+def test_figures_are_drawn_from_the_result_alone(name: str, model: str, figures: Any) -> None:
+    drawn = figures(name, model)
+    assert drawn.figures
+    assert all(isinstance(figure, Figure) for figure in drawn.figures.values())
+    names = {f"{part}.{kind}" for part in drawn.figures for kind in ("svg", "png")}
+    names |= {name for part in drawn.films for name in (f"{part}.gif", f"{part}-animation.png")}
+    assert {path.name for path in drawn.folder.iterdir()} == names
+    titles = {figure._suptitle.get_text() for figure in drawn.figures.values() if figure._suptitle}
     assert all(analyses[name].question in title for title in titles)
     assert all(f"clip · {model} · seed 3" in title for title in titles)
 
@@ -138,7 +157,7 @@ def test_figures_are_drawn_from_the_result_alone(name: str, model: str, results:
 @pytest.mark.parametrize("model", list(SETTINGS))
 def test_drawing_twice_gives_the_same_bytes(name: str, model: str, results: Any, figures: Any, tmp_path: Path) -> None:
     draw_figures(name, None, results(name, model), tmp_path / "again")
-    for file in figures(name, model).iterdir():
+    for file in figures(name, model).folder.iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
 
@@ -163,9 +182,8 @@ def test_the_table_is_that_of_the_result(name: str, model: str, results: Any) ->
             np.testing.assert_allclose(written[column], expected[column].astype(float))
 
 
-def test_computing_twice_gives_the_same(name: str, subjects: Make) -> None:
-    first, second = (make_analysis(name).compute(subjects("nerv")) for _ in range(2))
-    xr.testing.assert_identical(first, second)
+def test_computing_twice_gives_the_same(name: str, subjects: Make, computed: Any) -> None:
+    xr.testing.assert_identical(make_analysis(name).compute(subjects("nerv")), computed(name, "nerv"))
 
 
 @pytest.mark.slow
@@ -175,20 +193,20 @@ def test_both_layouts_give_the_same(name: str, subjects: Make) -> None:
 
 
 def test_nothing_is_written_when_it_fails(
-    name: str, subjects: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, subjects: Make, computed: Any, results: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("no")
 
     for method in ("table", "compute"):
         with monkeypatch.context() as patch:
+            patch.setattr(analyses[name], "compute", lambda *_: computed(name, "nerv").copy())
             patch.setattr(analyses[name], method, fail)
             with pytest.raises(RuntimeError, match="no"):
                 run_analysis(name, None, subjects("nerv"), tmp_path / "out")
         assert list(tmp_path.iterdir()) == []
     with monkeypatch.context() as patch:
-        run_analysis(name, None, subjects("nerv"), tmp_path / "out")
         patch.setattr(analyses[name], "plot", fail)
         with pytest.raises(RuntimeError, match="no"):
-            draw_figures(name, None, tmp_path / "out", tmp_path / "figures")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+            draw_figures(name, None, results(name, "nerv"), tmp_path / "figures")
+    assert list(tmp_path.iterdir()) == []

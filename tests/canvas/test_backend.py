@@ -24,13 +24,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:The specified chunks separate")
 
 
 @pytest.fixture(params=["nerv", "ffn"])
-def model(request):
-    return request.getfixturevalue(request.param)
+def canvas(request, written, stored):
+    return written(request.param, stored)
 
 
 @pytest.fixture(params=["factored", "dense"])
-def canvas(model, write, request):
-    return write(model, request.param)
+def stored(request):
+    return request.param
 
 
 def layout(tree):
@@ -145,9 +145,10 @@ def test_other_stores_are_left_to_their_engines(tmp_path):
     assert not xr.backends.list_engines()["xinc"].guess_can_open(tmp_path / "foreign.zarr")
 
 
-def test_dense_layers_open_without_this_package(model, write):
-    tree = xr.open_datatree(write(model, "dense"), engine="zarr", consolidated=False, chunks={})
-    expected = xinc.open_canvas(write(model, "dense"))
+@pytest.mark.parametrize("name", ["nerv", "ffn"])
+def test_dense_layers_open_without_this_package(name, written):
+    tree = xr.open_datatree(written(name, "dense"), engine="zarr", consolidated=False, chunks={})
+    expected = xinc.open_canvas(written(name, "dense"))
     for name in expected.children:
         xr.testing.assert_equal(tree[name].to_dataset().compute(), expected[name].to_dataset().load())
 

@@ -28,8 +28,8 @@ def layout(request):
 
 
 @pytest.fixture
-def canvas(nerv, write, layout):
-    return write(nerv, layout, ["head"])
+def canvas(written, layout, tmp_path):
+    return shutil.copytree(written("nerv", layout, "head"), tmp_path / "canvas.zarr")
 
 
 def files(root):

@@ -12,7 +12,7 @@ import yaml
 import xinc
 from tests.helpers.small import changed, config, write_clip, write_table
 from xinc.experiment.cli import main
-from xinc.experiment.config import _merge
+from xinc.experiment.config_files import merge
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_settings_are_merged_as_snakemake_merges_them() -> None:
 
     others = {"models": {"nerv": {"training": {"epochs": 9}}, "ffn": None}, "seeds": [1], "canvas": 3}
     ours, theirs = config(), config()
-    _merge(ours, others)
+    merge(ours, others)
     update_config(theirs, others)
     assert ours == theirs
 
@@ -61,7 +61,7 @@ def test_a_part_of_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check", "--configfile", "none.yaml"], "There is no configuration file none.yaml."),
+        (["check", "--configfile", "none.yaml"], "There is no configuration file none.yaml: correct the path"),
         (["check", "--config", "seeds"], "'seeds' is not a setting: expected key=value."),
         (["check", "--config", "sseds=[1]"], "Unknown setting 'sseds': did you mean 'seeds'?"),
         (["check", "--config", "seeds=[1"], "is not valid YAML"),
@@ -69,6 +69,7 @@ def test_a_part_of_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
         (["why", "/elsewhere/results/clip/nerv/seed0/maps"], "lies outside of this folder"),
         (["why", "s3://bucket/results/clip/nerv/seed0/maps"], "object storage"),
         (["settings", "nervv"], "There is no section 'nervv': did you mean 'nerv'?"),
+        (["why", "--configfile", "config/config.yaml", "results/clip/video.zarr"], "RESULT is missing: name it before"),
         (["why", "results/nothing"], "'results/nothing' is not a result of the workflow"),
     ],
 )

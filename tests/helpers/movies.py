@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -10,15 +11,20 @@ import numpy as np
 from tests.helpers.small import frame, write_table
 
 
+def write_movie(path: Path, frames: Sequence[np.ndarray]) -> None:
+    """MPEG-4 of frames, uint8 (height, width, 3), each of which can be decoded alone."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt, stream.gop_size = "yuv420p", 1
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
 def truncated_movie(root: Path) -> None:
     """A movie whose header is whole and whose frames are not."""
-    with av.open(str(root / "clip.avi"), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
-        stream.gop_size = 1
-        for number in range(30):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame(number, 64, 96), format="rgb24")))
-        container.mux(stream.encode())
+    write_movie(root / "clip.avi", [frame(number, 64, 96) for number in range(30)])
     data = (root / "clip.avi").read_bytes()
     (root / "clip.avi").write_bytes(data[: len(data) * 2 // 3])
     write_table(root, "clip clip.avi 30", columns="video source count")

@@ -27,7 +27,7 @@ def test_sizes_read_back(height: int, width: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "128", "0x5", "5x0", "-1x5", "1.5x2", "axb", "1x2x3"])
 def test_other_sizes_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="expected height x width"):
+    with pytest.raises(ValueError, match="expected HEIGHTxWIDTH"):
         parse_size(text)
 
 
@@ -69,6 +69,14 @@ def test_short_rows_and_a_byte_order_mark_are_fine(tmp_path: Path) -> None:
     assert read_table(path, (4, 6))[0].count is None
 
 
+def test_tabs_at_the_end_of_lines_are_fine(tmp_path: Path) -> None:
+    """As spreadsheets write them; what stands below such a column is still one cell too many."""
+    path = table(tmp_path, "video|source||\na|x.mp4||\nb|y.mp4\n")
+    assert [video.source for video in read_table(path, (4, 6))] == ["x.mp4", "y.mp4"]
+    with pytest.raises(InputError, match="line 2 has 3 cells but the header has 2 columns"):
+        read_table(table(tmp_path, "video|source|\na|x.mp4|z\n"), (4, 6))
+
+
 ERRORS = {
     "empty": ("# nothing\n", "videos.tsv is empty: expected a header line with at least video and source"),
     "no rows": ("video|source\n", "lists no videos: expected a line for each video below the header in line 1"),
@@ -84,9 +92,21 @@ ERRORS = {
     "bad number": ("video|source|count\na|b|many\n", "video 'a': count is 'many', expected a whole number"),
     "negative": ("video|source|start\na|b|-1\n", "video 'a': start is -1: input should be greater than or equal to 0"),
     "no frames": ("video|source|count\na|b|0\n", "video 'a': count is 0: input should be greater than or equal to 1"),
-    "bad resolution": ("video|source|resolution\na|b|128\n", "resolution is '128': expected height x width in pixels"),
+    "bad resolution": ("video|source|resolution\na|b|128\n", "resolution is '128': expected HEIGHTxWIDTH in pixels"),
     "bad crop": ("video|source|crop\na|b|square\n", "crop is 'square': expected 'none', 'fit' or a height x width"),
     "bad resize": ("video|source|resize\na|b|cubic\n", "resize is 'cubic': input should be 'area' or 'bicubic'"),
+    "blanks for tabs": (
+        "video source\na b\n",
+        "line 1 is one cell, 'video source': expected columns separated by",
+    ),
+    "commas for tabs": ("video,source\na,b\n", "replace what stands between them by one tab"),
+    "semicolons for tabs": ("video;source\na;b\n", "separated by a tab each, as in video<tab>source"),
+    "blanks in a line": (
+        "video|source\na  b\n",
+        "has nothing in the column 'source': separate cells with one tab",
+    ),
+    "commas in a line": ("video|source\na,b\n", "separate cells with one tab, not with commas"),
+    "tab in the middle": ("video||source\na||b\n", "line 1 has a column without a name, between two tabs"),
     "surplus": ("video|source\na|b|c\n", "line 2 has 3 cells but the header has 2 columns"),
 }
 

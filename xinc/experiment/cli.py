@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import xinc
 from xinc.errors import InputError
+from xinc.experiment.config_files import CONFIG
 
 if TYPE_CHECKING:
     from xinc.experiment.plan import Plan
 
-#: Used where no ``--configfile`` is given, as by the workflow.
-CONFIG = "config/config.yaml"
 #: Digests of the user's files, beside Snakemake's own records.
 KEPT = Path(".snakemake/xinc")
 
@@ -48,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
     why = add("why", _why, "say why a result would be made again, or that nothing changed")
     why.usage = "xinc why [-h] RESULT [--configfile FILE ...] [--config KEY=VALUE ...]"
-    why.add_argument("result", metavar="RESULT", help="a path such as results/bunny/nerv/seed0/grouping")
+    why.add_argument("result", nargs="?", metavar="RESULT", help="a path such as results/bunny/nerv/seed0/grouping")
     check = add("check", _check, "check a configuration and all sources that it names, without running anything")
     settings = add("settings", _settings, "list settings with their types, defaults and meanings")
     settings.add_argument(
@@ -79,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _plan(parsed: argparse.Namespace) -> Plan:
-    from xinc.experiment.config import Config, read_values
+    from xinc.experiment.config import Config
+    from xinc.experiment.config_files import read_values
     from xinc.experiment.plan import Plan
     from xinc.experiment.scripts import SCRIPTS
 
@@ -91,6 +91,8 @@ def _why(parsed: argparse.Namespace) -> list[str]:
     from xinc.experiment.records import RECORDS
     from xinc.experiment.why import explain
 
+    if parsed.result is None:
+        raise InputError("RESULT is missing: name it before --configfile and --config, which take every word after.")
     return explain(parsed.result, _plan(parsed), RECORDS)
 
 

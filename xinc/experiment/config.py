@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from xinc.analyses import analyses
 from xinc.analyses.making import make_analysis
 from xinc.canvas.settings import CanvasSettings, MaterialiseSettings
 from xinc.errors import InputError, nearest
+from xinc.experiment.config_files import read_values
 from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
 from xinc.settings import StrictModel, validate
@@ -391,51 +392,3 @@ def _check_annotated(annotated: list[int] | None, kept: list[int], wanted: Frame
 def read_config(path: str | Path) -> Config:
     """The validated configuration in a YAML file."""
     return Config(read_values(path))
-
-
-def read_values(*paths: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
-    """The settings in YAML files, plain builtins; a later file's take the place of an earlier one's, as in Snakemake.
-
-    Parameters
-    ----------
-    paths : the files.
-    changes : settings given as ``key=value``, as YAML; they are merged with the files' section by section.
-
-    Raises
-    ------
-    InputError : a file cannot be read or is not valid YAML, or a change is not of that form.
-    """
-    import yaml
-
-    values: dict[str, Any] = {}
-    for path in paths:
-        try:
-            read = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"There is no configuration file {path}.") from None
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"{path} cannot be read as a configuration ({reason}): expected a YAML file.") from None
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-        if not isinstance(read, dict):
-            raise InputError(f"{path} holds no settings: a mapping of sections was expected.")
-        _merge(values, read)
-    for change in changes:
-        name, sign, value = change.partition("=")
-        if not sign:
-            raise InputError(f"'{change}' is not a setting: expected key=value.")
-        try:
-            _merge(values, {name: yaml.safe_load(value)})
-        except yaml.YAMLError as error:
-            raise InputError(f"'{change}' is not valid YAML: {' '.join(str(error).split())}.") from None
-    return values
-
-
-def _merge(values: dict[str, Any], others: Mapping[str, Any]) -> None:
-    """Put ``others`` into ``values``, section by section, as Snakemake does."""
-    for name, value in others.items():
-        if isinstance(value, Mapping) and isinstance(values.get(name), dict):
-            _merge(values[name], value)
-        else:
-            values[name] = value

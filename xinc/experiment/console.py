@@ -13,6 +13,8 @@ from typing import Any
 
 from snakemake.logging import DefaultFormatter, is_quiet_about, logger
 
+from xinc.experiment.failures import of_system
+
 #: Jobs of a plan that are listed one by one; of more, those of a rule that have a reason in common share a line.
 _LISTED = 30
 
@@ -30,8 +32,12 @@ class Concise(DefaultFormatter):
         self._planned: list[tuple[str, str, str]] = []
 
     def format(self, record: logging.LogRecord) -> str:
-        """A message; nothing of what the scheduler says of its own steps."""
-        return "" if str(record.msg or "").startswith(_LEFT_OUT) else super().format(record)
+        """A message; nothing of what the scheduler says of its own steps, and one sentence where the system refuses."""
+        text = str(record.msg or "")
+        if text.startswith(_LEFT_OUT):
+            return ""
+        refused = in_one_sentence(text) if hasattr(record, "exception") else None
+        return super().format(record) if refused is None else f"Error: {refused}"
 
     def format_job_info(self, msg: dict[str, Any]) -> str:
         wildcards = ", ".join(f"{name}={value}" for name, value in dict(msg["wildcards"] or {}).items())
@@ -93,6 +99,17 @@ def in_words(reason: str) -> str:
             found.append(part[:1].lower() + part[1:])
     told = [one for one in found if one != "after jobs before it"]
     return ", ".join(dict.fromkeys(told or found))
+
+
+def in_one_sentence(traceback: str) -> str | None:
+    """A traceback of Snakemake's that ends with an error of the operating system; None for anything else.
+
+    >>> in_one_sentence("Traceback …\\n\\nPermissionError: [Errno 13] Permission denied: '/mine/.snakemake'")
+    '/mine/.snakemake cannot be written (Permission denied): allow it, or run in another folder.'
+    """
+    last = traceback.rstrip().rpartition("\n")[2]
+    said = re.fullmatch(r"\w+(?:Error|Exception): \[Errno (\d+)\] ([^:]+)(?:: '(.+?)'(?: -> .+)?)?", last)
+    return None if said is None else of_system(int(said[1]), said[3], said[2])
 
 
 def be_concise(settings: Any) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Sequence
@@ -23,9 +24,11 @@ def check_readable(files: Sequence[str]) -> None:
 
     Raises
     ------
-    InputError : one does not exist, is not a file, or may not be read.
+    InputError : one does not exist, is not a file, or may not be read; or its path has braces around a name.
     """
     for file in files:
+        if re.search(r"\{\s*\w[^{}]*\}", file):
+            raise InputError(f"'{file}' has braces in its path, which Snakemake takes for a wildcard: rename it.")
         try:
             mode = os.stat(file).st_mode
         except OSError as error:
@@ -65,8 +68,7 @@ class Contents:
         found: dict[str, list[Any]] = {}
         for file in files:
             try:
-                at = os.stat(file)
-                state = [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino]
+                state = _state(file)
                 before = self._seen.get(file) or known.get(file, [])
                 found[file] = [*state, before[-1] if before[:-1] == state else _read(file)]
             except OSError as error:
@@ -76,6 +78,11 @@ class Contents:
         if settled != known:
             self._save(name, settled)
         return [found[file][-1] for file in files]
+
+    def known(self, name: str, files: Sequence[str]) -> bool:
+        """Whether each file is as it was when its digest was kept under ``name``."""
+        kept = self._load(name)
+        return all(kept.get(file, [])[:-1] == _state(file) for file in files)
 
     def _load(self, name: str) -> dict[str, list[Any]]:
         if self._kept is None:
@@ -96,6 +103,11 @@ class Contents:
             partial = file.with_suffix(f".{os.getpid()}.partial")
             partial.write_text(json.dumps(known), encoding="utf-8")
             os.replace(partial, file)
+
+
+def _state(file: str) -> list[int]:
+    at = os.stat(file)
+    return [at.st_size, at.st_mtime_ns, at.st_ctime_ns, at.st_ino]
 
 
 def _unreadable(file: str, why: str) -> InputError:

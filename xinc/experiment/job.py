@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import gc
 import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from xinc.errors import InputError
+from xinc.experiment.failures import explained, of_system
 from xinc.experiment.records import RECORDS, write_record
 from xinc.runtime import progress
 
@@ -40,51 +40,49 @@ def job_log(
 ) -> Iterator[None]:
     """Send everything a job prints to ``path``; an `InputError` becomes one sentence there and exit status 1.
 
-    So do a damaged store among the job's ``inputs``, a full disk, and a GPU whose memory
-    ran out. The job computes on ``threads`` CPU threads. Unfinished ``outputs`` of an earlier attempt that was killed
-    are removed. Progress is also shown on the original standard error, a line every 15 seconds.
+    So do the failures that `xinc.experiment.failures` explains. The job computes on ``threads`` CPU threads. Unfinished
+    ``outputs`` of an earlier attempt that was killed are removed. Progress is also shown on the original standard
+    error, a line every 15 seconds.
     """
     from xinc.storage.atomic import remove_unfinished
 
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch imported later on
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     for output in outputs:
         remove_unfinished(output)
-    with open(path, "w", encoding="utf-8", buffering=1) as log:
+    with _opened(path) as log:
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             progress.console = sys.__stderr__
             try:
                 yield
-            except InputError as error:
-                print(f"Error: {error}", file=log)
-                raise SystemExit(1) from None
             except Exception as error:
-                explained = _explained(error, inputs)
-                if explained is None:
-                    traceback.print_exc(file=log)
-                else:
-                    print(f"Error: {explained}", file=log)
-                log.flush()
-                os.fsync(log.fileno())
+                sentence = str(error) if isinstance(error, InputError) else explained(error, inputs)
+                _say(traceback.format_exc() if sentence is None else f"Error: {sentence}\n", log)
                 raise SystemExit(1) from None
             finally:
                 progress.console = None
 
 
-def _explained(error: Exception, inputs: Iterable[str]) -> str | None:
-    """A failure that is not the job's own in one sentence; None for any other."""
-    from xinc.runtime.gpu_memory import ran_out, shortage
-    from xinc.storage.damage import find_damage
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[TextIO]:
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        log = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed below)
+    except OSError as error:
+        sys.exit(f"Error: {of_system(error.errno, str(path), error.strerror)}")
+    try:
+        yield log
+    finally:
+        with contextlib.suppress(OSError):  # of a full disk, which has been told of
+            log.close()
 
-    if ran_out(error):
-        return shortage(error)
-    for path in inputs:
-        damage = find_damage(path)
-        if damage is not None:
-            return f"{path} is damaged, {damage}: remove it and run again, which makes it anew."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        where = f" for {error.filename}" if error.filename else ""
-        return f"There is no space left{where} ({error.strerror}): free some and run again."
-    return None
+
+def _say(text: str, log: TextIO) -> None:
+    """Into the log, or on the original standard error where the log's disk is full."""
+    try:
+        log.write(text)
+        log.flush()
+        os.fsync(log.fileno())
+    except OSError:
+        print(text, file=sys.__stderr__)

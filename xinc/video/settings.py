@@ -16,11 +16,12 @@ from xinc.settings import StrictModel
 PAPER_RESOLUTION = (128, 256)
 
 COLUMNS = (
-    *("video", "source", "split", "clips", "lengths", "masks", "flow"),
+    *("video", "source", "split", "clips", "lengths", "masks", "void", "flow", "size", "format"),
     *("start", "count", "step", "crop", "resolution", "resize"),
 )
 REQUIRED = ("video", "source")
 _NUMBERS = ("start", "count", "step")
+_SIZE = "HEIGHTxWIDTH in pixels, both above 0, e.g. 64x128"
 _UNFIT = "name unfit for a path: use letters, digits, '.', '_' and '-', beginning with a letter or digit"
 
 
@@ -32,7 +33,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d+)\s*[xX×]\s*(\d+)\s*", str(text))
     if match is None or not (int(match[1]) and int(match[2])):
-        raise ValueError("expected height x width in pixels, both above 0, such as 128x256")
+        raise ValueError(f"expected {_SIZE}")
     return int(match[1]), int(match[2])
 
 
@@ -57,7 +58,27 @@ Range = Annotated[tuple[int, int], BeforeValidator(_as_range)]
 
 
 def _as_size(value: Any) -> Any:
-    return parse_size(value) if isinstance(value, str) else value
+    if isinstance(value, (list, tuple)):
+        return value
+    return parse_size(str(value))
+
+
+def parse_values(text: str) -> tuple[int, ...]:
+    """Read ``"255"``, ``"254,255"`` or ``"none"`` as the values of a mask; ValueError if it is anything else.
+
+    >>> parse_values("254,255"), parse_values("none")
+    ((254, 255), ())
+    """
+    if text.strip().lower() == "none":
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise ValueError("expected the value of a mask, several separated by commas, or 'none', such as 255")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _as_values(value: Any) -> Any:
+    return parse_values(value) if isinstance(value, str) else [value] if isinstance(value, int) else value
 
 
 _SIZE_IN_JSON = {
@@ -71,6 +92,22 @@ Size = Annotated[
     tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]],
     BeforeValidator(_as_size),
     WithJsonSchema(_SIZE_IN_JSON),
+]
+
+
+#: Values of a mask, which a configuration may write as "255" or "254,255".
+Values = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    BeforeValidator(_as_values),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^(none|[0-9]+(,[0-9]+)*)$"},
+                {"type": "integer", "minimum": 0},
+                {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            ]
+        }
+    ),
 ]
 
 
@@ -94,11 +131,20 @@ class VideoSettings(StrictModel):
         None, description="Of the videos that `clips` selects, only those with this many frames, e.g. 30-45."
     )
     masks: str | None = Field(None, min_length=1, description="Folder of indexed PNG masks, one for each source frame.")
+    void: Values | None = Field(
+        None,
+        description="Values of `masks` that mark pixels as void, 255 by convention, several separated by commas; they "
+        "are left unlabelled. 'none': each value is an instance.",
+    )
     flow: str | None = Field(
         None,
         min_length=1,
         description="Folder of optical flow, with a .flo or .npy file for each source frame but the last, to the next"
         " one; for a data set, a folder of such folders, named after its videos.",
+    )
+    size: Size | None = Field(None, description="Height x width of a raw .yuv file, pixels; other files tell it.")
+    format: str | None = Field(
+        None, min_length=1, description="Pixel format of a raw .yuv file, as FFmpeg calls it: yuv420p, yuv420p10le, …"
     )
     start: int = Field(0, ge=0, description="First source frame used, counted from 0.")
     count: int | None = Field(None, ge=1, description="Number of frames used; all from `start` on when left out.")
@@ -190,7 +236,16 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 
 def _check_header(header: list[str], where: str) -> None:
     header[:] = [column.strip() for column in header]
+    while header and not header[-1]:  # tabs at the end of the line
+        del header[-1]
     for column in header:
+        if len(header) == 1 and column not in COLUMNS and set(COLUMNS) & set(re.split(r"[\s,;|]+", column)):
+            raise InputError(
+                f"{where} is one cell, '{column}': expected columns separated by a tab each, as in "
+                f"{'<tab>'.join(REQUIRED)}; replace what stands between them by one tab."
+            )
+        if not column:
+            raise InputError(f"{where} has a column without a name, between two tabs: name it, or remove one tab.")
         if column not in COLUMNS:
             raise InputError(f"{where} has the unknown column '{column}': {nearest(column, COLUMNS)}.")
         if header.count(column) > 1:
@@ -202,10 +257,27 @@ def _check_header(header: list[str], where: str) -> None:
             )
 
 
+def _other_separator(cells: dict[str, str]) -> str | None:
+    """What stands in the place of tabs in a line that is a single cell; None where nothing seems to."""
+    if len(cells) != 1:
+        return None
+    (text,) = cells.values()
+    found = [(sign, name) for sign, name in ((",", "commas"), (";", "semicolons"), (" ", "blanks")) if sign in text]
+    return found[0][1] if found else None
+
+
 def _video(cells: dict[str, str], default_resolution: tuple[int, int] | str, where: str) -> VideoSettings:
     for column in REQUIRED:
         if column not in cells:
-            raise InputError(f"{where} has nothing in the column '{column}': fill it in, or remove the line.")
+            other = _other_separator(cells)
+            raise InputError(
+                f"{where} has nothing in the column '{column}': "
+                + (
+                    f"separate cells with one tab, not with {other}."
+                    if other
+                    else "fill it in (cells are separated by one tab), or remove the line."
+                )
+            )
     name = cells["video"]
     values: dict[str, Any] = {"resolution": default_resolution, **cells, "name": name}
     del values["video"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from xinc.runtime.compiling import njit
 
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
 _MATH = {"contract", "reassoc", "nsz", "arcp"}
@@ -18,7 +19,7 @@ _TILE = 1024
 COARSE_BITS, FINE_BITS = 13, 18
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH)
+@njit(nogil=True, fastmath=_MATH)
 def add_magnitudes(maps: Any, total: Any) -> None:
     """total (P,) float64 += sum over the block of |C|."""
     n, pixels = maps.shape
@@ -34,7 +35,7 @@ def add_magnitudes(maps: Any, total: Any) -> None:
             total[start + p] += part[p]
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH)
+@njit(nogil=True, fastmath=_MATH)
 def statistics(maps: Any, total: Any, low: Any, high: Any) -> None:
     """Per neuron of the block: total (n,) float64, minimum and maximum (n,) int32 as bit patterns of |C|.
 
@@ -59,7 +60,7 @@ def statistics(maps: Any, total: Any, low: Any, high: Any) -> None:
         total[k], low[k], high[k] = sum_all, smallest, largest
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH)
+@njit(nogil=True, fastmath=_MATH)
 def region_sums(maps: Any, labels: Any, sums: Any) -> None:
     """sums (n, regions) float64: sum of |C| over the pixels of each region; labels (P,) int32, negative: no region."""
     n, pixels = maps.shape
@@ -85,7 +86,7 @@ def region_sums(maps: Any, labels: Any, sums: Any) -> None:
                 sums[k, r] += np.float64(part[0, r]) + part[1, r] + part[2, r] + part[3, r]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def count_pixels_over(maps: Any, threshold: Any, count: Any) -> None:
     """count (n,): pixels where |C| exceeds threshold (P,) float32."""
     n, pixels = maps.shape
@@ -97,7 +98,7 @@ def count_pixels_over(maps: Any, threshold: Any, count: Any) -> None:
         count[k] = found
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def count_neurons_over(maps: Any, thresholds: Any, count: Any) -> None:
     """count (T, P) int32 += number of maps of the block whose |C| exceeds each of the thresholds (T,) float32."""
     n, pixels = maps.shape
@@ -112,7 +113,7 @@ def count_neurons_over(maps: Any, thresholds: Any, count: Any) -> None:
                     tile[p] += np.int32(abs(row[p]) > limit)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def histogram(maps: Any, count: Any, area: Any) -> None:
     """count, area (2, 2^COARSE_BITS): number and sum of magnitudes by the leading bits; both rows belong together.
 
@@ -128,7 +129,7 @@ def histogram(maps: Any, count: Any, area: Any) -> None:
             area[p & 1, at] += abs(maps[k, p])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def refine(maps: Any, coarse: Any, count: Any) -> None:
     """count (T, 2^FINE_BITS) += number of magnitudes in the coarse bin of each target (T,), by the trailing bits."""
     n, pixels = maps.shape
@@ -150,7 +151,7 @@ def refine(maps: Any, coarse: Any, count: Any) -> None:
                             row[pattern & np.uint32(2**FINE_BITS - 1)] += 1
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH)
+@njit(nogil=True, fastmath=_MATH)
 def add_fluctuation(maps: Any, before: Any, total: Any) -> None:
     """total (P,) float64 += sum over the block of ||C| − |C before||."""
     n, pixels = maps.shape

@@ -9,7 +9,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from xinc.runtime.compiling import njit
 
 #: Codes of activations inside compiled code; what is meant is `xinc.trace.activations.respond`.
 CODES = {
@@ -45,7 +46,7 @@ def _erf_polynomial(degree: int = 16) -> np.ndarray:
 ERF = _erf_polynomial()
 
 
-@njit(nogil=True, cache=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH)
 def activate(code: int, row: Any, erf: Any) -> None:
     """Apply an activation to a contiguous float32 row in place."""
     n = row.shape[0]
@@ -93,7 +94,7 @@ def activate(code: int, row: Any, erf: Any) -> None:
             row[i] = np.float32(math.expm1(-row[i] * row[i]))
 
 
-@njit(nogil=True, cache=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH)
 def _source(v: Any, kernel: Any, bias: float, window: Any, out: Any) -> None:
     """Edge response of one kernel on a window (y0, y1, x0, x1): v is the zero-padded input channel."""
     k = kernel.shape[0]
@@ -129,7 +130,7 @@ def _source(v: Any, kernel: Any, bias: float, window: Any, out: Any) -> None:
                         row[x] += weight * line[x]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH)
 def _widen(line: Any, taps: Any, r: int, start: int, stop: int, offset: int, even: Any, odd: Any, row: Any) -> None:
     """Along one row: row[X − start] = sum_t taps[X % r, t] · line[X // r + t + offset] for X from start to stop."""
     width = taps.shape[1]
@@ -172,7 +173,7 @@ def _widen(line: Any, taps: Any, r: int, start: int, stop: int, offset: int, eve
             row[stop - start - 1] = even[pairs]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH)
 def _step(
     z: Any, have: Any, size: Any, r: int, ty: Any, tx: Any, want: Any, code: int, erf: Any, lines: Any, wide: Any,
     out: Any,
@@ -226,7 +227,7 @@ def _step(
             activate(code, row[:across], erf)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH)
 def expand_convolution(
     v: Any, kernels: Any, bias: Any, channel: Any, phase: Any, upscale: int, own: int,
     factors: Any, taps: Any, codes: Any, sizes: Any, windows: Any, erf: Any, first: Any, second: Any, lines: Any,
@@ -251,7 +252,7 @@ def expand_convolution(
             here, there = there, here
 
 
-@njit(nogil=True, cache=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH)
 def expand_linear(
     v: Any, channel: Any, scale: Any, share: Any, frequency: float, window: Any, own: int, head: int, erf: Any, out: Any
 ) -> None:

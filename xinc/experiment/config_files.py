@@ -1,0 +1,95 @@
+"""Configuration files as plain builtins, merged as Snakemake merges them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xinc.errors import InputError
+
+#: Used where no ``--configfile`` is given, as by the workflow.
+CONFIG = "config/config.yaml"
+
+
+def read_values(*paths: str | Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings in configuration files; a later file's take the place of an earlier one's, as in Snakemake.
+
+    Parameters
+    ----------
+    paths : the files.
+    changes : settings given as ``key=value``, as YAML; they are merged with the files' section by section.
+
+    Raises
+    ------
+    InputError : a file cannot be read, see `read_file`, or a change is not of that form.
+    """
+    values: dict[str, Any] = {}
+    for path in paths:
+        merge(values, read_file(path))
+    for change in changes:
+        name, sign, value = change.partition("=")
+        if not sign:
+            raise InputError(f"'{change}' is not a setting: expected key=value.")
+        try:
+            merge(values, {name: yaml.safe_load(value)})
+        except yaml.YAMLError as error:
+            raise InputError(f"'{change}' is not valid YAML: {_problem(error)}.") from None
+    return values
+
+
+def read_file(path: str | Path, loader: Any = yaml.SafeLoader) -> dict[str, Any]:
+    """The settings in one file, of YAML or JSON.
+
+    Raises
+    ------
+    InputError : the file does not exist, cannot be read, is neither YAML nor JSON, or holds no mapping.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no configuration file {path}: correct the path (relative ones start from {Path.cwd()})."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"{path} cannot be read as a configuration ({reason}): expected a YAML file.") from None
+    try:
+        values = _parsed(text, loader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not valid YAML{_place(error)}: {_problem(error)}.") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no settings: a mapping of sections was expected.")
+    return values
+
+
+def _parsed(text: str, loader: Any) -> Any:
+    try:
+        return json.loads(text)  # JSON may be indented with tabs, YAML not
+    except ValueError:
+        return yaml.load(text, Loader=loader)
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong, in one line."""
+    text = " ".join(str(getattr(error, "problem", None) or error).split()).rstrip(".")
+    if "'\\t'" in text:
+        return "there is a tab, with which YAML cannot be indented: use blanks"
+    return text
+
+
+def merge(values: dict[str, Any], others: Mapping[str, Any]) -> None:
+    """Put ``others`` into ``values``, section by section, as Snakemake does."""
+    for name, value in others.items():
+        if isinstance(value, Mapping) and isinstance(values.get(name), dict):
+            merge(values[name], value)
+        else:
+            values[name] = value
