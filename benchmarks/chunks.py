@@ -16,7 +16,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 import xinc
 from benchmarks.process import Job, forget_cached, size_of
 from benchmarks.tasks import network, task
-from xinc.canvas.dense import CHUNK, SHARD
+from xinc.canvas.dense import block_shape
 from xinc.canvas.lazy import expanded_maps
 from xinc.contributions.expansion import expand_into
 
@@ -25,6 +25,8 @@ SHAPES: tuple[tuple[tuple[int, int], tuple[int, int] | None], ...] = (
     ((1, 256), None),
     ((32, 1), None),
     ((4, 4), None),
+    ((4, 8), None),
+    ((4, 16), None),
     ((8, 8), None),
     ((16, 64), None),
     ((4, 4), (16, 256)),
@@ -69,11 +71,10 @@ def chunks(job: Job) -> None:
     chosen = np.linspace(0, lazy.sizes["neuron"] - 1, neurons).astype(int)
     for at in range(frames):
         expand_into(expanded.at(at), chosen, maps[at])
-    known = list(SHAPES)
-    if (CHUNK, SHARD) not in known:
-        known.append((CHUNK, SHARD))
+    own, _ = block_shape((frames, neurons, *shape), memory_mb=512)
+    known = [*SHAPES, *([] if (own, None) in SHAPES else [(own, None)])]
     rows = [(chunk, shard, DEFAULT_CODEC) for chunk, shard in known]
-    rows += [(CHUNK, SHARD, codec) for codec in CODECS if codec != DEFAULT_CODEC]
+    rows += [(own, None, codec) for codec in CODECS if codec != DEFAULT_CODEC]
     repeats = job.arguments.get("repeats", 3)
     with job.measured():
         job.found["raw_bytes"] = maps.nbytes
@@ -100,7 +101,7 @@ def _row(
         compressors=CODECS[codec],
         overwrite=True,
     )
-    # As a canvas is written: a shard at a time, or as much of an array without them.
+    # As a canvas is written: a block of chunks at a time, or a shard.
     unit = span or (-(-16 // chunk[0]) * chunk[0], -(-256 // chunk[1]) * chunk[1])
     start = time.perf_counter()
     for f in range(0, frames, unit[0]):

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
     from xinc.canvas.reductions.summary import summarise
+    from xinc.interventions.ablation import ablate
+    from xinc.interventions.effects import effects
     from xinc.models.checkpoints import load_model
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "dissect", "load_model", "materialise", "open_canvas", "summarise"]
+__all__ = ["__version__", "ablate", "dissect", "effects", "load_model", "materialise", "open_canvas", "summarise"]
 
 _WHERE = {
+    "ablate": "xinc.interventions.ablation",
+    "effects": "xinc.interventions.effects",
     "dissect": "xinc.canvas.dissect",
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",

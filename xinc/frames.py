@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from xinc.errors import InputError
 
@@ -48,6 +48,37 @@ def select_frames(available: Sequence[int], choice: FrameChoice | list[int], of:
         twice = sorted({f for f in choice if choice.count(f) > 1})
         raise InputError(f"Frames {ranges(twice)} were asked for more than once: list each frame once.")
     return [int(f) for f in choice]
+
+
+def frame_list(frames: Any) -> list[int]:
+    """Frame indices as a list of whole numbers.
+
+    Raises
+    ------
+    InputError : one number, text, a mask, or numbers that are not whole.
+
+    Examples
+    --------
+    >>> frame_list(range(3))
+    [0, 1, 2]
+    """
+    import numpy as np
+
+    try:
+        values = np.asarray(list(frames) if isinstance(frames, set | frozenset) else frames)
+    except ValueError:  # lists of different lengths
+        values = np.asarray(frames, dtype=object)
+    if values.ndim == 1 and values.size == 0:
+        return []
+    kind = values.dtype.kind
+    if values.ndim != 1 or kind not in "iuf" or (kind == "f" and not bool((values == np.trunc(values)).all())):
+        shown = repr(frames).splitlines()[0]
+        like = f"[{int(values)}]" if values.ndim == 0 and kind in "iu" else "[0, 8]"
+        raise InputError(
+            f"frames is {shown if len(shown) <= 60 else shown[:57] + '...'}: a list of frame indices was expected, "
+            f"e.g. frames={like}; leave frames out for all."
+        )
+    return [int(f) for f in values]
 
 
 def ranges(frames: Sequence[int]) -> str:

@@ -45,7 +45,8 @@ def test_against_plain_numpy(subjects: Make, model: str, layout: str) -> None:
             one = result.sel(frame=frame, layer=layer)
             np.testing.assert_allclose(one["heatmap"], heatmap, atol=1e-5)
             np.testing.assert_allclose(one["difference"], heatmap - intensity, atol=1e-5)
-            for name, other in (("intensity", intensity), ("edges", edges)):
+            distance = np.abs(source - 0.5).sum(-1)
+            for name, other in (("intensity", intensity), ("edges", edges), ("mid_grey_distance", distance)):
                 r = np.corrcoef(heatmap.ravel(), other.ravel())[0, 1]
                 rho = stats.spearmanr(heatmap.ravel(), other.ravel()).statistic
                 assert float(one["pearson"].sel({"with": name})) == pytest.approx(r, abs=1e-5)
@@ -74,6 +75,19 @@ def test_a_layer_that_contributes_where_it_is_bright() -> None:
     np.testing.assert_allclose(with_intensity["spearman"].sel(layer="dark"), -1, atol=1e-6)
     assert (with_intensity["pearson"].sel(layer="dark") > -0.99).all()
     np.testing.assert_allclose(result["difference"].sel(layer="same"), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["identity", "tanh"])
+def test_what_a_response_of_zero_shows_decides_what_heatmaps_follow(output: str) -> None:
+    """One neuron whose response makes the colour exactly: it follows brightness, or the distance from mid-grey."""
+    source = np.repeat(np.random.default_rng(0).random((1, 6, 8, 1)) * 0.98 + 0.01, 3, -1)
+    colour = source[..., 0][:, None]
+    response = colour if output == "identity" else np.arctanh(2 * colour - 1)
+    result = make_analysis("intensity", {"frames": "all"}).compute(made(source, head=response))
+    follows, other = ("intensity", "mid_grey_distance") if output == "identity" else ("mid_grey_distance", "intensity")
+    rho = result["spearman"].sel(layer="head").isel(frame=0)
+    assert float(rho.sel({"with": follows})) == pytest.approx(1, abs=1e-6)
+    assert abs(float(rho.sel({"with": other}))) < 0.5
 
 
 def test_a_constant_frame_and_a_dead_layer_are_undefined_not_an_error(tmp_path: Any) -> None:
@@ -111,7 +125,7 @@ def test_the_table_is_tidy(subjects: Make) -> None:
     result = analysis.compute(subjects("nerv"))
     table = analysis.table(result)
     assert table is not None
-    assert len(table) == 2 * 3 * 2
+    assert len(table) == 2 * 3 * 3
     assert {"layer", "frame", "with", "pearson", "spearman"} <= set(table.columns)
     row = table[(table["layer"] == "head") & (table["frame"] == 2) & (table["with"] == "edges")]
     assert float(row["pearson"].iloc[0]) == float(result["pearson"].sel(layer="head", frame=2, **{"with": "edges"}))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import xinc
 from tests.helpers import oracle
 from tests.helpers.tiers import examples
-from xinc.canvas.dense import shard_shape
+from xinc.canvas.dense import block_shape
 from xinc.canvas.writer import CanvasSettings, write_layer
 from xinc.contributions import expansion
 from xinc.contributions.kernels.convolution import Expansion
@@ -236,7 +236,7 @@ def test_dense_maps_are_read_not_expanded(nerv, write, counted):
 @pytest.mark.parametrize("memory_mb", [1e-6, 0.05, 512])
 def test_memory_bounds_blocks_of_the_writer_and_changes_nothing(nerv, write, counted, memory_mb):
     root = write(nerv, "dense", ["block1"], memory_mb=memory_mb)
-    frames, neurons = shard_shape((4, 48, 16, 24), memory_mb)
+    _, (frames, neurons) = block_shape((4, 48, 16, 24), memory_mb)
     assert (frames, neurons) == {1e-6: (4, 4), 0.05: (4, 4), 512: (4, 48)}[memory_mb]
     assert max(counted) == neurons
     assert sum(counted) == 4 * 48

@@ -8,19 +8,22 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from tests.helpers.coded import edit, encode, flip, moving, samples, y4m
 from tests.helpers.movies import truncated_movie, write_movie
 from tests.helpers.small import FRAMES, changed, config, disc_mask, frame, write_clip, write_table
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
 from xinc.experiment.plan import Plan
-from xinc.video.prepare import prepare_video
+from xinc.video.prepare import build_video, prepare_video
 
 SNAKEFILE = Path(__file__).parents[2] / "workflow" / "Snakefile"
 Values = dict[str, Any]
@@ -207,6 +210,38 @@ def _binary(root: Path) -> None:
     (root / "videos.tsv").write_bytes(b"\xff\xfe\x00\x80")
 
 
+def _mask_number(root: Path) -> None:
+    (root / "clip_masks" / "3.png").rename(root / "clip_masks" / "5.png")
+
+
+def _raw(line: str, columns: str = "video source size format") -> Callable[[Path], None]:
+    """A raw file of two smooth pictures of 48x64 pixels."""
+
+    def spoil(root: Path) -> None:
+        y, x = np.mgrid[:48, :64]
+        picture = np.uint8(128 + 60 * np.sin(y / 7) + 50 * np.cos(x / 9))[..., None].repeat(3, -1)
+        (root / "clip_64x48.yuv").write_bytes(2 * samples(picture, "yuv420p"))
+        write_table(root, line, columns=columns)
+
+    return spoil
+
+
+def _cut_y4m(root: Path) -> None:
+    path = y4m(root / "clip.y4m", [frame(number) for number in range(4)])
+    path.write_bytes(path.read_bytes()[:-9])
+    write_table(root, "clip clip.y4m", columns="video source")
+
+
+def _trimmed(first: int | None, *cells: str) -> Callable[[Path], None]:
+    """A movie of four frames of which an edit list plays two, or none."""
+
+    def spoil(root: Path) -> None:
+        path = edit(encode(root / "clip.mp4", [frame(number, 32, 64) for number in range(4)], "mpeg4"), 2, first)
+        write_table(root, " ".join(("clip", path.name, *cells)), columns="video source count masks")
+
+    return spoil
+
+
 #: Mistakes in the table and in the files it names that show without decoding a frame.
 TABLES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "empty table": (lambda root: (root / "videos.tsv").write_text("") and None, ["videos.tsv is empty", "header"]),
@@ -245,6 +280,52 @@ TABLES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "no masks": (_no_masks, ["'clip_masks'", "not a folder", "PNG for each frame"]),
     "number of masks": (_fewer_masks, ["4 frames", "3 masks", "one mask for each frame"]),
+    "mask that is missing": (_fewer_masks, ["none for 3"]),
+    "number of a mask": (_mask_number, ["'3.png'", "'5.png'", "numbers disagree", "a mask of its number"]),
+    "void that is no value": (
+        table("clip clip clip_masks black", columns="video source masks void"),
+        ["line 2", "void is 'black'", "expected the value of a mask", "such as 255"],
+    ),
+    "void without masks": (
+        table("clip clip 255", columns="video source void"),
+        ["'clip'", "void", "leave it empty, or give masks"],
+    ),
+    "raw without a layout": (
+        _raw("clip clip_64x48.yuv", "video source"),
+        ["size and format are not given", "its name suggests 48x64", "such as yuv420p"],
+    ),
+    "raw without a size": (
+        _raw("clip clip_64x48.yuv yuv420p", "video source format"),
+        ["size is not given", "fill in the columns"],
+    ),
+    "raw without a format": (
+        _raw("clip clip_64x48.yuv 48x64", "video source size"),
+        ["format is not given", "fill in the columns"],
+    ),
+    "raw format": (
+        _raw("clip clip_64x48.yuv 48x64 yuv420pp"),
+        ["unknown format 'yuv420pp'", "did you mean 'yuv420p'"],
+    ),
+    "raw size": (
+        _raw("clip clip_64x48.yuv 48x60 yuv420p"),
+        ["9216 bytes", "not a whole number of frames of 48x60", "4320 bytes each", "correct size"],
+    ),
+    "raw depth": (
+        _raw("clip clip_64x48.yuv 48x64 yuv444p12le"),
+        ["9216 bytes", "18432 bytes each", "or format"],
+    ),
+    "raw width first": (
+        _raw("clip clip_64x48.yuv 64x48 yuv420p"),
+        ["64x48", "smooth only with sides exchanged", "write 48x64"],
+    ),
+    "size of a folder": (
+        table("clip clip 16x32", columns="video source size"),
+        ["tells its own size", "column size", "leave it empty"],
+    ),
+    "cut y4m": (_cut_y4m, ["clip.y4m", "truncated", "ends within frame 3", "copy it again"]),
+    "frames that an edit list leaves out": (_trimmed(1, "4"), ["found 2 frames", "count 4", "lower"]),
+    "masks of frames that do not play": (_trimmed(1, "2", "clip_masks"), ["has 2 frames", "4 masks", "one mask for"]),
+    "edit list that plays nothing": (_trimmed(None), ["has no frames", "give another file"]),
 }
 
 
@@ -306,6 +387,22 @@ READING: dict[str, tuple[Callable[[Path], None], list[str]]] = HEADERS | {
 }
 
 
+def _damaged(suffix: str, codec: str, **options: str) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        path = encode(root / f"clip{suffix}", moving(6), codec, options=options or None)
+        write_table(root, f"clip {flip(path, 2, 24, seed=1).name}", columns="video source")
+
+    return spoil
+
+
+READING |= {
+    "checksum of a picture": (
+        _damaged(".mp4", "libx265", **{"x265-params": "log-level=none:hash=1"}),
+        ["Frame ", "clip-damaged.mp4", "cannot be decoded", "copy it again"],
+    ),
+}
+
+
 @pytest.mark.parametrize(("spoil", "expected"), READING.values(), ids=READING)
 def test_a_source_that_cannot_be_read(experiment: Path, spoil: Callable[[Path], None], expected: list[str]) -> None:
     spoil(experiment)
@@ -320,6 +417,61 @@ def test_checks_look_at_headers(experiment: Path, spoil: Callable[[Path], None],
     """``snakemake -n`` and ``xinc check`` do this."""
     spoil(experiment)
     _raised(Plan(Config(config())).check_files, expected)
+
+
+def _counted_from_1(root: Path) -> None:
+    for number in (3, 2, 1, 0):
+        (root / "clip_masks" / f"{number}.png").rename(root / "clip_masks" / f"{number + 1}.png")
+
+
+def _masks_without_numbers(root: Path) -> None:
+    for number in range(4):
+        (root / "clip_masks" / f"{number}.png").rename(root / "clip_masks" / f"{'abcd'[number]}.png")
+
+
+def _void_255(root: Path) -> None:
+    mask = disc_mask(1)
+    mask[:2] = 255
+    Image.fromarray(mask).save(root / "clip_masks" / "1.png")
+
+
+def _long_flow(root: Path) -> None:
+    (root / "flow").mkdir()
+    for number in range(3):
+        np.save(root / "flow" / f"{number}.npy", np.full((16, 32, 2), 1e6, np.float32))
+    write_table(root, "clip clip flow", columns="video source flow")
+
+
+def _shown(crop: str, **header: Any) -> Callable[[Path], None]:
+    def spoil(root: Path) -> None:
+        encode(root / "clip.mkv", [frame(number, 32, 64) for number in range(4)], "mpeg4", **header)
+        write_table(root, f"clip clip.mkv {crop}", columns="video source crop")
+
+    return spoil
+
+
+#: What is taken as it is, with a sentence in the store.
+NOTED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "masks counted from 1": (_counted_from_1, ["masks 1-4", "frames 0-3", "in order", "numbers differ"]),
+    "masks without numbers": (_masks_without_numbers, ["the names of the masks hold no numbers", "in order"]),
+    "255 beside small ids": (_void_255, ["255 stands beside 1", "taken for an instance", "column void", "or none"]),
+    "flow longer than the frame": (_long_flow, ["flow/0.npy", "1e+06 pixels", "16x32", "NaN or a number beyond 1e9"]),
+    "pixels that are not square": (_shown("fit", aspect=Fraction(2)), ["2:1", "window of 32x32", "makes them square"]),
+    "pixels left as they are": (_shown("none", aspect=Fraction(2)), ["crop none makes pixels of 2:1", "'fit' makes"]),
+    "a turn by ten degrees": (_shown("fit", shown=(10, False, False)), ["not a quarter turn", "nearest one"]),
+    "damaged VP9": (_damaged(".webm", "libvpx-vp9"), ["frames 2-5 are damaged", "copy the file again"]),
+    "damaged MPEG-4": (_damaged(".avi", "mpeg4"), ["frames 2 are damaged", "3-5", "up to the next key frame"]),
+    "damaged Matroska": (_damaged(".mkv", "libx265"), ["frames 0-5 are damaged", "copy the file again"]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "expected"), NOTED.values(), ids=NOTED)
+def test_a_source_that_leaves_a_doubt(experiment: Path, spoil: Callable[[Path], None], expected: list[str]) -> None:
+    spoil(experiment)
+    video = build_video(Config(config()).videos["clip"])
+    said = [text for text in video.attrs["warnings"] if all(part in text for part in expected)]
+    assert len(said) == 1, video.attrs["warnings"]
+    assert said_of(InputError(said[0])) == said[0]
 
 
 @pytest.mark.parametrize(

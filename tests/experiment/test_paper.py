@@ -45,7 +45,11 @@ CITY = ["0001", "0002", "0003", "0005", "0008", "0009"]
 VIPSEG = {"0_a": 30, "1_b": 29, "2_c": 45, "3_d": 31, "4_e": 46, "5_f": 40, "6_g": 33}
 #: Figures that look at masks; what others draw does not depend on the source.
 DRAWN = ("dataset", "findings", "grouping", "objects")
-LAYERS = {"ffn": ["layer1", "layer2", "layer3"], "nerv": ["block1", "block2", "block3", "head"]}
+LAYERS = {
+    "ffn": ["layer1", "layer2", "layer3"],
+    "nerv": ["block1", "block2", "block3", "head"],
+    "nerv_identity": ["block1", "block2", "block3", "head"],
+}
 
 
 def paper(**changes: Any) -> dict[str, Any]:
@@ -75,10 +79,14 @@ def test_it_is_the_papers(roots: dict[str, str]) -> None:
     assert {video.resolution for video in config.videos.values()} == {(128, 256)}
     assert {video.crop for video in config.videos.values()} == {"fit"}
     parameters = {
-        name: sum(p.numel() for p in build(name, settings.model_dump(), (128, 256), [0], 30).parameters())
+        name: sum(
+            p.numel() for p in build(config.architecture(name), settings.model_dump(), (128, 256), [0], 30).parameters()
+        )
         for name, settings in config.architectures.items()
     }
-    assert parameters == {"ffn": 32971, "nerv": 978557}
+    assert parameters == {"ffn": 32971, "nerv": 978557, "nerv_identity": 978557}
+    outputs = {name: config.architectures[name].output_activation for name in ("nerv", "nerv_identity")}
+    assert outputs == {"nerv": "tanh", "nerv_identity": "identity"}
     assert {model.training.epochs for model in config.file.models.values()} == {1000}
     assert len(config.analyses["clusters"]["seeds"]) == 5
     assert set(config.analyses) == set(analyses)
@@ -142,7 +150,7 @@ def expected() -> set[str]:
         found |= jobs("canvas", video=videos, model=model, seed=[0, 1, 2, 3, 4], layer=layers)
     for rule in ("analysis", "figure"):
         for name in network:  # what looks from frame to frame has nothing to look at in networks of one frame
-            models = ["nerv"] if analyses[name].across_frames else list(LAYERS)
+            models = ["nerv", "nerv_identity"] if analyses[name].across_frames else list(LAYERS)
             found |= jobs(rule, video=videos, model=models, seed=0, analysis=name)
         found |= jobs(f"{rule}_of_seeds", video=videos, model=list(LAYERS), analysis="clusters")
         found |= jobs(f"{rule}_of_project", analysis=["dataset", "findings"])
@@ -154,7 +162,8 @@ def scaled_down(table: Path, roots: dict[str, str]) -> dict[str, Any]:
     text = (ROOT / "config" / "paper.tsv").read_text("utf-8")
     table.write_text(text.replace("\t5 of all", "\t1 of all"), "utf-8")
     values = paper(roots=roots, videos=str(table), resolution="16x32")
-    values["models"]["nerv"]["settings"] = {"fc_dim": 4, "strides": [2, 2], "embed_levels": 4}
+    for name in ("nerv", "nerv_identity"):
+        values["models"][name]["settings"] |= {"fc_dim": 4, "strides": [2, 2], "embed_levels": 4, "size": None}
     values["models"]["ffn"]["settings"] = {"fourier_features": 4, "hidden_width": 6}
     for model in values["models"].values():
         model["training"] = {"epochs": 2, "threads": 1, "device": "cpu"}

@@ -230,6 +230,26 @@ def test_a_crowd_is_unlabelled_and_reported(tmp_path: Path) -> None:
     assert video.attrs["warnings"] == ["Crowd regions of person are left unlabelled in frames 0-2."]
 
 
+def test_stuff_with_an_instance_number_is_void(tmp_path: Path) -> None:
+    """12 is sky and 4 is wall in VIPSeg, 8 vegetation in Cityscapes-VPS: there are no instances of them."""
+    made.write_vipseg(tmp_path / "vipseg")
+    for path in (tmp_path / "vipseg/VIPSeg_720P/panomasks/12_cat-1a").iterdir():
+        paint(path, 1200 if path.stem.endswith("0") else 401, BOX)
+    video = build_video(vipseg(tmp_path / "vipseg/VIPSeg_720P", count=3, resolution="64x128"))
+    assert not video["instances"].values[:, 0:8, 0:8].any()
+    assert (video["instances"].values[:, 8:] > 0).all()
+    reason = "Regions with an instance number, which stuff does not have, of"
+    assert video.attrs["warnings"] == [
+        f"{reason} sky are left unlabelled in frames 0.", f"{reason} wall are left unlabelled in frames 1-2.",
+    ]  # fmt: skip
+    made.write_cityscapes_vps(tmp_path / "city", folders=("panoptic_inst",))
+    for path in (tmp_path / "city/val/panoptic_inst").iterdir():
+        paint(path, 8003, BOX)
+    video = build_video(city(tmp_path / "city", resolution="64x128"))
+    assert not video["instances"].values[:, 0:8, 0:8].any()
+    assert video.attrs["warnings"] == [f"{reason} vegetation are left unlabelled in frames 4, 9, 14, 19, 24, 29."]
+
+
 def _no_mask(root: Path) -> None:
     next(iter(sorted((root / "city/val/panoptic_video").iterdir()))).unlink()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from xinc.video.flow import FlowSettings, build_flow
 from xinc.video.prepare import build_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import check_source, examples, source_files
+from xinc.video.sources.given_flow import read_flow
 
 COUNT, SIZE = 4, (64, 128)
 WHOLE = Window(0, 0, *examples.COLLAGE_SIZE)
@@ -131,3 +133,43 @@ def test_what_does_not_fit_is_told_first(tmp_path: Path, write_folder: Callable[
     np.save(tmp_path / "flow" / "1.npy", np.zeros((12, 40, 2), np.float32))
     with pytest.raises(InputError, match=r"1\.npy' has 12x40 pixels, its frame 12x20: expected the flow of the whole"):
         build_video(video)
+
+
+@pytest.mark.parametrize("unknown", [1e10, -1e10, 1.666666752e9, np.nan, np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("component", [0, 1, slice(None)])
+def test_what_is_not_known_is_the_same_in_either_format(
+    tmp_path: Path, unknown: float, dtype: type, component: Any
+) -> None:
+    flow = np.random.default_rng(0).normal(size=(6, 8, 2)).astype(np.float32)
+    flow[2:4, 3, component] = unknown
+    expected = flow.copy()
+    expected[2:4, 3] = np.nan
+    write_flo(tmp_path / "a.flo", flow)
+    np.save(tmp_path / "a.npy", flow.astype(dtype))
+    np.save(tmp_path / "b.npy", np.where(np.isfinite(flow), flow * (abs(flow) < 1e9) + (abs(flow) > 1e9) * 1e300, flow))
+    for name in ("a.flo", "a.npy", "b.npy"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            np.testing.assert_array_equal(read_flow(tmp_path / name), expected)
+
+
+def test_half_precision_and_whole_numbers_are_known(tmp_path: Path) -> None:
+    for dtype in (np.float16, np.int16, np.int64):
+        np.save(tmp_path / "a.npy", np.full((4, 6, 2), 3, dtype))
+        np.testing.assert_array_equal(read_flow(tmp_path / "a.npy"), np.full((4, 6, 2), 3, np.float32))
+
+
+def test_a_displacement_longer_than_the_frame_is_reported(tmp_path: Path, write_folder: Callable[..., Path]) -> None:
+    write_folder(pictures(3))
+    video = given(tmp_path, 2, resolution=(6, 10))
+    flow = np.zeros((12, 20, 2), np.float32)
+    flow[3, 4] = 39, 0
+    np.save(tmp_path / "flow" / "0.npy", flow)
+    assert "warnings" in build_video(video).attrs
+    assert build_video(video).attrs["warnings"] == []
+    flow[3, 4] = 9999, np.nan
+    flow[3, 5] = -999, 0
+    np.save(tmp_path / "flow" / "1.npy", flow)
+    [said] = build_video(video).attrs["warnings"]
+    assert "1.npy' has a displacement of 999 pixels in a frame of 12x20: mark what is not known by NaN" in said

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
+import sys
+import tracemalloc
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.helpers.coded import encode
 from tests.helpers.movies import pictures
+from tests.helpers.tiers import exhaustive
 from xinc.errors import InputError
 from xinc.video import prepare
-from xinc.video.clip import Clip, Segment
+from xinc.video.clip import Clip, Motion, Segment
 from xinc.video.prepare import build_video, prepare_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import examples
@@ -176,3 +181,79 @@ def test_other_stores_are_refused(tmp_path: Path) -> None:
         xr.Dataset(attrs=attrs).to_zarr(path, zarr_format=3, consolidated=False)
         with pytest.raises(InputError, match=found):
             open_video(path)
+
+
+# Streaming
+
+
+@pytest.mark.parametrize("chunk", [1, 100_000, 1 << 30])
+def test_a_store_is_the_same_whatever_its_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chunk: int) -> None:
+    monkeypatch.setattr(prepare, "CHUNK", chunk)
+    prepare_video(COLLAGE, tmp_path / "v.zarr")
+    with open_video(tmp_path / "v.zarr") as found:
+        xr.testing.assert_identical(found.load(), build_video(COLLAGE).astype(found.dtypes))
+        rows = found["frames"].encoding["chunks"][0]
+    assert rows == {1: 1, 100_000: 1, 1 << 30: 5}[chunk]
+
+
+@pytest.mark.parametrize("name", ["example:collage", "folder", "masks"])
+def test_of_one_frame_the_store_is_whole_too(
+    tmp_path: Path, write_folder: Any, write_masks: Any, settings: Any, name: str
+) -> None:
+    source = name if name.startswith("example") else write_folder(pictures(1))
+    masks = {"masks": str(write_masks([np.ones((12, 20), np.uint8)]))} if name == "masks" else {}
+    video = settings(source, count=1, resolution="6x10", **masks)
+    prepare_video(video, tmp_path / "v.zarr")
+    with open_video(tmp_path / "v.zarr") as found:
+        xr.testing.assert_identical(found.load(), build_video(video).astype(found.dtypes))
+
+
+def _long(frames: int) -> Clip:
+    """A clip of so many frames with masks and motion, all made when asked for."""
+    generator = np.random.default_rng(0)
+    picture = generator.integers(0, 256, (64, 128, 3), np.uint8)
+    step = Motion(np.ones((64, 128, 2), np.float32), np.ones((64, 128), bool), np.zeros((64, 128), bool))
+    return Clip(
+        "long",
+        frames,
+        lambda indices: (np.roll(picture, index, axis=1) for index in indices),
+        lambda indices: (np.full((64, 128), index % 5, np.int32) for index in indices),
+        motion=lambda earlier, later, window: step,
+    )
+
+
+def test_memory_does_not_grow_with_the_video(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(prepare, "CHUNK", 1 << 18)
+    peaks = []
+    for frames in (30, 30, 200):
+        monkeypatch.setattr(prepare, "open_source", lambda _, frames=frames: _long(frames))
+        tracemalloc.start()
+        prepare_video(settings("long", resolution="32x64"), tmp_path / "v.zarr")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # 200 frames, masks and motion take 11 MB.
+    assert peaks[2] < peaks[1] + 1_000_000
+    assert open_video(tmp_path / "v.zarr").sizes["frame"] == 200
+
+
+_PEAK = """
+import resource, sys
+from xinc.video.prepare import prepare_video
+from xinc.video.settings import VideoSettings
+prepare_video(VideoSettings(name="v", source=sys.argv[1], resolution=(64, 128)), sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@exhaustive
+def test_six_minutes_need_no_more_memory_than_ten_seconds(tmp_path: Path) -> None:
+    """At 30 frames a second; the frames alone would take 1,062 MB."""
+    peaks = []
+    for seconds in (10, 360):
+        frames = pictures(30, 96, 192) * seconds
+        path = encode(tmp_path / f"{seconds}.mp4", frames, "libx264", options={"preset": "ultrafast"})
+        command = [sys.executable, "-c", _PEAK, str(path), str(tmp_path / "v.zarr")]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        peaks.append(int(run.stdout) / 1024)
+    assert peaks[1] < peaks[0] + 80, peaks

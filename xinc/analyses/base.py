@@ -63,6 +63,9 @@ class Analysis:
     figure_settings: ClassVar[frozenset[str]] = frozenset()
     #: Settings that decide of what there are results, and nothing in them: seeds to compare, videos on which.
     scope_settings: ClassVar[frozenset[str]] = frozenset()
+    #: Variables of the result that may be NaN (or infinite) by their definition, and where that is, in words: of all
+    #: others nothing is written that is not finite. None: nothing is said, and a warning takes the place of the error.
+    undefined: ClassVar[Mapping[str, str] | None] = None
     #: Settings of the analysis, by default none.
     Settings: ClassVar[type[StrictModel]] = StrictModel
 

@@ -33,6 +33,7 @@ class Claim:
     enough : from a result to whether there are enough cases for a verdict, (layer,) bool; None: always.
     applies : from a result to whether the sentence speaks of a layer, (layer,) bool; None: of every one.
     architectures, layers : of which the paper says so; None: of all.
+    depends : a choice in the network's construction, other than its layers, that decides the number; empty: none known.
     missing, unless : why the number may be NaN, and why the sentence may not speak of a layer.
     """
 
@@ -50,6 +51,7 @@ class Claim:
     applies: Callable[[Any], xr.DataArray] | None = None
     architectures: tuple[str, ...] | None = None
     layers: tuple[str, ...] | None = None
+    depends: str = ""
     missing: str = ""
     unless: str = ""
 

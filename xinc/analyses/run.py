@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import xarray as xr
 from xinc.analyses import analyses
 from xinc.analyses.making import make_analysis
 from xinc.analyses.subject import Subject
+from xinc.errors import InputError
 from xinc.storage.atomic import whole_directory
 from xinc.storage.datasets import write_dataset
+from xinc.storage.finite import unknown_values
 
 
 def run_analysis(
@@ -20,7 +23,8 @@ def run_analysis(
 ) -> None:
     """Compute an analysis and write its result as a Zarr store, with its table, if it has one, as ``table.csv``.
 
-    Nothing is written if the computation fails.
+    Nothing is written if the computation fails, or gives values that are not finite where the analysis does not say
+    (`xinc.analyses.base.Analysis.undefined`) that its definition allows them.
 
     Parameters
     ----------
@@ -29,9 +33,13 @@ def run_analysis(
     output : directory of the result.
     of : names of the ``video``, the ``model`` and the ``seed`` that it is of, as far as it is of one; attributes of the
         result, and below the title of its figures.
+
+    Raises
+    ------
+    InputError : values that are not finite; the message names the variable and their number.
     """
     analysis: Any = make_analysis(name, settings)  # one of three kinds, each of which computes on another subject
-    result = analysis.compute(subject)
+    result = _defined(analysis.compute(subject), name, analysis.undefined)
     about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
     distribution = str(analyses.origin(name))
     about |= {"distribution": distribution} if distribution else {}
@@ -41,6 +49,30 @@ def run_analysis(
         table = analysis.table(result)
         if table is not None:
             table.to_csv(partial / "table.csv", index=False)
+
+
+def _defined(result: xr.Dataset, name: str, undefined: Mapping[str, str] | None) -> xr.Dataset:
+    """The result, with where its variables may be NaN among their attributes; `InputError` where others are."""
+    for key, values in result.variables.items():
+        if str(key) in (undefined or {}):
+            continue
+        count = unknown_values(values.data)
+        if count and undefined is None:
+            warnings.warn(
+                f"{count} of {values.size} values of '{key}' in the result of '{name}' are not finite; if that is "
+                "meant, let the analysis say where, in its attribute undefined.",
+                stacklevel=2,
+            )
+        elif count:
+            raise InputError(
+                f"The analysis '{name}' gives {count} of {values.size} values of '{key}' that are not finite, which "
+                "its definition does not allow: look for values that are not finite, or very large, in the network and "
+                "the canvas that it looks at."
+            )
+    said = {key: f"NaN: {text}" for key, text in (undefined or {}).items() if key in result.variables}
+    for key, text in said.items():
+        result[key].attrs["undefined"] = text
+    return result
 
 
 def _network(subject: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Dense maps on disk: chunks, rounding, and writing in bounded memory.
 
 Dense maps are read in two ways: all neurons of one frame, and one neuron over all frames. Chunks of a few frames by a
-few neurons serve both, and shards keep the number of files small; docs/explanation/performance.md has the measurement.
+few neurons serve both; docs/explanation/performance.md has the measurement. There are no shards around them, in which
+earlier versions stored chunks: xarray cannot copy these as it opens them, a chunk at a time (`to_zarr` refuses).
 """
 
 from __future__ import annotations
@@ -20,10 +21,17 @@ from xinc.canvas.schema import ATTRIBUTES, NEURON_COORDINATES, NO_ERROR
 from xinc.canvas.settings import DenseSettings
 from xinc.contributions.expansion import Expander, expand_into
 from xinc.errors import InputError
+from xinc.storage.finite import require_finite
 from xinc.storage.locations import put
 
-#: Frames and neurons in a chunk, and at most in a shard.
-CHUNK, SHARD = (4, 4), (4, 256)
+#: Frames in a chunk and neurons, at least; neurons are doubled as long as the maps of a chunk take no more bytes.
+CHUNK, CHUNK_BYTES = (4, 4), 2**20
+
+#: Neurons that are expanded and written at a time, at most, and so in a chunk.
+BLOCK = 256
+
+#: What to do about contributions that are not finite.
+REMEDY = "contributions are finite numbers; look for weights that are not, or that are very large, and train again"
 
 #: How other xarray readers learn that these arrays are coordinates (CF conventions, section 5).
 _LABELS = " ".join(NEURON_COORDINATES)
@@ -36,7 +44,6 @@ def create_array(
     shape: tuple[int, ...],
     dtype: Any,
     chunks: tuple[int, ...],
-    shards: tuple[int, ...] | None = None,
 ) -> Any:
     """A new array: zstd after byte shuffling, a checksum on every chunk; absent chunks of floats would read as NaN."""
     floating = np.issubdtype(np.dtype(dtype), np.floating)
@@ -45,7 +52,6 @@ def create_array(
         name,
         shape=shape,
         chunks=chunks,
-        shards=shards,
         dtype=dtype,
         fill_value=np.nan if floating else 0,
         compressors=(BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec()),
@@ -71,22 +77,19 @@ def create_group(store: Store, attributes: dict[str, Any], small: dict[str, tupl
     return zarr.open_group(store, mode="r+", zarr_format=3)
 
 
-def shard_shape(shape: tuple[int, int, int, int], memory_mb: float) -> tuple[int, int]:
-    """Frames and neurons of a shard of maps (frames, neurons, H, W): a whole number of chunks, within half the memory.
+def block_shape(shape: tuple[int, int, int, int], memory_mb: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Frames and neurons of a chunk of maps (frames, neurons, H, W), and of what is written at a time.
 
-    Half, because a shard and its compressed form are in memory at once.
+    The latter is a whole number of chunks, within half the memory: maps and their compressed form are there at once.
     """
     budget = memory_mb * 1e6 / 2 / (4 * shape[2] * shape[3])
-    # Few frames make chunks of few frames, so that reading a large frame does not decode room for others.
-    least = min(CHUNK[0], shape[0])
-    frames = min(SHARD[0], -(-shape[0] // least) * least)
-    neurons = min(SHARD[1], -(-shape[1] // CHUNK[1]) * CHUNK[1])
-    while frames * neurons > budget and (frames > CHUNK[0] or neurons > CHUNK[1]):
-        if neurons > CHUNK[1] and neurons >= frames:
-            neurons = max(CHUNK[1], neurons // 2 // CHUNK[1] * CHUNK[1])
-        else:
-            frames = max(CHUNK[0], frames // 2 // CHUNK[0] * CHUNK[0])
-    return frames, neurons
+    frames, chunk = min(CHUNK[0], shape[0]), min(CHUNK[1], shape[1])
+    while (
+        2 * chunk <= min(BLOCK, shape[1], budget / frames) and 8 * frames * chunk * shape[2] * shape[3] <= CHUNK_BYTES
+    ):
+        chunk *= 2
+    chunks = max(1, int(min(BLOCK, budget / frames)) // chunk)
+    return (frames, chunk), (frames, min(chunks * chunk, shape[1]))
 
 
 def write_dense(
@@ -95,9 +98,10 @@ def write_dense(
     shape: tuple[int, int, int, int],
     neurons: np.ndarray,
     memory_mb: float,
+    layer: str,
     precision: DenseSettings | None = None,
 ) -> Iterator[tuple[int, float, float]]:
-    """Write ``contribution`` (frame, neuron, y, x), a shard at a time; yields after every one.
+    """Write ``contribution`` (frame, neuron, y, x), a block at a time; yields after every one.
 
     Parameters
     ----------
@@ -105,20 +109,22 @@ def write_dense(
     expander_at : from a position on the frame axis to what expands that frame's maps.
     shape : (frames, neurons, H, W) of the array.
     neurons : (N,) numbers of the neurons to write.
-    memory_mb : memory for one shard and what writing it takes.
+    memory_mb : memory for one block and what writing it takes.
+    layer : its name, for messages.
     precision : rounding, if any.
 
     Yields
     ------
-    frames finished so far, and of this shard the largest error that rounding made and the largest |C|.
+    frames finished so far, and of this block the largest error that rounding made and the largest |C|.
+
+    Raises
+    ------
+    InputError : a contribution that is not finite, or too large for float16.
     """
     precision = precision or DenseSettings()
-    span = shard_shape(shape, memory_mb)
-    chunks = tuple(min(a, b) for a, b in zip(CHUNK, span, strict=True))
-    array = create_array(
-        group, "contribution", ("frame", "neuron", "y", "x"), shape, precision.dtype, (*chunks, *shape[2:]),
-        (*span, *shape[2:]),
-    )  # fmt: skip
+    chunk, span = block_shape(shape, memory_mb)
+    dims = ("frame", "neuron", "y", "x")
+    array = create_array(group, "contribution", dims, shape, precision.dtype, (*chunk, *shape[2:]))
     buffer = np.empty((*span, *shape[2:]), np.float32)
     for first in range(0, shape[0], span[0]):
         frames = range(first, min(first + span[0], shape[0]))
@@ -128,11 +134,15 @@ def write_dense(
             block = buffer[: len(frames), : len(chosen)]
             for at, expand in enumerate(expanders):
                 expand_into(expand, chosen, block[at])
+            largest = float(np.abs(block).max())
+            if not np.isfinite(largest):
+                where = f"frame {first} on" if len(frames) > 1 else f"frame {first}"
+                require_finite(block, f"'contribution' of the layer '{layer}', from {where},", REMEDY)
             stored = rounded(block, precision)
             array[first : first + len(frames), start : start + len(chosen)] = stored
             last = start + len(chosen) == shape[1]
             error = 0.0 if stored is block else float(np.abs(stored.astype(np.float32) - block).max())
-            yield first + len(frames) if last else first, error, float(np.abs(block).max())
+            yield first + len(frames) if last else first, error, largest
 
 
 def rounded(maps: np.ndarray, precision: DenseSettings) -> np.ndarray:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
-import xarray as xr
-from torch import Tensor
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from xinc.canvas.layer import (
     choose_frames,
@@ -16,7 +18,10 @@ from xinc.canvas.layer import (
     trace_layer,
 )
 from xinc.canvas.lazy import lazy_dataset
+from xinc.canvas.network import as_network, check_resolution
+from xinc.canvas.tree import Canvas
 from xinc.contributions.maps import LayerMaps
+from xinc.errors import InputError
 from xinc.models.base import INR
 from xinc.models.storage import identity
 from xinc.runtime.devices import full_precision
@@ -25,20 +30,25 @@ from xinc.trace.layers import Trace
 
 
 def dissect(
-    model: INR,
-    frames: Sequence[int] | None = None,
-    layers: Sequence[str] | None = None,
+    model: INR | nn.Module,
+    frames: Sequence[int] | np.ndarray | None = None,
+    layers: str | Sequence[str] | None = None,
     granularity: str | None = None,
     resolution: tuple[int, int] | None = None,
     head_activation: bool = False,
-) -> xr.DataTree:
+) -> Canvas:
     """The contribution maps of a network, computed where they are read (paper section 3).
+
+    Once, for the last frame asked for, the network's trace, from which maps are computed, is compared with its
+    `forward`: see `xinc.models.base.INR.check_trace`.
 
     Parameters
     ----------
-    model : a network, e.g. from `xinc.load_model`.
-    frames : indices of the frames (default: all that the network represents).
-    layers : names of layers (default: all), e.g. ``["block3", "head"]``.
+    model : a network, e.g. from `xinc.load_model`, also within a wrapper of PyTorch (`DataParallel`, `torch.compile`).
+        Maps are float32. Of a network in half precision they are computed in float32 from its weights as they are; of
+        one in double precision they are the maps of ``model.float()``.
+    frames : indices of the frames, a list (default: all that the network represents).
+    layers : names of layers, or one name (default: all), e.g. ``["block3", "head"]``.
     granularity : what a neuron is: ``"kernel"`` (every edge from an input to an output channel; the default for
         convolutions, the only choice there), ``"input"`` (an input feature; the default for linear layers, as in the
         paper's figures) or ``"output"`` (an output feature, as in section 3.1's formula).
@@ -48,13 +58,15 @@ def dissect(
 
     Returns
     -------
-    DataTree with a child per layer, each a dataset with the float32 variable ``contribution`` (frame, neuron, y, x) and
-    the neurons' ``in_channel``, ``out_channel``, ``phase_y`` and ``phase_x`` (-1: not one channel) as coordinates.
-    Indexing computes the neurons and frames asked for, and nothing else.
+    `xarray.DataTree` with a child per layer, each a dataset with the float32 variable ``contribution`` (frame, neuron,
+    y, x) and the neurons' ``in_channel``, ``out_channel``, ``phase_y`` and ``phase_x`` (-1: not one channel) as
+    coordinates. Indexing computes the neurons and frames asked for, and nothing else. It can be pickled, network
+    included, and computed in other processes.
 
     Raises
     ------
-    InputError : a frame, layer, granularity or resolution that the network does not have.
+    InputError : not a network; a frame, layer, granularity or resolution that it does not have; a trace that is not the
+        network, or an output that is not finite.
 
     Examples
     --------
@@ -67,26 +79,63 @@ def dissect(
     >>> float(abs(canvas["head"]["contribution"].sel(frame=3)).sum("neuron").max()) > 0
     True
     """
-    chosen = choose_frames(model, frames)
-    network = identity(model)
-    room = Room(f"a pass through this {model.name}")
+    network = as_network(model)
+    chosen = choose_frames(network, frames)
+    names = choose_layers(network.layer_names(), layers, f"this {network.name}")
+    traces = _Traces(network, chosen, check_resolution(resolution))
+    network.check_trace(chosen[-1], traces.room)
+    traces.check_resolution()
+    digest = identity(network)
 
-    @functools.lru_cache(maxsize=2)
-    def trace_at(position: int) -> tuple[Trace, dict[str, Tensor]]:
-        def traced(network: INR) -> tuple[Trace, dict[str, Tensor]]:
-            trace = network.trace(chosen[position], resolution)
-            return trace, trace.inputs()
-
-        with full_precision():
-            return room.run(model, traced)
-
-    def dataset(name: str) -> xr.Dataset:
-        def layer_at(position: int) -> tuple[LayerMaps, Tensor]:
-            trace, inputs = trace_at(position)
-            return trace_layer(trace, name, granularity, head_activation, model), inputs[name]
-
+    def dataset(name: str) -> Any:
+        layer_at = _TracedLayer(traces, name, granularity, head_activation)
         maps, v = layer_at(0)
-        record = make_record(model, network, maps, "factored", map_resolution(maps, v))
+        record = make_record(network, digest, maps, "factored", map_resolution(maps, v))
         return lazy_dataset(record, chosen, maps.neurons, layer_at)
 
-    return xr.DataTree.from_dict({name: dataset(name) for name in choose_layers(model, layers)}, name="canvas")
+    return Canvas.from_dict({name: dataset(name) for name in names}, name="canvas")
+
+
+class _Traces:
+    """From a position on the frame axis to the network's trace and its layers' inputs; can be pickled, as all here."""
+
+    def __init__(self, model: INR, frames: list[int], resolution: tuple[int, int] | None) -> None:
+        self.model, self.frames, self.resolution = model, frames, resolution
+        self.room = Room(f"a pass through this {model.name}")
+        self.at = functools.lru_cache(maxsize=2)(self._trace)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Traces, (self.model, self.frames, self.resolution)
+
+    def _trace(self, position: int) -> tuple[Trace, dict[str, Tensor]]:
+        def traced(network: INR) -> tuple[Trace, dict[str, Tensor]]:
+            trace = network.trace(self.frames[position], self.resolution)
+            return trace, trace.inputs()
+
+        with torch.no_grad(), full_precision():
+            return self.room.run(self.model, traced)
+
+    def check_resolution(self) -> None:
+        """`InputError` where maps at another resolution than the network's own are not of that resolution."""
+        if self.resolution is None:
+            return
+        trace, inputs = self.at(0)
+        last = trace.layers[-1]
+        height, width = map_resolution(LayerMaps.of(trace, last.name), inputs[last.name])
+        if (height, width) != self.resolution:
+            raise InputError(
+                f"The trace of this {self.model.name} at resolution {self.resolution[0]}x{self.resolution[1]} ends in "
+                f"{height}x{width}: it must heed its argument resolution, or refuse another than the network's own."
+            )
+
+
+class _TracedLayer:
+    """From a position on the frame axis to a layer's maps and its input."""
+
+    def __init__(self, traces: _Traces, name: str, granularity: str | None, head_activation: bool) -> None:
+        self.traces, self.name, self.granularity, self.head_activation = traces, name, granularity, head_activation
+
+    def __call__(self, position: int) -> tuple[LayerMaps, Tensor]:
+        trace, inputs = self.traces.at(position)
+        maps = trace_layer(trace, self.name, self.granularity, self.head_activation, self.traces.model)
+        return maps, inputs[self.name]

@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from xinc.canvas.schema import LayerRecord, StageRecord
 from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.neurons import Neurons, enumerate_neurons
 from xinc.errors import InputError, nearest
+from xinc.frames import frame_list
 from xinc.trace.layers import Array, Convolution, Layer, Linear, Trace
 
 if TYPE_CHECKING:
     from xinc.models.base import INR
+
+
+_DIMENSIONS = ("frame", "neuron", "y", "x")
+
+
+def as_layer(layer: Any) -> xr.Dataset:
+    """A layer of a canvas as a dataset, from what it is read as: a node of the tree, a dataset, or its maps alone.
+
+    Raises
+    ------
+    InputError : a whole canvas, maps of other dimensions, or something else.
+    """
+    if isinstance(layer, xr.DataTree):
+        if layer.children:
+            raise InputError(
+                f"A whole canvas was given: choose one of its layers {', '.join(layer.children)}, e.g. "
+                f"canvas['{next(iter(layer.children))}']."
+            )
+        layer = layer.to_dataset()
+    found = layer.to_dataset(name="contribution") if isinstance(layer, xr.DataArray) else layer
+    if not isinstance(found, xr.Dataset):
+        raise InputError(
+            f"An object of type {type(layer).__module__}.{type(layer).__qualname__} was given: a layer of a canvas was "
+            "expected, e.g. xinc.open_canvas(path)['head']."
+        )
+    if "contribution" not in found:
+        raise InputError(
+            f"The dataset has the variables {', '.join(map(str, found.variables)) or 'none'}: a layer of a canvas was "
+            "expected, with the variable contribution (frame, neuron, y, x)."
+        )
+    dims = found["contribution"].dims
+    if set(dims) != set(_DIMENSIONS):
+        raise InputError(
+            f"The maps have the dimensions ({', '.join(map(str, dims))}): (frame, neuron, y, x) were expected; select "
+            "with lists, which keep the dimension, e.g. .sel(frame=[0])."
+        )
+    return found
 
 
 def make_record(model: INR, network: str, maps: LayerMaps, layout: str, resolution: tuple[int, int]) -> LayerRecord:
@@ -59,22 +98,41 @@ def neuron_coordinates(neurons: Neurons, upscale: int) -> dict[str, np.ndarray]:
     }
 
 
-def choose_layers(model: INR, layers: Sequence[str] | None) -> list[str]:
-    """The layers asked for in network order (default: all); `InputError` for an unknown one."""
-    known = model.layer_names()
+def choose_layers(known: Sequence[str], layers: str | Iterable[str] | None, of: str) -> list[str]:
+    """The layers asked for, in network order (default: all).
+
+    Parameters
+    ----------
+    known : names of the layers that there are, in network order.
+    layers : names, or one name.
+    of : what has these layers, for messages.
+
+    Raises
+    ------
+    InputError : an unknown layer, none, or what is not names.
+    """
     if layers is None:
-        return known
-    for name in layers:
+        return list(known)
+    asked = [layers] if isinstance(layers, str) else list(layers) if isinstance(layers, Iterable) else None
+    if not asked:
+        raise InputError(
+            f"layers is {layers!r}: names of layers of {of} were expected, {nearest('', known)}; leave layers out for "
+            "all."
+        )
+    for name in asked:
         if name not in known:
-            raise InputError(f"Unknown layer '{name}' of this {model.name}: {nearest(name, known)}.")
-    return [name for name in known if name in set(layers)]
+            raise InputError(f"Unknown layer '{name}' of {of}: {nearest(name, known)}.")
+    return [name for name in known if name in set(asked)]
 
 
-def choose_frames(model: INR, frames: Sequence[int] | None) -> list[int]:
+def choose_frames(model: INR, frames: Sequence[int] | np.ndarray | None) -> list[int]:
     """The frames asked for (default: all that the model represents); `InputError` for none, or one it does not."""
-    if frames is not None and len(frames) == 0:
+    if frames is None:
+        return list(model.frames)
+    chosen = frame_list(frames)
+    if not chosen:
         raise InputError(f"No frames of this {model.name} were chosen: give at least one, or leave frames out for all.")
-    return [model.check_frame(f) for f in (model.frames if frames is None else frames)]
+    return [model.check_frame(f) for f in chosen]
 
 
 def map_resolution(maps: LayerMaps, v: Array) -> tuple[int, int]:

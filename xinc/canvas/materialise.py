@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,14 +11,15 @@ import numpy as np
 import xarray as xr
 
 from xinc.canvas.dense import create_group, describe_error, write_dense
+from xinc.canvas.layer import as_layer, choose_layers
 from xinc.canvas.lazy import expanded_maps
 from xinc.canvas.reader import open_canvas, open_layer
-from xinc.canvas.schema import NO_ERROR, LayerRecord
+from xinc.canvas.schema import NO_ERROR, record_of
 from xinc.canvas.settings import DenseSettings, MaterialiseSettings, NeuronChoice
 from xinc.canvas.writer import coordinates
 from xinc.contributions.expansion import Expander, Window
 from xinc.contributions.neurons import Neurons
-from xinc.errors import InputError, nearest
+from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.runtime.progress import Progress
 from xinc.settings import validate
@@ -25,9 +27,9 @@ from xinc.storage.locations import Location, ensure_group, locate, whole_group
 
 
 def materialise(
-    canvas: xr.DataTree | str | Path,
+    canvas: xr.DataTree | xr.Dataset | str | Path,
     output: str | Path,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     frames: FrameChoice | Sequence[int] = "all",
     neurons: NeuronChoice | Sequence[int] = "all",
     dtype: Literal["float32", "float16"] = "float32",
@@ -38,10 +40,10 @@ def materialise(
 
     Parameters
     ----------
-    canvas : a canvas, or the path of one, of any layout.
+    canvas : a canvas, the path of one, of any layout, or one layer.
     output : the new canvas, a directory ``….zarr`` or on object storage (``s3://…``); layers of the same name in it
         are replaced.
-    layers : names of layers (default: all).
+    layers : names of layers, or one name (default: all).
     frames, neurons : ``"all"``, a number of them evenly spread, or their labels.
     dtype : type on disk. float16 keeps 11 bits; contributions beyond 65504 are refused.
     keepbits : round the mantissa to this many bits, which compresses better.
@@ -61,15 +63,23 @@ def materialise(
     >>> import xinc
     >>> xinc.materialise("results/bunny/nerv/seed0/canvas.zarr", "head.zarr", ["head"], keepbits=7)  # doctest: +SKIP
     """
-    tree = canvas if isinstance(canvas, xr.DataTree) else open_canvas(canvas)
+    tree = _tree(canvas)
     values = {"frames": frames, "neurons": neurons, "dtype": dtype, "keepbits": keepbits, "memory_mb": memory_mb}
-    settings = validate(MaterialiseSettings, {**values, "layers": layers}, "materialise")
-    for name in settings.layers or ():
-        if name not in tree.children:
-            raise InputError(f"Unknown layer '{name}' of this canvas: {nearest(name, tree.children)}.")
-    for name in settings.layers or list(tree.children):
+    names = choose_layers(list(tree.children), layers, "this canvas")
+    settings = validate(MaterialiseSettings, {**values, "layers": names}, "materialise")
+    for name in names:
         write_dense_layer(tree[name].to_dataset(), locate(output) / name, settings)
     return open_canvas(output)
+
+
+def _tree(canvas: Any) -> xr.DataTree:
+    """A canvas, opened; of a single layer one that has no other."""
+    if isinstance(canvas, str | os.PathLike):
+        return open_canvas(os.fspath(canvas))
+    if isinstance(canvas, xr.DataTree) and canvas.children:
+        return canvas
+    layer = as_layer(canvas)
+    return xr.DataTree.from_dict({record_of(layer).layer: layer})
 
 
 def materialise_layer(source: str | Path, output: str | Path, settings: dict[str, Any]) -> None:
@@ -79,7 +89,7 @@ def materialise_layer(source: str | Path, output: str | Path, settings: dict[str
 
 def write_dense_layer(layer: xr.Dataset, output: str | Location, settings: MaterialiseSettings) -> None:
     """Write one layer densely as the group ``output``; see `materialise`."""
-    record = validate(LayerRecord, layer.attrs.get("xinc"), "the layer's attribute xinc")
+    record = record_of(layer)
     labels = layer["frame"].values.tolist()
     frames = select_frames(labels, settings.frames, of="the canvas")
     positions = _positions(layer, settings.neurons)
@@ -100,7 +110,8 @@ def write_dense_layer(layer: xr.Dataset, output: str | Location, settings: Mater
         def expander_at(at: int) -> Expander:
             return _reader(layer, labels.index(frames[at]))
 
-        for done, change, high in write_dense(group, expander_at, shape, positions, settings.memory_mb, precision):
+        blocks = write_dense(group, expander_at, shape, positions, settings.memory_mb, record.layer, precision)
+        for done, change, high in blocks:
             error, largest = max(error, change), max(largest, high)
             progress.update(done - progress.done)
         lost = describe_error(error, largest, precision)

@@ -12,9 +12,12 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from xinc.canvas.copies import as_stored
+from xinc.canvas.groups import check_group
 from xinc.canvas.layer import restore_maps
 from xinc.canvas.lazy import lazy_dataset
-from xinc.canvas.schema import LayerRecord, check_group, read_record
+from xinc.canvas.schema import LayerRecord, read_record
+from xinc.canvas.tree import Canvas
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import enumerate_neurons
 from xinc.errors import InputError
@@ -23,7 +26,7 @@ from xinc.storage.datasets import quiet_zarr
 from xinc.storage.locations import Location, groups_in, locate, open_group, zarr_store
 
 
-def open_canvas(path: str | Path) -> xr.DataTree:
+def open_canvas(path: str | Path) -> Canvas:
     """Open a canvas: a child per layer, each with the lazy variable ``contribution`` (frame, neuron, y, x).
 
     Parameters
@@ -48,7 +51,7 @@ def open_canvas(path: str | Path) -> xr.DataTree:
     root = locate(path)
     layers = {name: open_layer(root / name) for name in stored_layers(root)}
     check_one_network(layers, root)
-    return xr.DataTree.from_dict(layers, name="canvas")
+    return Canvas.from_dict(layers, name="canvas")
 
 
 def check_one_network(layers: Mapping[str, xr.Dataset], place: Path | Location) -> None:
@@ -90,11 +93,16 @@ def open_layer(path: str | Location) -> xr.Dataset:
     record = read_record(place)
     with quiet_zarr(), damage_named(str(place)):
         group = open_group(place)
+        record = as_stored(record, group)
         check_group(place, record, group)
         if record.layout == "factored":
             return _open_factored(place, record, group)
         store: Any = zarr_store(place)
-        return xr.open_zarr(store, consolidated=False, chunks=None, mask_and_scale=False)
+        layer = xr.open_zarr(store, consolidated=False, chunks=None, mask_and_scale=False)
+        layer.attrs["xinc"] = record.model_dump(mode="json")
+        # xarray writes no chunks of dask into the shards that earlier versions stored them in.
+        layer["contribution"].encoding.pop("shards", None)
+        return layer
 
 
 def _open_factored(path: Location, record: LayerRecord, group: zarr.Group) -> xr.Dataset:

@@ -13,15 +13,13 @@ Both carry the same coordinates, so that both open as the same xarray dataset.
 from __future__ import annotations
 
 import json
-import math
-import re
 from typing import Any, Literal
 
 from pydantic import Field
 
 from xinc.errors import InputError
 from xinc.settings import StrictModel, validate
-from xinc.storage.locations import METADATA, Location, file_sizes, read_file
+from xinc.storage.locations import METADATA, Location, read_file
 
 FORMAT = "xinc-canvas"
 VERSION = 1
@@ -102,6 +100,22 @@ def coordinate_arrays() -> dict[str, tuple[str, ...]]:
     return own | dict.fromkeys(NEURON_COORDINATES, ("neuron",))
 
 
+def record_of(layer: Any) -> LayerRecord:
+    """The record of a layer's dataset: its attribute ``xinc``, or the JSON of it, as netCDF files can hold it."""
+    found = layer.attrs.get("xinc")
+    if found is None:
+        raise InputError(
+            "The layer has no attribute xinc, its record: arithmetic of xarray drops attributes; keep them "
+            "(xarray.set_options(keep_attrs=True)), or take the layer as it was opened."
+        )
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except json.JSONDecodeError as error:
+            raise InputError(f"The layer's attribute xinc is text, but not valid JSON ({error}).") from None
+    return validate(LayerRecord, found, "the layer's attribute xinc")
+
+
 def read_record(path: Location) -> LayerRecord:
     """The record of the layer group at ``path``; `InputError` where there is none or it is not of this version."""
     content = read_file(path / METADATA)
@@ -121,30 +135,3 @@ def read_record(path: Location) -> LayerRecord:
             "the xinc that wrote it, or compute the canvas again."
         )
     return validate(LayerRecord, record, f"{path} xinc")
-
-
-def check_group(path: Location, record: LayerRecord, group: Any) -> None:
-    """Raise `InputError` where the arrays of an open Zarr group are missing, incomplete or contradict each other."""
-    sizes = {"y": record.resolution[0], "x": record.resolution[1]}
-    stored = file_sizes(path)
-    for name, dims in (coordinate_arrays() | data_arrays(record)).items():
-        if name not in group:
-            raise InputError(f"{path} is damaged: the array '{name}' is missing; compute this canvas again.")
-        array = group[name]
-        if array.metadata.dimension_names != dims:
-            raise InputError(f"{path}: '{name}' has dimensions {array.metadata.dimension_names}, expected {dims}.")
-        for dim, size in zip(dims, array.shape, strict=True):
-            if sizes.setdefault(dim, size) != size:
-                raise InputError(f"{path}: '{name}' has {size} along {dim}, expected {sizes[dim]}.")
-        chunks = [size for key, size in stored.items() if re.fullmatch(rf"{name}/c([./]\d+)*", key)]
-        # An empty shard would read as absent, and so as fill values.
-        if 0 in chunks:
-            raise InputError(f"{path} is damaged: a chunk file of '{name}' is empty; compute this canvas again.")
-        # Shards are files, or chunks where an array has none.
-        unit = array.shards or array.chunks
-        expected = math.prod(-(-size // step) for size, step in zip(array.shape, unit, strict=True))
-        if len(chunks) != expected:
-            raise InputError(
-                f"{path} is incomplete: '{name}' has {len(chunks)} of {expected} chunk files; compute this canvas "
-                "again."
-            )

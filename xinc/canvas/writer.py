@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 from torch import Tensor
 
-from xinc.canvas.dense import create_array, create_group, write_dense
+from xinc.canvas.dense import REMEDY, create_array, create_group, write_dense
 from xinc.canvas.layer import (
     choose_frames,
     choose_layers,
@@ -20,6 +20,7 @@ from xinc.canvas.layer import (
     neuron_coordinates,
     trace_layer,
 )
+from xinc.canvas.network import as_network
 from xinc.canvas.schema import LayerRecord, coordinate_arrays, data_arrays
 from xinc.canvas.settings import CanvasSettings
 from xinc.contributions.expansion import Expander, expander
@@ -32,6 +33,7 @@ from xinc.runtime.devices import full_precision, pick_device
 from xinc.runtime.gpu_memory import Room
 from xinc.runtime.progress import Progress
 from xinc.settings import validate
+from xinc.storage.finite import require_finite
 from xinc.storage.locations import Remote, ensure_group, locate, whole_group
 
 
@@ -44,7 +46,8 @@ def write_layer(
 ) -> None:
     """Write the canvas of one layer as the group ``path`` (``…/canvas.zarr/<layer>``), whole or not at all.
 
-    Memory is bounded by ``settings.memory_mb`` plus one frame's layer inputs, whatever the number of frames.
+    Once, for the last of the frames, the network's trace is compared with its `forward`. Memory is bounded by
+    ``settings.memory_mb`` plus one frame's layer inputs, or what that comparison takes, whatever the number of frames.
 
     Parameters
     ----------
@@ -57,14 +60,17 @@ def write_layer(
 
     Raises
     ------
-    InputError : a frame, layer or granularity that the network does not have, or a place that cannot be written.
+    InputError : a frame, layer or granularity that the network does not have, a trace that is not the network
+        (`xinc.models.base.INR.check_trace`), values that are not finite, or a place that cannot be written.
     """
     settings = settings or CanvasSettings()
+    model = as_network(model)
     chosen = choose_frames(model, frames)
-    name = choose_layers(model, [layer])[0]
+    name = choose_layers(model.layer_names(), layer, f"this {model.name}")[0]
     network = identity(model)
     device, passes = pick_device(settings.device), Room(f"a pass through this {model.name}")
     passes.fit(1, lambda _: model.to(device), lambda: model.to("cpu"))
+    model.check_trace(chosen[-1], passes)
 
     @functools.lru_cache(maxsize=1)
     def layer_at(frame: int) -> tuple[LayerMaps, Tensor]:
@@ -84,7 +90,7 @@ def write_layer(
         small: dict[str, Any] = coordinates(record, chosen, np.arange(len(maps.neurons)), maps.neurons)
         factors = {name: dims for name, dims in data_arrays(record).items() if layout == "factored"}
         framed = {name: dims for name, dims in factors.items() if dims[0] == "frame"}
-        values = _factors(maps, v)
+        values = _factors(maps, v, chosen[0])
         small |= {name: (dims, values[name]) for name, dims in factors.items() if name not in framed}
         group = create_group(store, {"xinc": record.model_dump(mode="json")}, small)
         with Progress(len(chosen), f"canvas {name} ({len(maps.neurons)} neurons)") as progress:
@@ -99,7 +105,7 @@ def write_layer(
                 def expander_at(position: int) -> Expander:
                     return expander(*layer_at(chosen[position]), room)
 
-                for done, _, _ in write_dense(group, expander_at, shape, every, settings.memory_mb):
+                for done, _, _ in write_dense(group, expander_at, shape, every, settings.memory_mb, name):
                     progress.update(done - progress.done)
     ensure_group(locate(path).parent)
 
@@ -137,10 +143,13 @@ def coordinates(
     return {name: (dims[name], values.astype(np.int32)) for name, values in (axes | labels).items()}
 
 
-def _factors(maps: LayerMaps, v: Tensor) -> dict[str, np.ndarray]:
-    """What a factored layer keeps, by the name of its array."""
+def _factors(maps: LayerMaps, v: Tensor, frame: int) -> dict[str, np.ndarray]:
+    """What a factored layer keeps of a frame, by the name of its array; `InputError` where it is not finite."""
     tensors = {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias}
-    return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    values = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    for name, array in values.items():
+        require_finite(array, f"'{name}' of the layer '{maps.layer.name}' in frame {frame}", REMEDY)
+    return values
 
 
 def _write_factored(
@@ -149,7 +158,8 @@ def _write_factored(
     """The arrays that differ from frame to frame, by name with their dimensions; yields after every frame."""
     arrays: dict[str, Any] = {}
     for at, frame in enumerate(frames):
-        values = _factors(*layer_at(frame))
+        maps, v = layer_at(frame)
+        values = _factors(maps, v, frame)
         for name, dims in framed.items():
             own = values[name].shape
             if name not in arrays:

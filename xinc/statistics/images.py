@@ -17,6 +17,11 @@ def intensity_of(frames: xr.DataArray) -> xr.DataArray:
     return frames.reset_coords(drop=True).sum("channel", dtype=np.float64).transpose("frame", "y", "x")
 
 
+def mid_grey_distance_of(frames: xr.DataArray) -> xr.DataArray:
+    """Sum over the colour channels of |colour − ½|: (frame, y, x, channel) -> (frame, y, x) float64."""
+    return intensity_of(abs(frames.astype(np.float64) - 0.5))
+
+
 def edges_of(frames: xr.DataArray, edge_filter: EdgeFilter = "sobel") -> xr.DataArray:
     """Edge magnitude of the grey frames: (frame, y, x, channel) -> (frame, y, x) float64."""
     from skimage import filters

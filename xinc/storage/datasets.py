@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from xinc.errors import InputError
 
@@ -22,17 +25,55 @@ def quiet_zarr() -> Iterator[None]:
         yield
 
 
-def write_dataset(dataset: xr.Dataset, path: Path) -> None:
-    """Write a dataset into the empty directory ``path``, a checksum on every chunk: flipped bits show on reading."""
+def write_dataset(dataset: xr.Dataset, path: Path, beside: bool = False) -> None:
+    """Write a dataset into the directory ``path``, a checksum on every chunk: flipped bits show on reading.
+
+    Parameters
+    ----------
+    dataset, path : what to write, and an empty directory.
+    beside : whether it goes beside the arrays that `grow_array` made there.
+    """
+    encoding = {str(name): {"compressors": _codecs(values.dtype.kind)} for name, values in dataset.variables.items()}
+    dataset.to_zarr(path, mode="a" if beside else "w", zarr_format=3, consolidated=False, encoding=encoding)
+
+
+def grow_array(
+    path: Path,
+    name: str,
+    dims: tuple[str, ...],
+    shape: tuple[int, ...],
+    dtype: type,
+    attrs: Mapping[str, Any],
+    chunk_bytes: int,
+) -> tuple[Any, int]:
+    """An array of the store ``path`` to assign to, some rows at a time, as `write_dataset` would write it.
+
+    Returns
+    -------
+    The array, and how many rows make a chunk of at most ``chunk_bytes`` (one row where that is more).
+    """
+    import zarr
+
+    rows = max(1, min(shape[0], chunk_bytes // max(1, math.prod(shape[1:]) * np.dtype(dtype).itemsize)))
+    group = zarr.open_group(path, mode="a", zarr_format=3)
+    array = group.create_array(
+        name,
+        shape=shape,
+        dtype=dtype,
+        chunks=(rows, *shape[1:]),
+        compressors=_codecs(np.dtype(dtype).kind),
+        dimension_names=dims,
+        attributes=dict(attrs),
+    )
+    return array, rows
+
+
+def _codecs(kind: str) -> tuple[Any, ...]:
     from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-    def codecs(kind: str) -> tuple[object, ...]:
-        # Text of any length has no bytes of a fixed place to shuffle.
-        squeeze = ZstdCodec(level=1) if kind in "OU" else BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
-        return squeeze, Crc32cCodec()
-
-    encoding = {str(name): {"compressors": codecs(values.dtype.kind)} for name, values in dataset.variables.items()}
-    dataset.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+    # Text of any length has no bytes of a fixed place to shuffle.
+    squeeze = ZstdCodec(level=1) if kind in "OU" else BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+    return squeeze, Crc32cCodec()
 
 
 def open_store(path: str | Path, kind: str, version: int, remedy: str) -> xr.Dataset:

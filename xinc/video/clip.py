@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 
@@ -63,7 +64,9 @@ class Clip:
     segments : what is known of the ids in the masks, complete once the masks have been read; an id not listed is a
         thing of category "object".
     motion : ``motion(earlier, later, window)`` is the `Motion` between two source frames.
-    notes : sentences about what was read, complete once the masks have been read.
+    notes : sentences about what was read, complete once everything has been read.
+    checks : sentences about how what was read was checked for damage, likewise.
+    pixel_aspect : width to height of a pixel as it is shown, known once a frame has been read.
     """
 
     title: str
@@ -72,4 +75,12 @@ class Clip:
     masks: Callable[[Sequence[int]], Iterator[np.ndarray | None]] | None = None
     segments: Sequence[Segment] = ()
     motion: Callable[[int, int, Window], Motion] | None = None
-    notes: Sequence[str] = ()
+    notes: list[str] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
+    pixel_aspect: Callable[[], Fraction] = lambda: Fraction(1)
+
+
+def note(notes: list[str], text: str) -> None:
+    """Add a sentence, unless it is there: a part of a video may be read more than once."""
+    if text not in notes:
+        notes.append(text)

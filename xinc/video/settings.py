@@ -16,7 +16,7 @@ from xinc.settings import StrictModel
 PAPER_RESOLUTION = (128, 256)
 
 COLUMNS = (
-    *("video", "source", "split", "clips", "lengths", "masks", "flow"),
+    *("video", "source", "split", "clips", "lengths", "masks", "void", "flow", "size", "format"),
     *("start", "count", "step", "crop", "resolution", "resize"),
 )
 REQUIRED = ("video", "source")
@@ -63,6 +63,24 @@ def _as_size(value: Any) -> Any:
     return parse_size(str(value))
 
 
+def parse_values(text: str) -> tuple[int, ...]:
+    """Read ``"255"``, ``"254,255"`` or ``"none"`` as the values of a mask; ValueError if it is anything else.
+
+    >>> parse_values("254,255"), parse_values("none")
+    ((254, 255), ())
+    """
+    if text.strip().lower() == "none":
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise ValueError("expected the value of a mask, several separated by commas, or 'none', such as 255")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _as_values(value: Any) -> Any:
+    return parse_values(value) if isinstance(value, str) else [value] if isinstance(value, int) else value
+
+
 _SIZE_IN_JSON = {
     "anyOf": [
         {"type": "string", "pattern": "^[0-9]+[xX×][0-9]+$"},
@@ -74,6 +92,22 @@ Size = Annotated[
     tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]],
     BeforeValidator(_as_size),
     WithJsonSchema(_SIZE_IN_JSON),
+]
+
+
+#: Values of a mask, which a configuration may write as "255" or "254,255".
+Values = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    BeforeValidator(_as_values),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^(none|[0-9]+(,[0-9]+)*)$"},
+                {"type": "integer", "minimum": 0},
+                {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            ]
+        }
+    ),
 ]
 
 
@@ -97,11 +131,20 @@ class VideoSettings(StrictModel):
         None, description="Of the videos that `clips` selects, only those with this many frames, e.g. 30-45."
     )
     masks: str | None = Field(None, min_length=1, description="Folder of indexed PNG masks, one for each source frame.")
+    void: Values | None = Field(
+        None,
+        description="Values of `masks` that mark pixels as void, 255 by convention, several separated by commas; they "
+        "are left unlabelled. 'none': each value is an instance.",
+    )
     flow: str | None = Field(
         None,
         min_length=1,
         description="Folder of optical flow, with a .flo or .npy file for each source frame but the last, to the next"
         " one; for a data set, a folder of such folders, named after its videos.",
+    )
+    size: Size | None = Field(None, description="Height x width of a raw .yuv file, pixels; other files tell it.")
+    format: str | None = Field(
+        None, min_length=1, description="Pixel format of a raw .yuv file, as FFmpeg calls it: yuv420p, yuv420p10le, …"
     )
     start: int = Field(0, ge=0, description="First source frame used, counted from 0.")
     count: int | None = Field(None, ge=1, description="Number of frames used; all from `start` on when left out.")

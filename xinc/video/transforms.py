@@ -6,6 +6,7 @@ source pixel nearest to the centre of the analysis pixel.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,9 @@ from xinc.video.clip import Window
 from xinc.video.settings import parse_size
 
 
-def crop_window(size: tuple[int, int], crop: str, resolution: tuple[int, int]) -> Window:
+def crop_window(
+    size: tuple[int, int], crop: str, resolution: tuple[int, int], pixel_aspect: Fraction | int = 1
+) -> Window:
     """The centred part of a source frame that is analysed.
 
     Parameters
@@ -23,6 +26,7 @@ def crop_window(size: tuple[int, int], crop: str, resolution: tuple[int, int]) -
     size : (height, width) of the source frame, pixels.
     crop : ``"none"``, ``"fit"`` (the largest window with the aspect ratio of ``resolution``) or ``"HxW"``.
     resolution : (height, width) of the analysis, pixels.
+    pixel_aspect : width to height of a source pixel as it is shown; "fit" makes square ones of them.
 
     Raises
     ------
@@ -30,10 +34,13 @@ def crop_window(size: tuple[int, int], crop: str, resolution: tuple[int, int]) -
 
     >>> crop_window((720, 1280), "fit", (128, 256))
     Window(top=40, left=0, height=640, width=1280)
+    >>> crop_window((576, 720), "fit", (128, 256), Fraction(16, 15))
+    Window(top=96, left=0, height=384, width=720)
     """
     height, width = size
     if crop == "fit":
-        h, w = resolution
+        # Sides of the window in source pixels are as h to w.
+        h, w = resolution[0] * Fraction(pixel_aspect), resolution[1]
         if width * h >= height * w:
             width = max(1, round(height * w / h))
         else:

@@ -35,6 +35,16 @@ class Clusters(SeedsAnalysis):
     needs = frozenset({"canvas", "regions"})
     figure_settings = frozenset({"shown"})
     scope_settings = frozenset({"seeds", "videos"})
+    undefined = {
+        **dict.fromkeys(
+            ("seed_entropy", "seed_silhouette", "mixing", "mixing_null", "neighbouring", "neighbouring_null"),
+            "a single seed, or one with too few neurons",
+        ),
+        **dict.fromkeys(("cluster_silhouette", "separation", "separation_null"), "a single cluster"),
+        "map": "clusters with fewer neurons than are drawn",
+        "umap": "layers with fewer than four neurons",
+        "vector": "regions that the frame lacks",
+    }
 
     class Settings(StrictModel):
         seeds: tuple[int, ...] | None = Field(

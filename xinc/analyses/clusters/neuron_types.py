@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -187,15 +188,19 @@ def separation(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
         vectors = vectors[np.sort(generator.choice(len(vectors), _TYPE_POINTS, replace=False))]
     if len(np.unique(vectors, axis=0)) <= clusters:
         return np.full(1, np.nan)
+    found = [_separated(vectors, clusters, seed)]
+    found += [_separated(drawn, clusters, seed) for drawn in without_types(vectors, _TYPE_DRAWS, generator)]
+    return np.array(found)
+
+
+def without_types(vectors: np.ndarray, draws: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
+    """Sets of as many vectors, drawn from one normal distribution with the mean and the covariance of the vectors."""
     mean = vectors.mean(0)
     # Of the centred vectors themselves: normal weights of them have their covariance.
     centred = (vectors - mean) / np.sqrt(max(len(vectors) - 1, 1))
     root = np.linalg.qr(centred, mode="r")
-    found = [_separated(vectors, clusters, seed)]
-    for _ in range(_TYPE_DRAWS):
-        drawn = mean + generator.standard_normal((len(vectors), len(root))) @ root
-        found.append(_separated(drawn, clusters, seed))
-    return np.array(found)
+    for _ in range(draws):
+        yield mean + generator.standard_normal((len(vectors), len(root))) @ root
 
 
 def _separated(vectors: np.ndarray, clusters: int, seed: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import neuron_statistics, region_sums
@@ -15,8 +16,15 @@ if TYPE_CHECKING:
 
 def vectors_of(settings: Clusters.Settings, subject: Subject, seed: int, layer: str, frame: int) -> dict[str, Any]:
     """Vectors (neuron, region) of one network's neurons, of those that have one and are drawn."""
-    data = subject.canvas[layer]
     labels = subject.regions["gabor"].sel(frame=frame).transpose("y", "x").values
+    generator = np.random.default_rng([settings.seed, seed, *layer.encode()])
+    return region_vectors(subject.canvas[layer], labels, frame, settings.max_neurons, generator)
+
+
+def region_vectors(
+    data: xr.Dataset, labels: np.ndarray, frame: int, most: int, generator: np.random.Generator
+) -> dict[str, Any]:
+    """Means of the maps, each scaled to [0, 1], over the regions of a label map (y, x), of at most ``most`` neurons."""
     sums = region_sums(data, {"gabor": labels}, [frame])["gabor"].isel(frame=0)
     regions = sums["region"].values
     areas = np.array([(labels == region).sum() for region in regions])
@@ -26,9 +34,8 @@ def vectors_of(settings: Clusters.Settings, subject: Subject, seed: int, layer: 
     varied = (high - low > 1e-6 * high)[:, 0]
     dead = statistics["total"].values == 0
     usable = np.flatnonzero(varied)
-    if len(usable) > settings.max_neurons:
-        generator = np.random.default_rng([settings.seed, seed, *layer.encode()])
-        usable = np.sort(generator.choice(usable, settings.max_neurons, replace=False))
+    if len(usable) > most:
+        usable = np.sort(generator.choice(usable, most, replace=False))
     means = sums.transpose("neuron", "region").values[usable] / areas
     return {
         "regions": regions,

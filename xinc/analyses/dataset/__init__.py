@@ -23,6 +23,7 @@ class Dataset(ProjectAnalysis):
     section = "4.1"
     needs = frozenset()
     figure_settings = frozenset({"domains", "listed"})
+    undefined = dict.fromkeys(("instances", "stuff", "fewest_instances", "most_instances"), "videos without masks")
 
     class Settings(StrictModel):
         datasets: dict[str, tuple[str, ...]] = Field(

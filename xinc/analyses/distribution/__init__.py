@@ -29,6 +29,10 @@ class Distribution(NetworkAnalysis):
     question = "Are most contributions small?"
     section = "4.4"
     figure_settings = frozenset({"marked", "floor"})
+    undefined = dict.fromkeys(
+        ("tau", "rank", "rank_error", "gini", "gini_error", "below_mean", "below_mean_error"),
+        "frames to which the layer contributes nothing",
+    )
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")

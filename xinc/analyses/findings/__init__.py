@@ -28,6 +28,11 @@ class Findings(ProjectAnalysis):
     needs = frozenset()
     uses = None
     figure_settings = frozenset({"wrap"})
+    undefined = {
+        **dict.fromkeys(("value", "threshold"), "sentences that are not measured"),
+        **dict.fromkeys(("null_mean", "null_edge", "p_value", "q_value"), "claims without a null"),
+        **dict.fromkeys(("bits_per_pixel", "psnr"), "networks without the analysis 'quality'"),
+    }
 
     class Settings(StrictModel):
         level: float = Field(0.05, gt=0, lt=1, description="Largest corrected probability under the null to count.")

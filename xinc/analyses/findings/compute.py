@@ -42,6 +42,7 @@ _DESCRIPTIONS = {
     "or 'within' it and 1 / it",
     "threshold": "what the number is compared with",
     "null": "what chance is, or why there is none",
+    "depends": "a choice in the network's construction that decides the number; empty where none is known",
     "null_mean": "mean of the number under chance; NaN without, or where only the probability is known",
     "null_edge": "what 95 % of the numbers under chance do not reach",
     "p_value": "probability under chance of a number as far as this; NaN without",

@@ -34,6 +34,7 @@ def page(table: pd.DataFrame, question: str, level: float) -> str:
         if first["measure"]:
             about += f"<small>Value: {escape(first['measure'])} ({escape(first['analysis'])}).</small>"
             about += f"<small>Chance: {escape(first['null'])}.</small>"
+            about += f"<small>Depends on {escape(first['depends'])}.</small>" if first["depends"] else ""
         body.append(f'<tr class="claim"><td colspan="{len(_HEADER)}">{about}</td></tr>')
         body += [_row(row) for row in rows.to_dict("records")]
     head = "".join(f"<th>{escape(text)}</th>" for text in _HEADER)

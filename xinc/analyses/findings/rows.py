@@ -81,6 +81,7 @@ def _row(claim: Claim, record: Record, layer: str) -> dict[str, Any]:
         "direction": claim.direction,
         "threshold": claim.threshold,
         "null": claim.chance,
+        "depends": claim.depends,
         "enough": True,
         "applies": True,
         "reason": "",

@@ -9,14 +9,27 @@ import xarray as xr
 HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "not significant"
 UNMEASURED, INAPPLICABLE = "not measured", "not applicable"
 
-TEXTS = ("claim", "section", "sentence", "measure", "analysis", "video", "model", "seed", "layer", "direction", "null")
+TEXTS = (
+    "claim",
+    "section",
+    "sentence",
+    "measure",
+    "analysis",
+    "video",
+    "model",
+    "seed",
+    "layer",
+    "direction",
+    "null",
+    "depends",
+)
 NUMBERS = ("value", "threshold", "null_mean", "null_edge", "p_value", "q_value")
 CONTEXT = ("bits_per_pixel", "psnr")
 #: Order of the table's columns.
 COLUMNS = (
     *TEXTS[:9],
     *("value", "direction", "threshold", "null", "null_mean", "null_edge", "p_value", "q_value", "verdict", "note"),
-    *CONTEXT,
+    *("depends", *CONTEXT),
 )
 
 

@@ -18,16 +18,42 @@ class Grouping(NetworkAnalysis):
 
     δ = (expected − actual) / expected, where expected is the neuron's total times the region's share of the pixels. Its
     standard deviation over the regions is high if a neuron contributes to some regions and not to others. Live neurons
-    are sorted by it, separately for each grouping. A constant neuron, which contributes the same everywhere, has 0,
-    below the axis. Below, the null: the same label maps, shifted around the frame, keep areas and shapes and lose the
-    correspondence. Shown is the variance of sampled neurons in standard deviations of that null, with the share of
-    neurons significantly above it. Shifted grid cells are grid cells again, so for the grid this null says only whether
-    the borders happen to lie well. Instances are grouped only in frames with masks; the title says if a frame has none.
+    are sorted by it, separately for each grouping. The paper's figure shows the square, the variance, which the result
+    holds too. Both grow with the number of regions, so that the result also compares each grouping with a grid of as
+    many rectangles of nearly equal areas: rows as make cells nearest to squares, cells shared out evenly to the rows. A
+    constant neuron, which contributes the same everywhere, has 0, below the axis. Below, the null: the same label maps,
+    shifted around the frame, keep areas and shapes and lose the correspondence. Shown is the variance of sampled
+    neurons in standard deviations of that null, with the share of neurons significantly above it. Shifted grid cells
+    are grid cells again, so for the grid this null says only whether the borders happen to lie well. Instances are
+    grouped only in frames with masks; the title says if a frame has none.
     """
 
     question = "Which grouping of pixels do contributions respect?"
     section = "4.2"
     needs = frozenset({"canvas", "regions"})
+    undefined = {
+        **dict.fromkeys(("variance", "std"), "neurons that are dead or constant, and past the last neuron of a layer"),
+        **dict.fromkeys(
+            ("z", "percentile", "p_value"),
+            "neurons that are dead or constant, past the last sampled one, and where the null has no spread",
+        ),
+        **dict.fromkeys(
+            (
+                "median_z",
+                "share_significant",
+                "layer_p_value",
+                "over_grid_p_value",
+                "median_z_null",
+                "over_grid",
+                "over_grid_null",
+                "over_grid_shifted",
+                "top",
+                "top_null",
+            ),
+            "layers without a sampled neuron, and where the null has no spread",
+        ),
+        **dict.fromkeys(("progress", "progress_null"), "all layers but the last, and where median_z is"),
+    }
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(

@@ -11,11 +11,11 @@ import xarray as xr
 from xinc.analyses.annotated import annotated_attributes, annotated_of
 from xinc.analyses.grouping.null import Null, joint_standings, sampled_maps
 from xinc.analyses.grouping.numbers import GROUPINGS, RATE
-from xinc.analyses.grouping.variances import variances
+from xinc.analyses.grouping.variances import same_count_variances, variances
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.statistics.label_shifts import Shifts, spacing_for
-from xinc.statistics.nan_reductions import mean_over_frames
+from xinc.statistics.nan_reductions import mean_over_frames, nan_median
 from xinc.statistics.shifts import drawn_shifts
 
 if TYPE_CHECKING:
@@ -29,9 +29,12 @@ _PER_NEURON = ("grouping", "frame", "neuron")
 def compute(settings: Grouping.Settings, subject: Subject) -> xr.Dataset:
     """Variances of all neurons, and for sampled ones where they lie among those of shifted label maps.
 
-    One or a few passes over the layer's maps a frame (`xinc.canvas.reductions.region_sums`), and one inverse
-    Fourier transform of the frame for each sampled neuron and region: for 64 x 128 pixels and 100 regions about
-    12 ms a neuron. Memory: the sums, a block of maps, and the sampled neurons' maps of one frame.
+    ``variance`` is the quantity of the paper's figure 4, ``std`` its root, which the figure here shows.
+
+    One or a few passes over the layer's maps a frame (`xinc.canvas.reductions.region_sums`), one more where groupings
+    have other numbers of regions than the grid, and one inverse Fourier transform of the frame for each sampled neuron
+    and region: for 64 x 128 pixels and 100 regions about 12 ms a neuron. Memory: the sums, a block of maps, and the
+    sampled neurons' maps of one frame.
     """
     layers = subject.canvas
     frames = frames_of(subject, settings.frames)
@@ -41,12 +44,12 @@ def compute(settings: Grouping.Settings, subject: Subject) -> xr.Dataset:
     spacing = _spacing(settings, labels["grid"][0].shape)
     shifts = {g: [Shifts(label, spacing) for label in stack] for g, stack in labels.items()}
     null = Null(shifts, drawn_shifts(pixels // spacing**2, _shifts(settings, pixels), settings.seed))
-    found = [_layer(settings, name, data, frames, labels, null) for name, data in layers.items()]
+    counts = {g: np.array([len(one.areas) for one in each]) for g, each in shifts.items()}
+    found = [_layer(settings, name, data, frames, labels, null, counts) for name, data in layers.items()]
     parts = [part for part, _ in found]
     joined = xr.concat(parts, xr.Variable("layer", list(layers)), join="outer", fill_value={"significant": False})
     joined = joined.assign(joint_standings(joined, [statistics for _, statistics in found], list(labels)))
-    areas = np.stack([[len(one.areas) for one in each] for each in shifts.values()])
-    joined["regions"] = (("grouping", "frame"), areas)
+    joined["regions"] = (("grouping", "frame"), np.stack(list(counts.values())))
     joined.attrs = {"shifts": _shifts(settings, pixels), "false_discovery_rate": RATE}
     joined.attrs |= annotated_attributes(subject.video, _held(subject))
     return _describe(joined)
@@ -78,9 +81,11 @@ def _layer(
     frames: list[int],
     labels: dict[str, np.ndarray],
     null: Null,
+    counts: dict[str, np.ndarray],
 ) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
     """The result of one layer, without ``layer``, and its statistics (grouping, 1 + shifts), means over frames."""
     variance, total = variances(data, labels, frames)
+    same_count = same_count_variances(data, counts, frames, labels["grid"], variance[list(labels).index("grid")])
     generator = np.random.default_rng([settings.seed, *name.encode()])
     constant = (total > 0) & (np.nan_to_num(variance) == 0).all(0)
     live = np.flatnonzero(((total > 0) & ~constant).any(0))
@@ -91,6 +96,8 @@ def _layer(
     variables: dict[str, Any] = {
         "variance": (_PER_NEURON, variance),
         "std": (_PER_NEURON, np.sqrt(variance)),
+        "same_count_variance": (_PER_NEURON, same_count),
+        "over_same_count": (("grouping", "frame"), _median_ratio(variance, same_count)),
         "neurons": ((), data.sizes["neuron"]),
         "dead": (("frame",), (total == 0).sum(1)),
         "constant": (("frame",), constant.sum(1)),
@@ -107,12 +114,20 @@ def _layer(
     return xr.Dataset(variables, coordinates), means
 
 
+def _median_ratio(variance: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Median over the neurons (…, neuron) of the ratio of deviations; NaN where no neuron has one."""
+    ratio = np.sqrt(variance / np.where(other > 0, other, np.nan))
+    return np.apply_along_axis(nan_median, -1, ratio)
+
+
 def table(result: xr.Dataset) -> pd.DataFrame:
     """A row for each grouping, layer and frame."""
     quartiles = _quantiles(result["std"], [0.25, 0.5, 0.75])
     names = ("std_lower_quartile", "std_median", "std_upper_quartile")
     tidy = xr.Dataset({name: quartiles.isel(quantile=at, drop=True) for at, name in enumerate(names)})
     tidy["variance_median"] = result["variance"].median("neuron")
+    tidy["same_count_variance_median"] = result["same_count_variance"].median("neuron")
+    tidy["over_same_count"] = result["over_same_count"]
     for name in ("neurons", "dead", "constant", "regions", "median_z", "share_significant", "layer_p_value"):
         tidy[name] = result[name]
     tidy["over_grid_p_value"] = result["over_grid_p_value"]
@@ -136,6 +151,8 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
     names = {
         "variance": "variance over regions of the normalised delta of contribution",
         "std": "standard deviation over regions of the normalised delta of contribution",
+        "same_count_variance": "variance over a grid of as many near-equal rectangles as the grouping has regions",
+        "over_same_count": "median over neurons of deviation / that over a grid of as many rectangles",
         "neurons": "neurons of the layer",
         "dead": "neurons that contribute nothing to the frame",
         "constant": "neurons that contribute the same to all pixels of the frame, but not nothing",

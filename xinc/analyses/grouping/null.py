@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.grouping.numbers import RATE, ROUNDING
+from xinc.analyses.grouping.numbers import RATE
 from xinc.statistics.false_discoveries import significant
 from xinc.statistics.label_shifts import Shifts
+from xinc.statistics.region_deltas import ROUNDING
 from xinc.statistics.standing import NULL, labelled, percentile_and_p_value, standing_of
 
 #: Quantile of the variances above which a neuron is in the top quarter.

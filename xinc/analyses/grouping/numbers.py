@@ -6,5 +6,3 @@ from __future__ import annotations
 GROUPINGS = ("instances", "rgb", "gabor", "grid")
 #: Rate of false discoveries among the neurons called significant.
 RATE = 0.05
-#: Relative differences of less than this are rounding of maps in float32.
-ROUNDING = 1e-6

@@ -1,4 +1,4 @@
-"""Variances over regions of the normalised deltas of contribution."""
+"""Variances over regions of the normalised deltas of contribution, and over as many rectangles."""
 
 from __future__ import annotations
 
@@ -7,45 +7,70 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.grouping.numbers import ROUNDING
-from xinc.canvas.reductions import region_sums
-from xinc.statistics.nan_reductions import nan_variance
-
-#: Label maps are summed over together as long as their joint regions need no more bytes than this.
-_TOGETHER = 128e6
+from xinc.canvas.reductions.batches import region_sums_in_batches
+from xinc.statistics.region_deltas import areas_of, relative_deltas, variance_over_regions
 
 
 def variances(data: xr.Dataset, labels: Mapping[str, np.ndarray], frames: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Variance (grouping, frame, neuron) of the normalised deltas over regions, and total |C| (frame, neuron)."""
-    sums: dict[str, xr.DataArray] = {}
-    for names in batches(labels, data.sizes["neuron"]):
-        sums |= region_sums(data, {name: labels[name] for name in names}, frames)
+    sums = region_sums_in_batches(data, labels, frames)
     total = sums["grid"].sum("region").values
     out = []
     for name, stack in labels.items():
-        regions = sums[name]["region"].values
-        areas = (stack.reshape(len(frames), -1, 1) == regions).sum(1)[:, None]
-        expected = areas / stack[0].size * total[..., None]
-        there = (expected > 0) & (areas > 0)
-        delta = (expected - sums[name].values) / np.where(there, expected, np.nan)
-        variance = nan_variance(delta, -1)
-        # What remains of a constant map is the rounding of its sums.
-        out.append(np.where(variance < ROUNDING**2, 0, variance))
+        areas = areas_of(stack, sums[name]["region"].values)
+        deltas = relative_deltas(sums[name].values, areas, total, stack[0].size)
+        out.append(variance_over_regions(deltas))
     return np.stack(out), total
 
 
-def batches(labels: Mapping[str, np.ndarray], neurons: int) -> list[list[str]]:
-    """Names of the label maps to sum over together: one pass over the maps for each batch, its sums within bounds."""
-    found: list[tuple[list[str], np.ndarray]] = []
-    for name, stack in labels.items():
-        own = stack.astype(np.int64) - stack.min()
-        for at, (names, codes) in enumerate(found):
-            _, joint = np.unique(codes * (own.max() + 1) + own, return_inverse=True)
-            joint = joint.reshape(own.shape)
-            most = max(len(np.unique(one)) for one in joint)
-            if most * neurons * 8 <= _TOGETHER:
-                found[at] = ([*names, name], joint)
-                break
-        else:
-            found.append(([name], own))
-    return [names for names, _ in found]
+def same_count_variances(
+    data: xr.Dataset, counts: Mapping[str, np.ndarray], frames: list[int], labels: np.ndarray, known: np.ndarray
+) -> np.ndarray:
+    """Variance (grouping, frame, neuron) over a grid of as many cells as the grouping has regions in the frame.
+
+    Parameters
+    ----------
+    counts : by grouping, (frame,) how many regions are not empty.
+    labels, known : the grid (frame, y, x) of `xinc.video.regions` and the variance (frame, neuron) over it, which is
+        taken where the grids are the same.
+    """
+    shape = labels.shape[1:]
+    stacks = {name: np.stack([near_equal_cells(shape, int(n)) for n in own]) for name, own in counts.items()}
+    missing = {}
+    for stack in stacks.values():
+        if not np.array_equal(stack, labels):
+            missing[stack.tobytes()] = stack
+    found = {labels.astype(np.int32).tobytes(): known}
+    if missing:
+        named = {"grid": labels} | {f"same count {at}": stack for at, stack in enumerate(missing.values())}
+        found |= dict(zip(missing, variances(data, named, frames)[0][1:], strict=True))
+    return np.stack([found[stack.tobytes()] for stack in stacks.values()])
+
+
+def near_equal_cells(size: tuple[int, ...], count: int) -> np.ndarray:
+    """A grid of any number of rectangles of nearly equal areas: int32 labels of shape ``size``; −1 of none.
+
+    Rows are as many as make cells nearest to squares, round(√(count · height / width)). The cells are shared out to
+    them evenly, so that numbers of columns differ by one at most, and a row is as high as it has columns. For 32 cells
+    on a frame twice as wide as high these are the 4 × 8 of `xinc.video.regions.grid_labels`; 7 make a row of three
+    and one of four.
+
+    Examples
+    --------
+    >>> near_equal_cells((5, 6), 5)
+    array([[0, 0, 0, 1, 1, 1],
+           [0, 0, 0, 1, 1, 1],
+           [2, 2, 3, 3, 4, 4],
+           [2, 2, 3, 3, 4, 4],
+           [2, 2, 3, 3, 4, 4]], dtype=int32)
+    """
+    height, width = size
+    if count < 1:
+        return np.full(size, -1, np.int32)
+    rows = min(max(round((count * height / width) ** 0.5), 1), count)
+    # The first cell of each row, and the row of pixels with which it begins.
+    first = np.arange(rows + 1) * count // rows
+    row = np.searchsorted(first, np.arange(height) * count // height, side="right") - 1
+    columns = np.diff(first)[row]
+    out: np.ndarray = first[row][:, None] + np.arange(width) * columns[:, None] // width
+    return out.astype(np.int32)

@@ -16,13 +16,25 @@ from xinc.settings import StrictModel
 class Intensity(NetworkAnalysis):
     """Layer heatmap Σ_n |C_n|, intensity Σ_channels, both min-max normalised; difference = heatmap − intensity.
 
-    Pearson (r) and Spearman (ρ) correlations over pixels, of the heatmap with the intensity and with the edges of the
-    grey frame, say how much of the heatmap each explains. The findings compare them, and the heatmap in dark pixels, on
+    Pearson (r) and Spearman (ρ) correlations over pixels, of the heatmap with the intensity, with the edges of the grey
+    frame, and with the distance of the colours from mid-grey, Σ_channels |colour − ½|, say how much of the heatmap each
+    explains. Which of the first and the last a NeRV's heatmap follows depends on its output activation: responses are
+    large where colours are far from what a response of zero shows, which is black without activation, and mid-grey with
+    a tanh or sigmoid. The findings compare them, and the heatmap in dark pixels, on
     edges and on people, with all toroidal shifts of the frame against the heatmap.
     """
 
     question = "Does contribution follow intensity, or edges?"
     section = "4.3"
+    undefined = {
+        **dict.fromkeys(
+            ("heatmap", "intensity", "edges", "difference", "pearson", "spearman"), "images that are constant"
+        ),
+        **dict.fromkeys(
+            ("attention", "attention_null"),
+            "frames without the area in question (people, edges), and images that are constant",
+        ),
+    }
 
     class Settings(StrictModel):
         edges: Literal["sobel", "scharr"] = Field("sobel", description="Edge filter on the grey frame.")

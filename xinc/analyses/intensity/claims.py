@@ -21,16 +21,20 @@ def _claim(name: str, section: str, sentence: str, number: str, threshold: float
     return Claim(name, section, sentence, DESCRIPTIONS[number], statistic, threshold, **(chosen | others))
 
 
+#: Responses are large where colours are far from what a response of zero shows: black without an activation at the
+#: output, mid-grey with a tanh or a sigmoid.
+_OUTPUT: dict[str, Any] = {"depends": "the output activation (identity, or tanh and sigmoid)"}
 _PEOPLE: dict[str, Any] = {"missing": "no frame looked at has masks of people"}
 
 CLAIMS: tuple[Claim, ...] = (
-    _claim("intensity_biased", "1", "Representations are intensity-biased.", "intensity"),
+    _claim("intensity_biased", "1", "Representations are intensity-biased.", "intensity", **_OUTPUT),
     _claim(
         "represent_to_omit",
         "1",
         "INRs must represent even what is missing, where the colours are near zero: no less than elsewhere.",
         "dark",
         1.0,
+        **_OUTPUT,
     ),
     _claim(
         "more_than_magnitude",
@@ -39,6 +43,7 @@ CLAIMS: tuple[Claim, ...] = (
         "dark_excess",
         chance="none: compared with a heatmap that is the intensity, not with chance",
         null=None,
+        **_OUTPUT,
     ),
     _claim(
         "attend_to_edges",
@@ -51,6 +56,7 @@ CLAIMS: tuple[Claim, ...] = (
         "4.3",
         "Areas of large contributions correspond to areas of high intensity.",
         "intensity",
+        **_OUTPUT,
     ),
     Claim(
         "not_intensity_alone",
@@ -61,6 +67,7 @@ CLAIMS: tuple[Claim, ...] = (
         threshold=0.9,
         direction="<",
         chance="none: a bound on what intensity explains",
+        depends=_OUTPUT["depends"],
         missing="the layer contributes nothing, or the frame is of one colour",
     ),
     _claim(
@@ -76,6 +83,7 @@ CLAIMS: tuple[Claim, ...] = (
         "people",
         architectures=("nerv",),
         **_PEOPLE,
+        **_OUTPUT,
     ),
     _claim(
         "ffn_layer2_over_represents_people",

@@ -13,7 +13,7 @@ from xinc.analyses.intensity.numbers import BELOW, DESCRIPTIONS, NUMBERS
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import sum_abs
 from xinc.frames import select_frames
-from xinc.statistics.images import correlation, edges_of, intensity_of
+from xinc.statistics.images import correlation, edges_of, intensity_of, mid_grey_distance_of
 from xinc.statistics.nan_reductions import mean_over_frames
 from xinc.statistics.ranks import average_ranks
 from xinc.statistics.scaling import minmax
@@ -40,12 +40,13 @@ def compute(settings: Intensity.Settings, subject: Subject) -> xr.Dataset:
             "heatmap": minmax(heat),
             "intensity": minmax(intensity_of(source).assign_coords(pixels)),
             "edges": edges_of(source, settings.edges).assign_coords(pixels),
+            "mid_grey_distance": minmax(mid_grey_distance_of(source).assign_coords(pixels)),
             "source": xr.DataArray(source.values, {"frame": heat["frame"]}, ("frame", "y", "x", "channel")),
         },
         attrs={"edge_filter": settings.edges},
     )
     result["difference"] = result["heatmap"] - result["intensity"]
-    pairs = {"intensity": result["intensity"], "edges": result["edges"]}
+    pairs = {name: result[name] for name in ("intensity", "edges", "mid_grey_distance")}
     measures = {"pearson": lambda a: a, "spearman": _ranks}
     for measure, transform in measures.items():
         result[measure] = xr.concat(
@@ -106,6 +107,7 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "heatmap": "sum over neurons of |C|, min-max normalised",
         "intensity": "sum over colour channels, min-max normalised",
         "edges": "edge magnitude of the grey frame",
+        "mid_grey_distance": "sum over colour channels of |colour − 1/2|, min-max normalised",
         "source": "source frame",
         "difference": "heatmap minus intensity",
         "pearson": "Pearson correlation of the heatmap over pixels",

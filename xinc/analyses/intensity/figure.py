@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from xinc.analyses.intensity import Intensity
 
 
+#: What heatmaps are correlated with, in the words of the figure.
+_WITH = {"intensity": "intensity", "edges": "edges", "mid_grey_distance": "|colour − ½|"}
+
+
 def plot(analysis: Intensity, result: xr.Dataset) -> dict[str, Figure]:
     return {f"frame{int(f)}": _figure(result.sel(frame=f), analysis.question) for f in result["frame"].values}
 
@@ -21,13 +25,14 @@ def _figure(result: xr.Dataset, question: str) -> Figure:
     layers = [str(name) for name in result["layer"].values]
     aspect = result.sizes["y"] / result.sizes["x"]
     of = layout.about(result.attrs, f"frame {int(result['frame'])}")
-    figure, axes = layout.image_grid(3, max(len(layers), 3), aspect, question, extra=0.75, about=of)
+    figure, axes = layout.image_grid(3, max(len(layers), 4), aspect, question, extra=0.75, about=of)
     layout.show(axes[0, 0], result["source"].values, "source")
     layout.show(axes[0, 1], result["intensity"].values, "intensity", style.MAGNITUDE)
     layout.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", style.MAGNITUDE)
+    layout.show(axes[0, 3], result["mid_grey_distance"].values, _WITH["mid_grey_distance"], style.MAGNITUDE)
     for at, layer in enumerate(layers):
         one = result.sel(layer=layer)
-        title = "\n".join([f"{layer}: Σ|C|", *(_correlations(one, name) for name in ("intensity", "edges"))])
+        title = "\n".join([f"{layer}: Σ|C|", *(_correlations(one, name) for name in _WITH)])
         heat = layout.show(axes[1, at], one["heatmap"].values, title, style.MAGNITUDE, vmin=0, vmax=1)
         image = layout.show(axes[2, at], one["difference"].values, layer, style.SIGNED, vmin=-1, vmax=1)
     layout.side_label(axes[1, 0], "heatmap")
@@ -35,7 +40,9 @@ def _figure(result: xr.Dataset, question: str) -> Figure:
     where: Any = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
     half = axes.shape[1] // 2
     bars = [
-        figure.colorbar(heat, ax=axes[2, :half].tolist(), label="Σ|C|, intensity and edges, scaled to [0, 1]", **where),
+        figure.colorbar(
+            heat, ax=axes[2, :half].tolist(), label="Σ|C|, intensity, edges and |colour − ½|, scaled to [0, 1]", **where
+        ),
         figure.colorbar(image, ax=axes[2, half:].tolist(), label="heatmap − intensity", **where),
     ]
     for bar in bars:
@@ -48,4 +55,4 @@ def _correlations(one: xr.Dataset, other: str) -> str:
     """``intensity: r 0.41, ρ 0.38``, the correlations of a layer's heatmap over pixels."""
     # Rounded first, and 0 added: no "-0.00".
     r, rho = (round(float(one[name].sel({"with": other})), 2) + 0.0 for name in ("pearson", "spearman"))
-    return f"{other}: r {r:.2f}, ρ {rho:.2f}"
+    return f"{_WITH[other]}: r {r:.2f}, ρ {rho:.2f}"

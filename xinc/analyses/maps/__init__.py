@@ -22,6 +22,9 @@ class Maps(NetworkAnalysis):
     question = "What does a neuron contribute to?"
     section = "4.2"
     figure_settings = frozenset({"animated", "zoom"})
+    undefined = {
+        "contribution": "past the last neuron of a layer with fewer than are shown",
+    }
 
     class Settings(StrictModel):
         neurons: int = Field(11, ge=1, description="Neurons drawn from each layer.")

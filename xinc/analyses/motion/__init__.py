@@ -29,6 +29,13 @@ class Motion(NetworkAnalysis):
     needs = frozenset({"canvas", "flow"})
     across_frames = True
     figure_settings = frozenset({"shown", "zoom"})
+    undefined = {
+        **dict.fromkeys(("flow", "camera", "speed", "film_flow"), "pixels whose displacement is not known"),
+        **dict.fromkeys(
+            ("pearson", "spearman", "p_value", "null_95", "pearson_null"), "fluctuation or motion that is constant"
+        ),
+        **dict.fromkeys(("area_fluctuation", "moving_null", "revealed_null"), "areas without pixels"),
+    }
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(

@@ -24,6 +24,13 @@ class NeuronsPerPixel(NetworkAnalysis):
 
     question = "How many neurons represent a pixel?"
     section = "4.4"
+    undefined = {
+        **dict.fromkeys(
+            ("density", "tau", "mean_density", "variation"), "frames to which the layer contributes nothing"
+        ),
+        **dict.fromkeys(("pearson", "pearson_null", "pearson_shifted"), "densities and images that are constant"),
+        "edges_gain_null": "a single percentage, and where a correlation is",
+    }
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")

@@ -25,6 +25,22 @@ class Objects(NetworkAnalysis):
     question = "What do neurons contribute to objects?"
     section = "4.5"
     annotated_only = True
+    undefined = {
+        **dict.fromkeys(
+            ("share", "mean_share", "distance", "displacement", "intensity"),
+            "instances that are absent, and dead or missing neurons",
+        ),
+        "fluctuation": "instances that are absent, networks of one frame each, and a single frame",
+        **dict.fromkeys(
+            ("constancy", "constancy_null"), "networks of one frame each; infinite where shares do not change over time"
+        ),
+        **dict.fromkeys(("category_ratio", "category_null"), "fewer than two categories, or none with two instances"),
+        "evenness": "frames with fewer than two instances",
+        **dict.fromkeys(
+            ("motion_correlation", "motion_null", "intensity_correlation", "intensity_null"),
+            "fewer than three instances, or values that are all alike",
+        ),
+    }
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(

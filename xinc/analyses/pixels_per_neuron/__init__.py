@@ -21,6 +21,9 @@ class PixelsPerNeuron(NetworkAnalysis):
 
     question = "How many pixels does a neuron represent?"
     section = "4.4"
+    undefined = {
+        "pixels": "past the last neuron of a layer",
+    }
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(2, description="Frames: how many evenly spread, a list, or all.")

@@ -23,6 +23,9 @@ class Quality(NetworkAnalysis):
     question = "How faithful is the reconstruction, and at what size?"
     section = "6.1"
     needs = frozenset({"model"})
+    undefined = {
+        "training_psnr": "epochs whose loss was not finite",
+    }
 
     class Settings(StrictModel):
         show: int = Field(4, ge=1, description="Reconstructed frames drawn in the figure.")

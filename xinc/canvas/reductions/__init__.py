@@ -10,16 +10,32 @@ a sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 import xarray as xr
 
+from xinc.canvas.layer import as_layer
 from xinc.canvas.reductions import queries
 from xinc.canvas.reductions.execute import Reduction, reduce_frames
 from xinc.canvas.reductions.kernels import COARSE_BITS, FINE_BITS
 from xinc.errors import InputError
+from xinc.frames import frame_list
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_layer(reduce: Callable[Concatenate[xr.Dataset, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """A function of a layer's dataset, made one of whatever a layer is read as; see `xinc.canvas.layer.as_layer`."""
+
+    @functools.wraps(reduce)
+    def reduced(layer: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        return reduce(as_layer(layer), *args, **kwargs)
+
+    return cast(Callable[Concatenate[Any, P], R], reduced)  # mypy holds that the argument has no name then
 
 
 def labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Sequence[str], name: str, text: str) -> Any:
@@ -31,7 +47,7 @@ def labelled(layer: xr.Dataset, frames: Sequence[int], values: Any, dims: Sequen
 
 def choose_frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
     known = layer["frame"].values.tolist()
-    chosen = known if frames is None else [int(f) for f in frames]
+    chosen = known if frames is None else frame_list(frames)
     if not chosen:
         raise InputError("No frames were asked for: give at least one, or leave frames out for all.")
     missing = sorted(set(chosen) - set(known))
@@ -44,12 +60,13 @@ def _reduce(layer: xr.Dataset, frame: int, reduction: Reduction) -> list[np.ndar
     return reduce_frames(layer, [frame], [reduction])[0]
 
 
+@of_layer
 def sum_abs(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataArray:
     """Sum over neurons of |C|: ``abs(C).sum("neuron")``.
 
     Parameters
     ----------
-    layer : a layer of a canvas.
+    layer : a layer of a canvas, here and below: a node of the tree, a dataset, or its maps ``layer["contribution"]``.
     frames : labels of the frames (default: all), here and below.
 
     Returns
@@ -65,6 +82,7 @@ def _sum_abs(layer: xr.Dataset, frame: int) -> np.ndarray:
     return _reduce(layer, frame, queries.magnitudes(layer))[0]
 
 
+@of_layer
 def neuron_statistics(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Dataset:
     """Total, minimum, maximum of each neuron: ``abs(C).sum(["y", "x"])``, ``.min(["y", "x"])``, ``.max(["y", "x"])``.
 
@@ -84,6 +102,7 @@ def neuron_statistics(layer: xr.Dataset, frames: Sequence[int] | None = None) ->
     return xr.Dataset({n: labelled(layer, chosen, v, ("neuron",), n, text.format(n)) for n, v in found.items()})
 
 
+@of_layer
 def region_sums(
     layer: xr.Dataset, labels: Mapping[str, np.ndarray | xr.DataArray], frames: Sequence[int] | None = None
 ) -> dict[str, xr.DataArray]:
@@ -121,6 +140,7 @@ def region_sums(
     }
 
 
+@of_layer
 def pixels_over_share(
     layer: xr.Dataset, frames: Sequence[int] | None = None, share: float | None = None
 ) -> xr.DataArray:
@@ -142,6 +162,7 @@ def pixels_over_share(
     return labelled(layer, chosen, found, ("neuron",), "pixels_over_share", text)
 
 
+@of_layer
 def neurons_over(
     layer: xr.Dataset, thresholds: Sequence[float] | xr.DataArray, frames: Sequence[int] | None = None
 ) -> xr.DataArray:
@@ -171,6 +192,7 @@ def neurons_over(
     )
 
 
+@of_layer
 def area_quantiles(
     layer: xr.Dataset, percents: Sequence[float] = (10, 50), frames: Sequence[int] | None = None
 ) -> xr.DataArray:
@@ -195,6 +217,7 @@ def area_quantiles(
     return result.assign_coords(percent=list(percents))
 
 
+@of_layer
 def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataArray:
     """Change from the frame before: ``abs(abs(C[f]) - abs(C[f - 1])).sum("neuron")`` (section 4.5).
 
@@ -225,6 +248,7 @@ def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Da
     return labelled(layer, chosen, found, ("y", "x"), "fluctuation", "sum over neurons of the change of |contribution|")
 
 
+@of_layer
 def neuron_blocks(layer: xr.Dataset, frame: int, memory_mb: float = 128.0) -> Iterator[xr.DataArray]:
     """The maps (neuron, y, x) of one frame, a block of consecutive neurons of ``memory_mb`` MB at a time, in memory."""
     maps = layer["contribution"].sel(frame=frame)
@@ -233,6 +257,7 @@ def neuron_blocks(layer: xr.Dataset, frame: int, memory_mb: float = 128.0) -> It
         yield maps.isel(neuron=slice(start, start + size)).load()
 
 
+@of_layer
 def magnitude_histogram(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Dataset:
     """Histogram of magnitudes: ``np.histogram(abs(C), [*lower, inf])`` for each frame, in one pass.
 

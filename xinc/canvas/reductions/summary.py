@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.canvas.reductions import choose_frames, labelled, queries
+from xinc.canvas.reductions import choose_frames, labelled, of_layer, queries
 from xinc.canvas.reductions.execute import reduce_frames
 from xinc.errors import InputError
 from xinc.runtime.progress import Progress
 
 
+@of_layer
 def summarise(
     layer: xr.Dataset,
     labels: Mapping[str, np.ndarray | xr.DataArray] | None = None,
@@ -28,7 +29,7 @@ def summarise(
 
     Parameters
     ----------
-    layer : a layer of a canvas.
+    layer : a layer of a canvas: a node of the tree, a dataset, or its maps ``layer["contribution"]``.
     labels : by name, integer label maps (y, x), or (frame, y, x) in the order of ``frames``; pixels with a negative
         label belong to no region.
     frames : labels of the frames (default: all).
@@ -43,13 +44,13 @@ def summarise(
 
     Raises
     ------
-    InputError : a frame that the canvas lacks, a label map of another size, or one with the name of a dimension.
+    InputError : not a layer, a frame that it lacks, a label map of another size, or one with the name of a dimension.
 
     Examples
     --------
     >>> import xinc
     >>> layer = xinc.open_canvas("results/bunny/nerv/seed0/canvas.zarr")["block2"]  # doctest: +SKIP
-    >>> xinc.summarise(layer.to_dataset(), frames=[8])  # doctest: +SKIP
+    >>> xinc.summarise(layer, frames=[8])  # doctest: +SKIP
     """
     chosen = choose_frames(layer, frames)
     for name in {*layer["contribution"].dims, "percent"} & set(labels or {}):

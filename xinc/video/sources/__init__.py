@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,8 +14,10 @@ from xinc.video.settings import VideoSettings, read_table
 from xinc.video.sources import examples
 from xinc.video.sources.datasets import check_roots, expand, kind_of, likely, open_recording, with_root
 from xinc.video.sources.given_flow import flow_files, with_flow
-from xinc.video.sources.images import IMAGE_SUFFIXES, list_images, read_frame, read_mask
-from xinc.video.sources.movies import MOVIE_SUFFIXES, movie_frames, movie_length
+from xinc.video.sources.images import IMAGE_SUFFIXES, list_images, read_frame
+from xinc.video.sources.masks import paired_masks, with_masks
+from xinc.video.sources.movies import MOVIE_SUFFIXES, movie_clip
+from xinc.video.sources.raw import RAW_SUFFIXES, Raw, raw_layout
 
 File = TypeVar("File")
 
@@ -64,6 +65,7 @@ def read_videos(
 
 def open_source(settings: VideoSettings) -> Clip:
     """The video that ``settings.source`` names, checked as `check_source` does; frames are read when asked for."""
+    _check_columns(settings)
     clip = _open(settings)
     return clip if settings.flow is None else with_flow(clip, settings)
 
@@ -80,13 +82,33 @@ def _open(settings: VideoSettings) -> Clip:
     if files is not None:
         clip = Clip(settings.source, len(files), lambda indices: _same_size(files, indices))
     elif source.suffix.lower() in MOVIE_SUFFIXES:
-        length = examples.BUNNY_FRAMES if name == "bunny" else movie_length(source)
-        clip = Clip(settings.source, length, lambda indices: movie_frames(source, indices))
+        clip = movie_clip(source, _raw(settings), examples.BUNNY_FRAMES if name == "bunny" else None)
     else:
         raise InputError(f"{_of(settings)} has the unknown kind '{source.suffix}': expected {_KNOWN}.")
     if settings.masks is None:
         return clip
-    return _with_masks(clip, Path(settings.masks), settings)
+    return with_masks(clip, settings, files)
+
+
+def _raw(settings: VideoSettings) -> Raw | None:
+    """The layout of a file without a header, None of any other source."""
+    return raw_layout(settings) if Path(settings.source).suffix.lower() in RAW_SUFFIXES else None
+
+
+def _check_columns(settings: VideoSettings) -> None:
+    """`InputError` for a column that says nothing of such a source: it would be left out of account silently."""
+    raw = not kind_of(settings.source) and Path(settings.source).suffix.lower() in RAW_SUFFIXES
+    for column in ("size", "format"):
+        if getattr(settings, column) is not None and not raw:
+            raise InputError(
+                f"{_of(settings)} tells its own size and format, but the column {column} is filled: leave it empty; it "
+                f"is for raw video ({', '.join(RAW_SUFFIXES)})."
+            )
+    if settings.void is not None and (settings.masks is None or kind_of(settings.source)):
+        raise InputError(
+            f"{_of(settings)} has the column void filled, which says what values of the column masks are void: leave "
+            "it empty, or give masks."
+        )
 
 
 def check_source(settings: VideoSettings) -> range:
@@ -146,6 +168,7 @@ def source_files(settings: VideoSettings) -> list[str]:
     For a data set, its list as well. Examples depend on none of the user's files: their list is empty.
     """
     files: list[str] = []
+    frames: Sequence[Path] | None = None
     if kind_of(settings.source):
         found = open_recording(settings)
         own = [*_selected(found.frames, settings), *_selected(found.masks, settings)]
@@ -155,7 +178,7 @@ def source_files(settings: VideoSettings) -> list[str]:
         frames = _frame_files(settings)
         files = [settings.source] if frames is None else [str(path) for path in _selected(frames, settings)]
     if settings.masks is not None:
-        files += [str(path) for path in _selected(_mask_files(Path(settings.masks), settings), settings)]
+        files += [str(path) for path in _selected(paired_masks(settings, frames, None, []), settings)]
     return files + _flow_files(settings)
 
 
@@ -219,36 +242,3 @@ def _same_size(files: list[Path], indices: Sequence[int]) -> Iterator[np.ndarray
 
 def _pixels(shape: tuple[int, ...]) -> str:
     return f"{shape[0]}x{shape[1]} pixels"
-
-
-def _mask_files(folder: Path, settings: VideoSettings) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(
-            f"Masks '{folder}' of video '{settings.name}' are not a folder: expected one with a PNG for each frame."
-        )
-    files = list_images(folder, (".png",))
-    if not files:
-        raise InputError(f"Masks '{folder}' of video '{settings.name}' have no PNG: expected one for each frame.")
-    return files
-
-
-def _with_masks(clip: Clip, folder: Path, settings: VideoSettings) -> Clip:
-    files = _mask_files(folder, settings)
-    if clip.length is not None and len(files) != clip.length:
-        raise InputError(
-            f"Video '{settings.name}' has {clip.length} frames in '{settings.source}' but {len(files)} masks in "
-            f"'{folder}': expected one mask for each frame, in the same order."
-        )
-
-    def masks(indices: Sequence[int]) -> Iterator[np.ndarray | None]:
-        shape = next(iter(clip.frames(indices[:1]))).shape[:2] if indices else None
-        for index in indices:
-            mask = read_mask(files[index])
-            if mask.shape != shape:
-                raise InputError(
-                    f"Mask '{files[index]}' has {_pixels(mask.shape)} but its frame has {_pixels(shape or (0, 0))}: "
-                    "masks need the size of the frames."
-                )
-            yield mask
-
-    return replace(clip, masks=masks)

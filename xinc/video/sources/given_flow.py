@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from xinc.errors import InputError
-from xinc.video.clip import Clip, Motion, Window
+from xinc.video.clip import Clip, Motion, Window, note
 from xinc.video.settings import VideoSettings
 from xinc.video.sources.images import list_images
 from xinc.video.transforms import resize_flow
 
 SUFFIXES = (".flo", ".npy")
 
-#: A component of a .flo file beyond this says that the flow is not known there.
-_FLO_UNKNOWN = 1e9
+#: A component beyond this says that the flow is not known there (Middlebury's convention, which arrays made of .flo
+#: files keep).
+_UNKNOWN = 1e9
 #: Relative difference of the sides' ratios up to which a flow counts as one of the whole frame.
 _RATIO = 0.02
 
@@ -48,9 +49,22 @@ def with_flow(clip: Clip, settings: VideoSettings) -> Clip:
         if not size:
             first = next(iter(clip.frames([0])))
             size.append((first.shape[0], first.shape[1]))
-        return Motion(window.of(_of_frame(files[earlier], size[0])))
+        flow = _of_frame(files[earlier], size[0])
+        _warn_of_length(flow, files[earlier], clip.notes)
+        return Motion(window.of(flow))
 
     return replace(clip, motion=motion)
+
+
+def _warn_of_length(flow: np.ndarray, path: Path, notes: list[str]) -> None:
+    """Note a displacement longer than the frame: a mark for "not known" that is none of the known ones, or scaling."""
+    longest = float(np.nanmax(abs(flow), initial=0))
+    if longest > 2 * max(flow.shape[:2]):
+        note(
+            notes,
+            f"Flow '{path}' has a displacement of {longest:.3g} pixels in a frame of {flow.shape[0]}x{flow.shape[1]}: "
+            "mark what is not known by NaN or a number beyond 1e9.",
+        )
 
 
 def flow_files(settings: VideoSettings) -> list[Path]:
@@ -118,7 +132,7 @@ def read_flow(path: str | Path, resolution: tuple[int, int] | None = None) -> np
     path = Path(path)
     if not path.is_file():
         raise InputError(f"Flow file '{path}' does not exist.")
-    flow = read_flo(path) if path.suffix.lower() == ".flo" else _read_npy(path)
+    flow = read_flo(path) if path.suffix.lower() == ".flo" else _known(_read_npy(path))
     return flow if resolution is None else resize_flow(flow, resolution)
 
 
@@ -135,8 +149,13 @@ def read_flo(path: str | Path) -> np.ndarray:
             f"'{path}' is not a whole .flo file: expected the number 202021.25, width, height and eight bytes a pixel; "
             "copy it again."
         )
-    flow[(abs(flow) > _FLO_UNKNOWN).any(-1)] = np.nan
-    return np.asarray(flow)
+    return _known(np.asarray(flow))
+
+
+def _known(flow: np.ndarray) -> np.ndarray:
+    """Flow (height, width, 2) with NaN in both components where one says that it is not known."""
+    # So written that NaN, which no comparison holds for, is unknown as well.
+    return np.where((abs(flow) <= _UNKNOWN).all(-1, keepdims=True), flow, np.float32(np.nan))
 
 
 def _read_npy(path: Path) -> np.ndarray:
@@ -147,4 +166,5 @@ def _read_npy(path: Path) -> np.ndarray:
     if not isinstance(flow, np.ndarray) or flow.ndim != 3 or flow.shape[2] != 2 or flow.dtype.kind not in "fiu":
         found = getattr(flow, "shape", type(flow).__name__)
         raise InputError(f"'{path}' holds {found}, expected numbers of shape (height, width, 2): dx, dy in pixels.")
-    return flow.astype(np.float32)
+    with np.errstate(over="ignore"):  # of float64 beyond float32: infinite, and so unknown
+        return flow.astype(np.float32)

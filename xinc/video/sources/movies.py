@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from xinc.errors import InputError
+from xinc.video.clip import Clip, note
+from xinc.video.sources.damage import Watch
+from xinc.video.sources.display import Orientation
+from xinc.video.sources.matroska import check_size
+from xinc.video.sources.raw import RAW_SUFFIXES, Raw, check_y4m
 
-MOVIE_SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv")
+MOVIE_SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".y4m"),
+    *RAW_SUFFIXES,
+)
 
 
-def movie_length(path: str | Path) -> int:
-    """Number of frames of a video file: what its header says, or the number of packets where it says nothing.
+def movie_clip(path: str | Path, raw: Raw | None = None, length: int | None = None) -> Clip:
+    """A video file as a clip.
+
+    Parameters
+    ----------
+    path : the file.
+    raw : layout of a file without a header.
+    length : number of frames, where it is known without opening the file.
+
+    Raises
+    ------
+    InputError : see `movie_length`.
+    """
+    notes: list[str] = []
+    checks: list[str] = []
+    shown = _Shown()
+    if length is None:
+        length = movie_length(path, raw, notes)
+
+    def frames(indices: Sequence[int]) -> Iterator[np.ndarray]:
+        return movie_frames(path, indices, raw, shown, notes, checks)
+
+    return Clip(str(path), length, frames, notes=notes, checks=checks, pixel_aspect=lambda: shown.pixel_aspect)
+
+
+class _Shown:
+    """What is known of how the frames of a file are shown, once one has been read."""
+
+    def __init__(self) -> None:
+        self.pixel_aspect = Fraction(1)
+
+
+def movie_length(path: str | Path, raw: Raw | None = None, notes: list[str] | None = None) -> int:
+    """Number of frames of a video file that play: what its index or header says, else the number of packets.
+
+    Samples that an edit list leaves out do not play; ``notes`` says so.
 
     Raises
     ------
@@ -23,100 +65,155 @@ def movie_length(path: str | Path) -> int:
     """
     import av
 
+    if raw is not None:
+        return Path(path).stat().st_size // raw.frame_bytes
     with _opened(path) as container:
-        stream = container.streams.video[0]
+        stream = _stream(container, path, [] if notes is None else notes)
         length = int(stream.frames)
-        if not length:
-            _check_size(path)
+        if length and "mov" in container.format.name.split(","):
+            # FFmpeg has applied the edit list to the index: what does not play is not in it, or marked.
+            stored, length = length, sum(not entry.is_discard for entry in stream.index_entries)
+            if length != stored and notes is not None:
+                note(notes, f"Of {stored} frames stored in '{path}', its edit list plays {length}: only these count.")
+        elif not length:
+            check_size(path)
             try:
-                length = sum(1 for packet in container.demux(stream) if packet.size)
+                length = _count(container.demux(stream))
             except av.error.FFmpegError as error:
                 raise InputError(f"Video '{path}' cannot be read to the end ({error.strerror}): copy it.") from None
+            if container.format.name == "yuv4mpegpipe":
+                check_y4m(path, length)
     if not length:
         raise InputError(f"Video '{path}' has no frames: give another file.")
     return length
 
 
-def _check_size(path: str | Path) -> None:
-    """`InputError` where a Matroska or WebM file is shorter than its header says: its end would not be missed."""
-    with open(path, "rb") as file:
-        if file.read(4) != b"\x1a\x45\xdf\xa3":
-            return
-        file.seek(_vint(file) or 0, os.SEEK_CUR)
-        if file.read(4) != b"\x18\x53\x80\x67":
-            return
-        size = _vint(file)
-        expected = None if size is None else file.tell() + size
-    found = os.path.getsize(path)
-    if expected is not None and found < expected:
-        raise InputError(
-            f"Video '{path}' is truncated: found {found} bytes, its header announces {expected}; copy it again, or "
-            "convert it with a program that reads it to its end."
-        )
+def _count(packets: Iterator[Any]) -> int:
+    """How many packets play: not those before the first key frame, which a recording that was cut begins with."""
+    count, first = 0, None
+    for packet in packets:
+        if not packet.size or packet.is_discard:
+            continue
+        if first is None and packet.is_keyframe:
+            first = packet
+        if first is not None and (packet.pts is None or first.pts is None or packet.pts >= first.pts):
+            count += 1
+    return count
 
 
-def _vint(file: BinaryIO) -> int | None:
-    """The next size of an EBML element (RFC 8794, section 4), None where it is unknown, as of live streams."""
-    first = file.read(1)
-    length = 9 - int.from_bytes(first, "big").bit_length()
-    ones = 2 ** (7 * length) - 1
-    value = int.from_bytes(first + file.read(length - 1), "big") & ones
-    return None if value == ones else value
+def movie_frames(
+    path: str | Path,
+    indices: Sequence[int],
+    raw: Raw | None = None,
+    shown: _Shown | None = None,
+    notes: list[str] | None = None,
+    checks: list[str] | None = None,
+) -> Iterator[np.ndarray]:
+    """The frames of a video file at increasing ``indices``, uint8 (H, W, 3) RGB, shown as its header asks.
 
-
-def movie_frames(path: str | Path, indices: Sequence[int]) -> Iterator[np.ndarray]:
-    """The frames of a video file at increasing ``indices``, uint8 (H, W, 3) RGB, turned as its header asks.
+    Parameters
+    ----------
+    path, raw : see `movie_clip`.
+    shown : takes up the aspect of the pixels at the first frame.
+    notes : takes up what is to be said of the frames, when the last one has been read: damage above all.
+    checks : likewise, what was checked.
 
     Raises
     ------
     InputError : a frame that cannot be decoded, or a file that ends too early; the message names the frame.
     """
+    notes = [] if notes is None else notes
+    wanted = iter(indices)
+    index = next(wanted, None)
+    if index is None:
+        return
+    number = -1
+    with _opened(path, raw) as container:
+        stream = _stream(container, path, notes)
+        watch = Watch(path, container, stream)
+        for number, frame in enumerate(_decoded(container, stream, watch, path)):
+            watch.frame(number, frame, wanted=number == index)
+            if number == index:
+                index = next(wanted, None)
+                yield _rgb(frame, stream, path, shown, notes)
+            # A frame that is damaged spoils earlier ones too, which are predicted from both sides.
+            if index is None and not watch.predicted_from_both_sides(frame):
+                break
+    if index is not None:
+        raise InputError(
+            f"Video '{path}' ends after {number + 1} frames, frame {index} was asked for: the file is truncated, or "
+            "its header announces too many frames; copy it again, or lower count."
+        )
+    for text in watch.notes():
+        note(notes, text)
+    if checks is not None:
+        checks[:] = watch.checks()
+
+
+def _decoded(container: Any, stream: Any, watch: Watch, path: str | Path) -> Iterator[Any]:
+    """The frames that play, in the order in which they are shown."""
     import av
 
-    wanted = list(indices)
     found = 0
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        frames = container.decode(stream)
-        while wanted:
-            try:
-                frame = next(frames)
-            except StopIteration:
-                break
-            except av.error.FFmpegError as error:
-                raise InputError(
-                    f"Frame {found} of '{path}' cannot be decoded ({error.strerror}): the file is damaged or "
-                    "truncated; copy it again, or use the frames before it only."
-                ) from None
-            if found == wanted[0]:
-                wanted.pop(0)
-                yield _rgb(frame)
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            watch.packet(packet)
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            raise InputError(
+                f"Frame {found} of '{path}' cannot be decoded ({error.strerror}): the file is damaged or truncated; "
+                "copy it again, or use the frames before it only."
+            ) from None
+        for frame in frames:
+            yield frame
             found += 1
-    if wanted:
-        raise InputError(
-            f"Video '{path}' ends after {found} frames, frame {wanted[0]} was asked for: the file is truncated, or its "
-            "header announces too many frames; copy it again, or lower count."
-        )
 
 
-def _opened(path: str | Path) -> Any:
-    """An open container with at least one video stream."""
+def _opened(path: str | Path, raw: Raw | None = None) -> Any:
+    """An open container."""
     import av
 
     try:
-        container = av.open(str(path))
+        if raw is not None:
+            return av.open(str(path), format="rawvideo", options=raw.options)
+        return av.open(str(path))
     except av.error.FFmpegError as error:
         raise InputError(
             f"Video '{path}' cannot be opened ({error.strerror}): it is damaged, cut short or not a video; copy it "
             "again."
         ) from None
-    if not container.streams.video:
-        container.close()
-        raise InputError(f"'{path}' has no video stream: give a file with pictures in it.")
-    return container
 
 
-def _rgb(frame: Any) -> np.ndarray:
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns)
+def _stream(container: Any, path: str | Path, notes: list[str]) -> Any:
+    """The video stream that players show: the first one marked as default, or the first; covers do not count."""
+    from av.stream import Disposition
+
+    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not videos:
+        kind = "a cover but no" if container.streams.video else "no"
+        raise InputError(f"'{path}' has {kind} video stream: give a file with pictures in it.")
+    chosen = next((s for s in videos if s.disposition & Disposition.default), videos[0])
+    if len(videos) > 1:
+        marked = "its default" if chosen.disposition & Disposition.default else "the first"
+        others = ", ".join(f"{s.index} ({s.codec_context.height}x{s.codec_context.width})" for s in videos)
+        note(notes, f"'{path}' has {len(videos)} video streams, {others}: taken is {chosen.index}, {marked}.")
+    return chosen
+
+
+def _rgb(frame: Any, stream: Any, path: str | Path, shown: _Shown | None, notes: list[str]) -> np.ndarray:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    orientation = Orientation(None if matrix is None else bytes(matrix))
+    if not orientation.exact:
+        note(
+            notes,
+            f"The header of '{path}' turns its frames by an angle that is not a quarter turn, {orientation.off:.1f} "
+            "degrees off: they are turned to the nearest one.",
+        )
+    if shown is not None:
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        shown.pixel_aspect = 1 / aspect if orientation.transposed else aspect
+    return orientation.apply(frame.to_ndarray(format="rgb24"))

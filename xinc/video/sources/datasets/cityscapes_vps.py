@@ -18,6 +18,8 @@ from typing import Any
 
 from xinc.errors import InputError, nearest
 from xinc.video.sources.datasets.panoptic import (
+    CROWD,
+    NUMBERED,
     VOID,
     Category,
     Decoder,
@@ -120,13 +122,14 @@ class CityscapesVPS:
         """A value of ``panoptic_inst``: a stuff class, thing class · 1000 + instance (from 0 on), or 255 for void."""
         if value == 255:
             return VOID
-        number = value // 1000 if value >= 1000 else value
+        numbered = value >= 1000
+        number = value // 1000 if numbered else value
         category = self._categories.get(_LABEL_IDS.get(number, number))
         if category is None:
             raise InputError(f"the value {value} is of class {number}, which '{self.list}' does not list.")
         if not category.isthing:
-            return Label(number + 1, category)
-        return Label(value, category) if value >= 1000 else Label(None, category, crowd=True)
+            return Label(None, category, NUMBERED) if numbered else Label(number + 1, category)
+        return Label(value, category) if numbered else Label(None, category, CROWD)
 
     @cached_property
     def _content(self) -> dict[str, Any]:

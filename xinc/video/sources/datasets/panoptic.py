@@ -18,7 +18,7 @@ import numpy as np
 
 from xinc.errors import InputError
 from xinc.frames import ranges
-from xinc.video.clip import Clip, Segment
+from xinc.video.clip import Clip, Segment, note
 from xinc.video.sources.images import read_frame, read_mask
 
 #: Class names that the data sets spell wrong.
@@ -44,17 +44,24 @@ class Category(NamedTuple):
 
 
 class Label(NamedTuple):
-    """What a value of a mask stands for; ``key`` is the same for the same segment in every frame, None: unlabelled."""
+    """What a value of a mask stands for.
+
+    ``key`` is the same for the same segment in every frame; None: unlabelled. ``why`` says why pixels that the mask
+    gives a class are left unlabelled all the same.
+    """
 
     key: int | None
     category: Category
-    crowd: bool = False
+    why: str = ""
 
 
 #: From the values in the mask of a frame to what they stand for; `InputError` for a value that has no meaning.
 Decoder = Callable[[int], Label]
 
 VOID = Label(None, Category("void", False))
+#: Reasons to leave a class's pixels unlabelled, as notes begin that name the class.
+CROWD = "Crowd regions of"
+NUMBERED = "Regions with an instance number, which stuff does not have, of"
 
 
 @dataclass(frozen=True)
@@ -88,20 +95,18 @@ class Recording:
 
         def masks(indices: Sequence[int]) -> Iterator[np.ndarray | None]:
             known: dict[int, Segment] = {}
-            crowds: dict[str, list[int]] = {}
+            left: dict[tuple[str, str], list[int]] = {}
             for number, index in enumerate(indices):
                 mask, found = self._mask(index)
                 for label in found:
-                    if label.crowd:
-                        crowds.setdefault(label.category.name, []).append(number)
+                    if label.why:
+                        left.setdefault((label.why, label.category.name), []).append(number)
                     elif label.key is not None:
                         known.setdefault(label.key, Segment(label.key, *label.category))
                 yield mask
             segments[:] = known.values()
-            notes[:] = [
-                f"Crowd regions of {name} are left unlabelled in frames {ranges(sorted(set(where)))}."
-                for name, where in sorted(crowds.items())
-            ]
+            for (why, name), where in sorted(left.items()):
+                note(notes, f"{why} {name} are left unlabelled in frames {ranges(sorted(set(where)))}.")
 
         return Clip(self.title, len(self.frames), frames, masks, segments, None, notes)
 
@@ -270,7 +275,7 @@ def _colour_decoder(infos: list[_Info], numbers: dict[tuple[int, int], int], ima
     for info in infos:
         crowd = info.crowd and info.category.isthing
         if crowd:
-            table[info.colour] = Label(None, info.category, crowd=True)
+            table[info.colour] = Label(None, info.category, CROWD)
             continue
         key = (info.category_id, info.colour if info.category.isthing else 0)
         table[info.colour] = Label(numbers.setdefault(key, len(numbers) + 1), info.category)

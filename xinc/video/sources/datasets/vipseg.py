@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from xinc.errors import InputError, nearest
-from xinc.video.sources.datasets.panoptic import VOID, Category, Label, Recording, read_categories, read_parts
+from xinc.video.sources.datasets.panoptic import (
+    CROWD,
+    NUMBERED,
+    VOID,
+    Category,
+    Label,
+    Recording,
+    read_categories,
+    read_parts,
+)
 
 _LIST = re.compile(r"panoptic_gt_VIPSeg(?:_(\w+))?\.json")
 #: Values of masks from here on are class · 100 + instance (from 0 on).
@@ -57,9 +66,11 @@ class VIPSeg:
                 f"the value {value} is of class {number}, but '{self.list}' lists {len(self._categories)} classes, "
                 "1 less each: the two do not belong together; convert the data set again."
             )
+        numbered = value >= _INSTANCES
         if not category.isthing:
-            return Label(number, category)
-        return Label(value, category) if value >= _INSTANCES else Label(None, category, crowd=True)
+            # Stuff has no instances: the data set's authors call such pixels void.
+            return Label(None, category, NUMBERED) if numbered else Label(number, category)
+        return Label(value, category) if numbered else Label(None, category, CROWD)
 
     @cached_property
     def _content(self) -> dict[str, Any]:

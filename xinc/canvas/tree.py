@@ -1,0 +1,40 @@
+"""A canvas as a tree of layers, which says the nearest name where one is not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from xinc.errors import InputError, nearest
+
+
+class UnknownName(InputError, KeyError):
+    """A name that a canvas does not have; a `KeyError` too, as from any mapping."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Canvas(xr.DataTree):
+    """A `xarray.DataTree` with a child for each layer, in network order."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return super().__getitem__(key)
+        except UnknownName:
+            raise
+        except KeyError:
+            raise UnknownName(self._unknown(str(key))) from None
+
+    def _unknown(self, key: str) -> str:
+        """What is not known in a path, and what is nearest to it."""
+        node: xr.DataTree = self.root if key.startswith("/") else self
+        part, *below = key.strip("/").split("/")
+        while below and part in node.children:
+            node, (part, *below) = node.children[part], below
+        if node.children:
+            return f"Unknown layer '{part}' of this canvas: {nearest(part, node.children)}."
+        return f"Unknown variable '{part}' of the layer '{node.name}': {nearest(part, map(str, node.variables))}."

@@ -1,0 +1,1 @@
+"""Interventions: networks changed on purpose, and what their output loses by it."""
