@@ -108,7 +108,7 @@ def _overview(result: xr.Dataset, frame: int, question: str) -> Figure:
         one = result.sel(layer=layer, frame=frame)
         points = _points(result, layer, frame)
         _by_cluster(axes[0, at], points, result.sizes["cluster"])
-        axes[0, at].set_title(f"{layer}\n{points.sizes['point']} neurons")
+        axes[0, at].set_title(f"{layer}\n{points.sizes['point']:,} neurons")
         if several:
             _by_seed(axes[1, at], points, result["seed"].values)
             axes[1, at].set_title(f"neighbours of own\nseed {_number(one['neighbouring'], '+.2f')}")
