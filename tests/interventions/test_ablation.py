@@ -11,27 +11,13 @@ import torch
 from torch import Tensor
 
 import xinc
+from tests.helpers.ablated import NETWORKS, network
 from xinc.contributions.neurons import layer_neurons
 from xinc.errors import InputError
 from xinc.interventions.ablation import Ablation
 from xinc.interventions.deltas import support
 from xinc.models.base import INR
 from xinc.models.storage import build
-
-NETWORKS: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
-    "nerv": ("nerv", {"embed_levels": 6, "strides": [2, 2], "widths": [4, 3, 2], "kernel_size": [3, 5]}, (16, 24)),
-    "nerv of three blocks": ("nerv", {"embed_levels": 4, "strides": [3, 1, 2], "widths": [3, 4, 3, 2]}, (12, 18)),
-    "hnerv": ("hnerv", {"strides": [2, 2], "widths": [4, 3, 2], "embed_channels": 3, "encoder": False}, (16, 24)),
-    "ffn": ("ffn", {"fourier_features": 5, "hidden_width": 7, "output_activation": "sigmoid"}, (6, 9)),
-    "siren": ("siren", {"hidden_width": 6, "layers": 4, "first_omega": 10.0}, (6, 9)),
-    "gauss": ("siren", {"hidden_width": 6, "layers": 3, "activation": "gauss", "omega": 2.0}, (6, 9)),
-    "finer": ("siren", {"hidden_width": 6, "layers": 3, "activation": "finer", "omega": 5.0}, (6, 9)),
-}
-
-
-def network(name: str) -> INR:
-    architecture, settings, resolution = NETWORKS[name]
-    return build(architecture, settings, resolution, [0, 2], 3, seed=1).eval()
 
 
 def weights_of(model: INR, layer: str, frame: int) -> tuple[Tensor, Tensor]:

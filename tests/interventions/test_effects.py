@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 import xinc
-from tests.interventions.test_ablation import NETWORKS, network
+from tests.helpers.ablated import NETWORKS, network
 from xinc.errors import InputError
 
 
