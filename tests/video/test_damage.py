@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,49 @@ def test_a_lost_packet_of_a_transport_stream_is_noticed(tmp_path: Path, settings
     except InputError as error:
         notes = [str(error)]
     assert notes
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.ts", "libx264"), ("a.webm", "libvpx-vp9")])
+def test_frames_that_are_lost_are_noticed(tmp_path: Path, settings: Any, name: str, codec: str) -> None:
+    path = encode(tmp_path / name, moving(COUNT), codec)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        at = [p.pos for p in container.demux(video=0) if p.size][6]
+    data[at : at + 1024] = bytes(1024)
+    path.write_bytes(data)
+    video = build_video(settings(path, resolution="16x32"))
+    assert video.sizes["frame"] < COUNT
+    assert re.search(r"timestamps jump behind source frames 5: frames seem to be lost", video.attrs["warnings"][0])
+
+
+@pytest.mark.parametrize(
+    ("times", "lost"),
+    [
+        (range(20), []),
+        ([*range(10), *range(12, 20)], [9]),
+        ([*range(5), *range(9, 15), *range(17, 60)], [4, 10]),
+        # A rate that varies, and one that halves.
+        ([0, 2, 3, 7, 8, 11, 12, 16, 20, 21, 23], []),
+        ([*range(10), *range(10, 30, 2)], []),
+        ([0, 1, 2, 9], []),
+    ],
+)
+def test_gaps_are_told_from_a_rate_that_varies(
+    tmp_path: Path, settings: Any, times: list[int], lost: list[int]
+) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 10)
+        for time in times:
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+            frame.pts = time
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    said = build_video(settings(path, resolution="8x8")).attrs["warnings"]
+    assert len(said) == bool(lost)
+    assert all(f"behind source frames {', '.join(map(str, lost))}:" in text for text in said)
 
 
 # Checksums of Matroska

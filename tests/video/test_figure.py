@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from tests.helpers.movies import pictures
 from xinc.analyses.objects.figure import _looks
 from xinc.plotting.flow_colours import flow_colours
+from xinc.video.figures import video as figures
 from xinc.video.figures.video import contact_sheet, film, instance_colours
 from xinc.video.prepare import build_video
 from xinc.video.regions import UNLABELLED, instance_regions
@@ -110,6 +111,13 @@ def test_flow_colours() -> None:
     np.testing.assert_allclose(rest, 0.95)
     up = flow_colours(np.array([0.0, -2.0]), 2.0)
     assert up.argmax() == 1
+
+
+def test_of_a_long_video_the_animation_shows_some_frames(collage: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "MOST_FILMED", 3)
+    every = [picture.mean() for picture in film(collage, 1)]
+    monkeypatch.undo()
+    assert every == [film(collage, 1)[index].mean() for index in (0, 4, 8)]
 
 
 def test_animation_shows_frames_beside_instances(collage: xr.Dataset) -> None:

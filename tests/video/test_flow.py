@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import struct
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,10 @@ import xarray as xr
 import zarr
 
 from xinc.errors import InputError
+from xinc.storage import datasets
+from xinc.storage.datasets import write_dataset
+from xinc.video import flow, prepare
+from xinc.video.clip import Clip
 from xinc.video.flow import (
     FlowSettings,
     build_flow,
@@ -265,3 +271,51 @@ def test_the_estimate_is_scored_against_flow_files(shared: Path) -> None:
     assert flow.attrs["endpoint_error"] < 1.2
     assert float(np.hypot(*np.moveaxis(flow["flow"].values[1:], -1, 0)).mean()) > 9
     assert 0 < float(flow["revealed"][1:].mean()) < 0.5
+
+
+# Streaming
+
+
+def quick(earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """In place of the estimate: something that depends on both frames."""
+    return np.stack([earlier / np.float32(64) - 2, later / np.float32(32)], axis=-1)
+
+
+@pytest.mark.parametrize("chunk", [1, 40_000, 1 << 30])
+@pytest.mark.parametrize("method", ["auto", "dis"])
+@pytest.mark.parametrize("kind", ["exact", "given", "none"])
+def test_a_store_is_what_is_made_in_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, method: str, chunk: int
+) -> None:
+    monkeypatch.setattr(flow, "estimate_flow", quick)
+    video = build_video(VideoSettings(name="c", source="example:collage", count=4, resolution=(32, 64)))
+    if kind != "exact":
+        video = video.drop_vars(["revealed", "occluded"] if kind == "given" else ["revealed", "occluded", "flow"])
+    if kind == "given":
+        video["flow"][2, 3:9, 4:8, 0] = np.nan
+    write_dataset(video, tmp_path / "video.zarr")
+    monkeypatch.setattr(datasets, "CHUNK", chunk)
+    settings = FlowSettings(method=method)  # type: ignore[arg-type]
+    prepare_flow(tmp_path / "video.zarr", tmp_path / "flow.zarr", settings)
+    with open_flow(tmp_path / "flow.zarr") as stored:
+        xr.testing.assert_identical(stored.load(), build_flow(video, settings).astype(stored.dtypes))
+    assert ("filled" in stored.attrs) == (kind == "given" and method == "auto")
+
+
+def test_memory_does_not_grow_with_the_video(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Callable[..., VideoSettings]
+) -> None:
+    monkeypatch.setattr(datasets, "CHUNK", 1 << 17)
+    monkeypatch.setattr(flow, "estimate_flow", quick)
+    picture = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    peaks = []
+    for frames in (20, 20, 160):
+        clip = Clip("long", frames, lambda indices: (np.roll(picture, index, axis=1) for index in indices))
+        monkeypatch.setattr(prepare, "open_source", lambda _, clip=clip: clip)
+        prepare_video(settings("long", resolution="32x64"), tmp_path / "video.zarr")
+        tracemalloc.start()
+        prepare_flow(tmp_path / "video.zarr", tmp_path / "flow.zarr", FlowSettings())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # 160 frames and their flow, read and written, take 9 MB.
+    assert peaks[2] < peaks[1] + 1_000_000, peaks

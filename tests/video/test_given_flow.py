@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 
 from tests.helpers.movies import pictures
 from xinc.errors import InputError
@@ -173,3 +174,33 @@ def test_a_displacement_longer_than_the_frame_is_reported(tmp_path: Path, write_
     np.save(tmp_path / "flow" / "1.npy", flow)
     [said] = build_video(video).attrs["warnings"]
     assert "1.npy' has a displacement of 999 pixels in a frame of 12x20: mark what is not known by NaN" in said
+
+
+@pytest.mark.parametrize(
+    ("frames", "files", "said"),
+    [
+        ([0, 1, 2], ["0", "1"], ""),
+        ([20, 21, 22], ["0020", "0021"], ""),
+        ([20, 21, 22], ["0021", "0022"], ""),
+        ([20, 21, 22], ["20_to_21", "21_to_22"], ""),
+        ([0, 2, 4], ["0", "2"], ""),
+        ([20, 21, 22], ["0", "1"], "files 0-1 are taken to lead from frames 20-21 in order, though their numbers"),
+        ([0, 1, 2], ["first", "second"], ""),
+        ([0, 1, 2, 3], ["0", "1", "5"], "'5.npy' would lead from frame 2 to 3, but their numbers disagree: name each"),
+    ],
+)
+def test_names_of_flow_files_are_compared_with_those_of_frames(
+    tmp_path: Path, frames: list[int], files: list[str], said: str
+) -> None:
+    for folder in ("frames", "flow"):
+        (tmp_path / folder).mkdir()
+    for number in frames:
+        Image.fromarray(pictures(1)[0]).save(tmp_path / "frames" / f"{number}.png")
+    for name in files:
+        np.save(tmp_path / "flow" / f"{name}.npy", np.zeros((12, 20, 2), np.float32))
+    video = VideoSettings(name="c", source=str(tmp_path / "frames"), flow=str(tmp_path / "flow"), resolution=(6, 10))
+    if "disagree" in said:
+        with pytest.raises(InputError, match=said):
+            check_source(video)
+    else:
+        assert [said in text for text in build_video(video).attrs["warnings"]] == [True] * bool(said)

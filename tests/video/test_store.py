@@ -19,6 +19,7 @@ from tests.helpers.coded import encode
 from tests.helpers.movies import pictures
 from tests.helpers.tiers import exhaustive
 from xinc.errors import InputError
+from xinc.storage import datasets
 from xinc.video import prepare
 from xinc.video.clip import Clip, Motion, Segment
 from xinc.video.prepare import build_video, prepare_video
@@ -188,7 +189,7 @@ def test_other_stores_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 100_000, 1 << 30])
 def test_a_store_is_the_same_whatever_its_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chunk: int) -> None:
-    monkeypatch.setattr(prepare, "CHUNK", chunk)
+    monkeypatch.setattr(datasets, "CHUNK", chunk)
     prepare_video(COLLAGE, tmp_path / "v.zarr")
     with open_video(tmp_path / "v.zarr") as found:
         xr.testing.assert_identical(found.load(), build_video(COLLAGE).astype(found.dtypes))
@@ -223,7 +224,7 @@ def _long(frames: int) -> Clip:
 
 
 def test_memory_does_not_grow_with_the_video(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
-    monkeypatch.setattr(prepare, "CHUNK", 1 << 18)
+    monkeypatch.setattr(datasets, "CHUNK", 1 << 18)
     peaks = []
     for frames in (30, 30, 200):
         monkeypatch.setattr(prepare, "open_source", lambda _, frames=frames: _long(frames))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,12 @@ from xinc.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+#: Bytes of a chunk, uncompressed, and so of each array in memory while a store is written row by row.
+CHUNK = 4 << 20
+
+#: Makes an array, by name, dimensions, shape, type and attributes: what rows are assigned to, and how many at once.
+MakeArray = Callable[[str, tuple[str, ...], tuple[int, ...], type, dict[str, str]], tuple[Any, int]]
 
 
 @contextlib.contextmanager
@@ -44,17 +50,16 @@ def grow_array(
     shape: tuple[int, ...],
     dtype: type,
     attrs: Mapping[str, Any],
-    chunk_bytes: int,
 ) -> tuple[Any, int]:
     """An array of the store ``path`` to assign to, some rows at a time, as `write_dataset` would write it.
 
     Returns
     -------
-    The array, and how many rows make a chunk of at most ``chunk_bytes`` (one row where that is more).
+    The array, and how many rows make a chunk of at most `CHUNK` bytes (one row where that is more).
     """
     import zarr
 
-    rows = max(1, min(shape[0], chunk_bytes // max(1, math.prod(shape[1:]) * np.dtype(dtype).itemsize)))
+    rows = max(1, min(shape[0], CHUNK // max(1, math.prod(shape[1:]) * np.dtype(dtype).itemsize)))
     group = zarr.open_group(path, mode="a", zarr_format=3)
     array = group.create_array(
         name,
@@ -66,6 +71,49 @@ def grow_array(
         attributes=dict(attrs),
     )
     return array, rows
+
+
+def arrays_in_memory() -> tuple[dict[str, Any], MakeArray]:
+    """Variables of a dataset, and what makes each of them, in place of `grow_array`."""
+    arrays: dict[str, Any] = {}
+
+    def make(
+        name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: type, attrs: dict[str, str]
+    ) -> tuple[np.ndarray, int]:
+        values: np.ndarray = np.empty(shape, dtype)
+        arrays[name] = (dims, values, attrs)
+        return values, 1
+
+    return arrays, make
+
+
+class Rows:
+    """Rows of an array along its first axis, assigned ``step`` at a time; see `MakeArray`."""
+
+    def __init__(self, out: Any, step: int) -> None:
+        self._out, self._step = out, step
+        self._waiting: list[np.ndarray] = []
+        self._done = 0
+
+    def append(self, row: np.ndarray) -> None:
+        """Add the next row."""
+        self._waiting.append(row)
+        if len(self._waiting) == self._step:
+            self.flush()
+
+    def flush(self) -> None:
+        """Assign what waits."""
+        if self._waiting:
+            self._out[self._done : self._done + len(self._waiting)] = np.stack(self._waiting)
+            self._done += len(self._waiting)
+            self._waiting.clear()
+
+
+def each_row(array: xr.DataArray) -> Iterator[np.ndarray]:
+    """The rows of an array along its first axis, read some at a time."""
+    step = max(1, CHUNK // max(1, math.prod(array.shape[1:]) * array.dtype.itemsize))
+    for start in range(0, array.shape[0], step):
+        yield from array[start : start + step].values
 
 
 def _codecs(kind: str) -> tuple[Any, ...]:

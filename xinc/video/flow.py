@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,16 @@ import numpy as np
 
 from xinc.statistics.luma import luma
 from xinc.storage.atomic import whole_directory
-from xinc.storage.datasets import open_store, write_dataset
+from xinc.storage.datasets import (
+    MakeArray,
+    Rows,
+    arrays_in_memory,
+    each_row,
+    grow_array,
+    open_store,
+    quiet_zarr,
+    write_dataset,
+)
 from xinc.video.flow_settings import FlowSettings
 from xinc.video.transforms import resize_flow
 
@@ -37,6 +48,8 @@ _CONSISTENCY = (
 def prepare_flow(video: str | Path, output: str | Path, settings: FlowSettings) -> None:
     """Find the flow of a prepared video and write it as a Zarr store, whole or not at all; see `build_flow`.
 
+    Memory does not grow with the length of the video: of each array, read or written, it holds what goes into a chunk.
+
     Raises
     ------
     InputError : there is no such video store.
@@ -44,7 +57,9 @@ def prepare_flow(video: str | Path, output: str | Path, settings: FlowSettings) 
     from xinc.video.store import open_video
 
     with open_video(video) as data, whole_directory(output) as partial:
-        write_dataset(build_flow(data, settings), partial)
+        with quiet_zarr():
+            rest = _find(data, settings, functools.partial(grow_array, partial))
+        write_dataset(rest, partial, beside=True)
 
 
 def open_flow(path: str | Path) -> xr.Dataset:
@@ -82,65 +97,115 @@ def build_flow(video: xr.Dataset, settings: FlowSettings | None = None) -> xr.Da
     ``estimated`` over the pixels that both frames show, or that are known) and, if it is exact,
     ``revealed_precision`` and ``revealed_recall`` of `consistency` on the estimate.
     """
+    arrays, make = arrays_in_memory()
+    return _find(video, settings or FlowSettings(), make).assign(arrays)
+
+
+def _find(video: xr.Dataset, settings: FlowSettings, make: MakeArray) -> xr.Dataset:
+    """Fill the arrays of `build_flow`; all the rest of it."""
     import xarray as xr
 
-    settings = settings or FlowSettings()
-    grey = to_grey(video["frames"].transpose("frame", "y", "x", "channel").values)
-    own = "flow" in video and settings.method == "auto"
-    given = video["flow"].values if own and "revealed" not in video else None
-    estimated = np.full((*grey.shape, 2), np.nan, np.float32)
-    flow = estimated if given is None else given.copy()
-    hidden = np.zeros(grey.shape, bool)
-    for number, (earlier, later) in enumerate(itertools.pairwise(grey), start=1):
-        estimated[number] = estimate_flow(earlier, later)
-        unknown = ~np.isfinite(flow[number])
-        flow[number][unknown] = estimated[number][unknown]
-        hidden[number] = consistency(flow[number], estimate_flow(later, earlier))
-    attrs: dict[str, Any] = {"xinc_format": FORMAT, "version": VERSION, "estimate": _ESTIMATE}
-    attrs |= _score(video, estimated, hidden) if "flow" in video else {}
-    revealed = hidden
-    if given is not None:
-        attrs |= {"source": "given", "rule": _CONSISTENCY.format("the flow given with the estimate back")}
-        attrs["filled"] = float((~np.isfinite(given[1:])).any(-1).mean()) if len(given) > 1 else 0.0
-    elif own:
-        attrs |= {"source": "exact", "rule": "known exactly"}
-        flow, revealed = video["flow"].values, video["revealed"].values
-    else:
-        attrs |= {"source": "estimated", "rule": _CONSISTENCY.format("the estimate")}
+    known = "flow" in video
+    exact = known and "revealed" in video
+    own = known and settings.method == "auto"
+    given = own and not exact
     pixels = ("frame", "y", "x")
+    shape = tuple(video.sizes[dim] for dim in pixels)
     text = "displacement from the previous frame, for each pixel of the previous frame"
-    variables = {
-        "flow": ((*pixels, "component"), flow, _attrs("optical flow", "pixel", text)),
-        "estimated": ((*pixels, "component"), estimated, _attrs("estimated optical flow", "pixel", text)),
-        "revealed": (pixels, revealed, _attrs("revealed", "1", "pixels that show what the previous frame did not")),
-    }
+    attrs = _attrs("optical flow", "pixel", text)
+    flow = Rows(*make("flow", (*pixels, "component"), (*shape, 2), np.float32, attrs))
+    attrs = _attrs("estimated optical flow", "pixel", text)
+    estimates = Rows(*make("estimated", (*pixels, "component"), (*shape, 2), np.float32, attrs))
+    attrs = _attrs("revealed", "1", "pixels that show what the previous frame did not")
+    revealed = Rows(*make("revealed", pixels, shape, bool, attrs))
+    score, unknown = _Score(exact), 0
+    before: np.ndarray | None = None
+    for frame, truth, shown_anew, occluded in _frames_with_flow(video):
+        grey = to_grey(frame)
+        estimated = np.full((*grey.shape, 2), np.nan, np.float32)
+        best, hidden = estimated, np.zeros(grey.shape, bool)
+        if before is not None:
+            best = estimated = estimate_flow(before, grey)
+            if given and truth is not None:
+                best = np.where(np.isfinite(truth), truth, estimated)
+                unknown += int((~np.isfinite(truth)).any(-1).sum())
+            hidden = consistency(best, estimate_flow(grey, before))
+            if truth is not None:
+                score.add(estimated, truth, hidden, shown_anew, occluded)
+        estimates.append(estimated)
+        flow.append(truth if own and exact and truth is not None else best)
+        revealed.append(shown_anew if own and exact and shown_anew is not None else hidden)
+        before = grey
+    for rows in (flow, estimates, revealed):
+        rows.flush()
+    found: dict[str, Any] = {"xinc_format": FORMAT, "version": VERSION, "estimate": _ESTIMATE} | score.attrs()
+    if given:
+        found |= {"source": "given", "rule": _CONSISTENCY.format("the flow given with the estimate back")}
+        found["filled"] = unknown / ((shape[0] - 1) * shape[1] * shape[2]) if shape[0] > 1 else 0.0
+    elif own:
+        found |= {"source": "exact", "rule": "known exactly"}
+    else:
+        found |= {"source": "estimated", "rule": _CONSISTENCY.format("the estimate")}
     coords = {name: video[name] for name in pixels} | {
         "component": ("component", np.array(["dx", "dy"], dtype=object), {"long_name": "component of the displacement"})
     }
-    return xr.Dataset(variables, coords, attrs).drop_vars("source_frame", errors="ignore")
+    return xr.Dataset(coords=coords, attrs=found).drop_vars("source_frame", errors="ignore")
+
+
+def _frames_with_flow(
+    video: xr.Dataset,
+) -> Iterator[tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None]]:
+    """Each frame (y, x, 3), and its flow, what it reveals and what it occludes, None where the video does not say."""
+
+    def rows(name: str, *dims: str) -> Iterator[np.ndarray | None]:
+        return each_row(video[name].transpose("frame", "y", "x", *dims)) if name in video else itertools.repeat(None)
+
+    frames = each_row(video["frames"].transpose("frame", "y", "x", "channel"))
+    return zip(frames, rows("flow", "component"), rows("revealed"), rows("occluded"), strict=False)
 
 
 def _attrs(long_name: str, units: str, description: str) -> dict[str, str]:
     return {"long_name": long_name, "units": units, "description": description}
 
 
-def _score(video: xr.Dataset, estimated: np.ndarray, hidden: np.ndarray) -> dict[str, Any]:
+class _Score:
     """How far the estimates are from the flow that the video has, over all frames that have a previous one."""
-    exact = "revealed" in video
-    truth = video["flow"].values[1:]
-    shown = ~video["occluded"].values[1:] if exact else np.isfinite(truth).all(-1)
-    if not shown.any():
-        return {}
-    found: dict[str, Any] = {
-        "scored_against": "exact" if exact else "given",
-        "endpoint_error": float(endpoint_error(estimated[1:], truth)[shown].mean()),
-    }
-    if exact:
-        revealed, guess = video["revealed"].values[1:], hidden[1:]
-        for name, total in (("precision", guess.sum()), ("recall", revealed.sum())):
-            if total:
-                found[f"revealed_{name}"] = float((revealed & guess).sum() / total)
-    return found
+
+    def __init__(self, exact: bool) -> None:
+        self._exact = exact
+        self._error, self._pixels = 0.0, 0
+        self._revealed = self._guessed = self._right = 0
+
+    def add(
+        self,
+        estimated: np.ndarray,
+        truth: np.ndarray,
+        hidden: np.ndarray,
+        revealed: np.ndarray | None,
+        occluded: np.ndarray | None,
+    ) -> None:
+        """Take up a frame: the estimate, the flow, what is taken as revealed; what is revealed and occluded."""
+        shown = np.isfinite(truth).all(-1) if occluded is None else ~occluded
+        self._error += float(endpoint_error(estimated, truth)[shown].sum())
+        self._pixels += int(shown.sum())
+        if revealed is not None:
+            self._revealed += int(revealed.sum())
+            self._guessed += int(hidden.sum())
+            self._right += int((revealed & hidden).sum())
+
+    def attrs(self) -> dict[str, Any]:
+        """The attributes that `build_flow` gives its result; none where there was nothing to compare with."""
+        if not self._pixels:
+            return {}
+        found: dict[str, Any] = {
+            "scored_against": "exact" if self._exact else "given",
+            "endpoint_error": self._error / self._pixels,
+        }
+        if self._exact:
+            for name, total in (("precision", self._guessed), ("recall", self._revealed)):
+                if total:
+                    found[f"revealed_{name}"] = self._right / total
+        return found
 
 
 def to_grey(frames: np.ndarray) -> np.ndarray:

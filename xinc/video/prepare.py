@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import numpy as np
 from xinc.errors import InputError
 from xinc.runtime.progress import Progress
 from xinc.storage.atomic import whole_directory
-from xinc.storage.datasets import grow_array, quiet_zarr, write_dataset
+from xinc.storage.datasets import MakeArray, Rows, arrays_in_memory, grow_array, quiet_zarr, write_dataset
 from xinc.video.clip import Clip, Motion, Segment, Window
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import open_source, select_frames
@@ -25,15 +25,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _PIXELS = ("frame", "y", "x")
-#: Bytes of a chunk of a store, uncompressed, and so of each array in memory while a video is prepared.
-CHUNK = 4 << 20
 
 
 def prepare_video(settings: VideoSettings, path: str | Path) -> None:
     """Read, crop and resize a video and write it as a Zarr store, which replaces ``path`` only once it is complete.
 
     Memory does not grow with the length of the video: besides what the decoder needs, it holds one source frame as
-    float32, twice, and of each array what goes into one chunk (`CHUNK` bytes).
+    float32, twice, and of each array what goes into a chunk (`xinc.storage.datasets.CHUNK` bytes).
 
     Raises
     ------
@@ -41,7 +39,7 @@ def prepare_video(settings: VideoSettings, path: str | Path) -> None:
     """
     with whole_directory(path) as partial:
         with quiet_zarr():
-            rest = _read(settings, functools.partial(grow_array, partial, chunk_bytes=CHUNK))
+            rest = _read(settings, functools.partial(grow_array, partial))
         write_dataset(rest, partial, beside=True)
 
 
@@ -62,45 +60,11 @@ def build_video(settings: VideoSettings) -> xr.Dataset:
     Attributes: ``settings`` (JSON), ``source_size`` (height, width), ``warnings`` (sentences) and ``checks`` (sentences
     on how a video file was checked for damage).
     """
-    arrays: dict[str, Any] = {}
-
-    def array(
-        name: str, dims: tuple[str, ...], shape: tuple[int, ...], dtype: type, attrs: dict[str, str]
-    ) -> tuple[np.ndarray, int]:
-        arrays[name] = (dims, np.empty(shape, dtype), attrs)
-        return arrays[name][1], 1
-
-    rest = _read(settings, array)
-    return rest.assign(arrays)
+    arrays, make = arrays_in_memory()
+    return _read(settings, make).assign(arrays)
 
 
-#: Makes an array, by name, dimensions, shape, type and attributes: what rows are assigned to, and how many at once.
-_Make = Callable[[str, tuple[str, ...], tuple[int, ...], type, dict[str, str]], tuple[Any, int]]
-
-
-class _Rows:
-    """Rows of an array, a frame each, assigned some at a time."""
-
-    def __init__(self, out: Any, step: int) -> None:
-        self._out, self._step = out, step
-        self._waiting: list[np.ndarray] = []
-        self._done = 0
-
-    def append(self, row: np.ndarray) -> None:
-        """Add the next frame's."""
-        self._waiting.append(row)
-        if len(self._waiting) == self._step:
-            self.flush()
-
-    def flush(self) -> None:
-        """Assign what waits."""
-        if self._waiting:
-            self._out[self._done : self._done + len(self._waiting)] = np.stack(self._waiting)
-            self._done += len(self._waiting)
-            self._waiting.clear()
-
-
-def _read(settings: VideoSettings, make: _Make) -> xr.Dataset:
+def _read(settings: VideoSettings, make: MakeArray) -> xr.Dataset:
     """Fill the arrays that grow with the frames and the resolution; all the rest of `build_video`."""
     import xarray as xr
 
@@ -149,13 +113,13 @@ def _described(long_name: str, units: str, description: str) -> dict[str, str]:
 
 
 def _frames(
-    clip: Clip, indices: range, settings: VideoSettings, notes: list[str], make: _Make
+    clip: Clip, indices: range, settings: VideoSettings, notes: list[str], make: MakeArray
 ) -> tuple[tuple[int, int], Window]:
     """Fill ``frames``; the (height, width) of the source and the window taken of it."""
     resolution = settings.resolution
     text = _described("frames", "1", "RGB frames at analysis resolution, 0 to 1")
     shape = (len(indices), *resolution, 3)
-    rows = _Rows(*make("frames", (*_PIXELS, "channel"), shape, np.float32, text))
+    rows = Rows(*make("frames", (*_PIXELS, "channel"), shape, np.float32, text))
     size: tuple[int, int] | None = None
     window = Window(0, 0, 0, 0)
     with Progress(len(indices), f"frames of {settings.name}") as progress:
@@ -206,12 +170,12 @@ def _masks(
     shape: tuple[int, int, int],
     window: Window,
     notes: list[str],
-    make: _Make,
+    make: MakeArray,
 ) -> dict[str, Any]:
     """Fill ``instances``; the other variables that come with masks. ``shape`` is (frame, height, width)."""
     number_of_frames, height, width = shape
     text = "Instance at each pixel, 0 where unlabelled; values are those of segment_id"
-    rows = _Rows(*make("instances", _PIXELS, shape, np.int32, _described("instance", "1", text)))
+    rows = Rows(*make("instances", _PIXELS, shape, np.int32, _described("instance", "1", text)))
     annotated = np.zeros(number_of_frames, bool)
     present: set[int] = set()
     lost: dict[int, list[int]] = {}
@@ -262,7 +226,7 @@ def _listed(frames: list[int]) -> str:
     return f"frame{'s' if len(frames) > 1 else ''} {shown}{more}"
 
 
-def _motion(steps: Iterator[Motion], shape: tuple[int, int, int], make: _Make) -> None:
+def _motion(steps: Iterator[Motion], shape: tuple[int, int, int], make: MakeArray) -> None:
     """Fill what is known of the motion between consecutive frames; ``shape`` is (frame, height, width)."""
     size = (shape[1], shape[2])
     texts = {
@@ -273,8 +237,8 @@ def _motion(steps: Iterator[Motion], shape: tuple[int, int, int], make: _Make) -
     known = [name for name in texts if first is None or getattr(first, name) is not None]
     text = "Displacement from the previous frame, for each pixel of the previous frame; NaN in frame 0"
     attrs = _described("optical flow", "pixel", text)
-    flow = _Rows(*make("flow", (*_PIXELS, "component"), (*shape, 2), np.float32, attrs))
-    labels = {name: _Rows(*make(name, _PIXELS, shape, bool, _described(name, "1", texts[name]))) for name in known}
+    flow = Rows(*make("flow", (*_PIXELS, "component"), (*shape, 2), np.float32, attrs))
+    labels = {name: Rows(*make(name, _PIXELS, shape, bool, _described(name, "1", texts[name]))) for name in known}
     flow.append(np.full((*size, 2), np.nan, np.float32))
     for rows in labels.values():
         rows.append(np.zeros(size, bool))

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xinc.plotting.flow_colours import flow_colours
+from xinc.storage.datasets import each_row
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Frames of an animation; of a long video all of them would need gigabytes.
+MOST_FILMED = 300
 _COLUMNS, _MOST_FRAMES, _MOST_ENTRIES = 4, 8, 12
 # Inches.
 _WIDTH, _LEAST, _LEFT, _RIGHT, _GAP, _TOP, _HEAD = 10.0, 6.2, 0.55, 0.1, 0.06, 0.35, 0.2
@@ -70,10 +73,12 @@ def contact_sheet(video: xr.Dataset, name: str) -> Figure:
 def film(video: xr.Dataset, enlarge: int = 3) -> list[np.ndarray]:
     """Every frame as uint8 (height, width, 3), ``enlarge`` times enlarged, with its instances beside it.
 
-    Beside a frame without a mask there is nothing but grey.
+    Of a video of more than `MOST_FILMED` frames, so many evenly spaced ones. Beside a frame without a mask there is
+    nothing but grey.
     """
     pictures = []
-    for index in range(video.sizes["frame"]):
+    frames = video.sizes["frame"]
+    for index in np.linspace(0, frames - 1, min(frames, MOST_FILMED)).round().astype(int).tolist():
         picture = video["frames"][index].values
         if "instances" in video:
             masked = bool(video["annotated"].values[index])
@@ -147,8 +152,8 @@ def _fastest(video: xr.Dataset) -> float:
     """The largest displacement, pixels; 1 where nothing moves."""
     if "flow" not in video:
         return 1.0
-    speed = np.nan_to_num(np.hypot(*np.moveaxis(video["flow"].values, -1, 0)))
-    return float(speed.max()) or 1.0
+    speeds = (np.nan_to_num(np.hypot(flow[..., 0], flow[..., 1])).max() for flow in each_row(video["flow"]))
+    return float(max(speeds, default=0)) or 1.0
 
 
 def _panel(axes: Axes, video: xr.Dataset, row: str, index: int, fastest: float) -> None:

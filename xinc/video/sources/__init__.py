@@ -17,6 +17,7 @@ from xinc.video.sources.given_flow import flow_files, with_flow
 from xinc.video.sources.images import IMAGE_SUFFIXES, list_images, read_frame
 from xinc.video.sources.masks import paired_masks, with_masks
 from xinc.video.sources.movies import MOVIE_SUFFIXES, movie_clip
+from xinc.video.sources.numbering import numbers
 from xinc.video.sources.raw import RAW_SUFFIXES, Raw, raw_layout
 
 File = TypeVar("File")
@@ -66,28 +67,27 @@ def read_videos(
 def open_source(settings: VideoSettings) -> Clip:
     """The video that ``settings.source`` names, checked as `check_source` does; frames are read when asked for."""
     _check_columns(settings)
-    clip = _open(settings)
-    return clip if settings.flow is None else with_flow(clip, settings)
+    clip, of_frames = _open(settings)
+    return clip if settings.flow is None else with_flow(clip, settings, of_frames)
 
 
-def _open(settings: VideoSettings) -> Clip:
-    """The video, without the user's own flow."""
+def _open(settings: VideoSettings) -> tuple[Clip, Sequence[int] | None]:
+    """The video, without the user's own flow, and the numbers of its frames, where they have some."""
     if kind_of(settings.source):
-        return open_recording(settings).clip()
+        return open_recording(settings).clip(), None
     name = _example(settings)
     if name == "collage":
-        return examples.collage()
+        return examples.collage(), None
     source = examples.bunny_path() if name == "bunny" else Path(settings.source)
     files = _frame_files(settings) if name is None else None
     if files is not None:
         clip = Clip(settings.source, len(files), lambda indices: _same_size(files, indices))
     elif source.suffix.lower() in MOVIE_SUFFIXES:
-        clip = movie_clip(source, _raw(settings), examples.BUNNY_FRAMES if name == "bunny" else None)
+        clip = movie_clip(settings.source, source, _raw(settings), examples.BUNNY_FRAMES if name == "bunny" else None)
     else:
         raise InputError(f"{_of(settings)} has the unknown kind '{source.suffix}': expected {_KNOWN}.")
-    if settings.masks is None:
-        return clip
-    return with_masks(clip, settings, files)
+    of_frames = range(clip.length or 0) if files is None else numbers(files)
+    return clip if settings.masks is None else with_masks(clip, settings, files), of_frames
 
 
 def _raw(settings: VideoSettings) -> Raw | None:

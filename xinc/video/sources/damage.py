@@ -6,8 +6,11 @@ encoder knows. So two things are said: which frames are damaged, and which may b
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from xinc.frames import ranges
 from xinc.video.sources.matroska import damaged_parts
@@ -18,6 +21,10 @@ _SECOND = {"vp9": "libvpx-vp9"}
 _BLIND = ("hevc", "vp8", "vp9")
 #: A supplemental message of H.265 that holds a checksum of the picture: the NAL unit's two bytes, then its type.
 _PICTURE_HASH = b"\x50\x01\x84"
+
+#: Frames are taken for lost where timestamps jump by this many times the usual step, at most this often, and are even
+#: elsewhere up to this share of a step, and there are at least so many steps.
+_GAP, _RARE, _EVEN, _LEAST_STEPS = 1.75, 0.1, 0.25, 8
 
 
 class Watch:
@@ -49,6 +56,8 @@ class Watch:
         #: Source frames, as far as they were asked for.
         self.damaged: list[int] = []
         self.doubtful: list[int] = []
+        #: Timestamps of all frames that were read, eight bytes each.
+        self._shown = array("q")
         self._since_anchor: list[int] = []
         self._spreading = False
 
@@ -72,6 +81,7 @@ class Watch:
 
     def frame(self, number: int, frame: Any, wanted: bool) -> None:
         """Look at a frame, the ``number``-th of the file; ``wanted``: whether it is used."""
+        self._shown.append(-1 if frame.pts is None else frame.pts)
         damaged = frame.is_corrupt or frame.pts in self._bad
         if damaged:
             self.doubtful += self._since_anchor
@@ -96,8 +106,15 @@ class Watch:
 
     def notes(self) -> list[str]:
         """What is to be said of the frames that were used."""
+        lost = self._lost()
+        said = []
+        if lost:
+            said.append(
+                f"In '{self.path}', timestamps jump behind source frames {ranges(lost)}: frames seem to be lost there; "
+                "copy the file again, or use frames on one side of the gap."
+            )
         if not self.damaged and not self.doubtful:
-            return []
+            return said
         found = []
         if self.damaged:
             found.append(f"source frames {ranges(self.damaged)} are damaged")
@@ -106,7 +123,19 @@ class Watch:
                 f"source frames {ranges(sorted(self.doubtful))}, up to the next key frame, may be wrong because they "
                 "are predicted from damaged ones"
             )
-        return [f"In '{self.path}', {' and '.join(found)}: copy the file again, or use other frames."]
+        return [*said, f"In '{self.path}', {' and '.join(found)}: copy the file again, or use other frames."]
+
+    def _lost(self) -> list[int]:
+        """The frames that a gap follows, in a file whose rate is even otherwise; it may also vary on purpose."""
+        steps = np.diff(np.frombuffer(self._shown, np.int64))
+        if len(steps) < _LEAST_STEPS:
+            return []
+        usual = np.median(steps)
+        gaps = steps >= _GAP * usual
+        even = abs(steps[~gaps] - usual) <= _EVEN * usual + 1
+        if usual <= 0 or not even.all() or gaps.mean() > _RARE:
+            return []
+        return [int(at) for at in np.flatnonzero(gaps)]
 
     def checks(self) -> list[str]:
         """What was checked, and what would not have shown."""
@@ -119,4 +148,4 @@ class Watch:
             done.append(f"a second decoder ({self._second.name})")
         blind = self.codec in _BLIND and len(done) == 1
         left = "most damage inside a packet" if blind else "damage that leaves a packet decodable"
-        return [f"Damage in '{self.path}' was looked for in {', '.join(done)}; {left} may not show."]
+        return [f"Damage was looked for in {', '.join(done)}; {left} may not show."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from xinc.errors import InputError
 from xinc.video.clip import Clip, Motion, Window, note
 from xinc.video.settings import VideoSettings
 from xinc.video.sources.images import list_images
+from xinc.video.sources.numbering import disagreement, numbers, span
 from xinc.video.transforms import resize_flow
 
 SUFFIXES = (".flo", ".npy")
@@ -22,12 +24,17 @@ _UNKNOWN = 1e9
 _RATIO = 0.02
 
 
-def with_flow(clip: Clip, settings: VideoSettings) -> Clip:
+def with_flow(clip: Clip, settings: VideoSettings, of_frames: Sequence[int] | None = None) -> Clip:
     """The clip with the flow of ``settings.flow`` as its motion.
+
+    Parameters
+    ----------
+    of_frames : number of each frame, where its name has one.
 
     Raises
     ------
-    InputError : no such folder, a number of files that does not match, or frames that are not consecutive. What is
+    InputError : no such folder, a number of files or numbers in their names that do not match, or frames that are not
+        consecutive. What is
         wrong with a file shows when it is read.
     """
     files = flow_files(settings)
@@ -43,6 +50,7 @@ def with_flow(clip: Clip, settings: VideoSettings) -> Clip:
             f"Video '{settings.name}' has {clip.length} frames but {len(files)} flow files in '{_folder(settings)}': "
             f"expected {clip.length - 1}, one for each frame but the last, to the next one, in the same order."
         )
+    _check_numbers(files, of_frames, settings, clip.notes)
     size: list[tuple[int, int]] = []
 
     def motion(earlier: int, later: int, window: Window) -> Motion:
@@ -54,6 +62,30 @@ def with_flow(clip: Clip, settings: VideoSettings) -> Clip:
         return Motion(window.of(flow))
 
     return replace(clip, motion=motion)
+
+
+def _check_numbers(
+    files: list[Path], of_frames: Sequence[int] | None, settings: VideoSettings, notes: list[str]
+) -> None:
+    """Compare the numbers in the names of flow files with those of the frames; either frame's of a pair will do."""
+    of_files = numbers(files)
+    if of_frames is None or of_files is None or len(files) == 1 or len(files) >= len(of_frames):
+        return
+    earlier, later = list(of_frames[: len(files)]), list(of_frames[1 : len(files) + 1])
+    if of_files in (earlier, later):
+        return
+    at = disagreement(of_files, earlier)
+    where = f"Flow '{_folder(settings)}' of video '{settings.name}'"
+    if at is not None:
+        raise InputError(
+            f"{where}: '{files[at].name}' would lead from frame {earlier[at]} to {later[at]}, but their numbers "
+            "disagree: name each file after the frame that it leads from."
+        )
+    note(
+        notes,
+        f"{where}: files {span(of_files)} are taken to lead from frames {span(earlier)} in order, though their numbers "
+        "differ.",
+    )
 
 
 def _warn_of_length(flow: np.ndarray, path: Path, notes: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from xinc.frames import ranges
 from xinc.video.clip import Clip, note
 from xinc.video.settings import VideoSettings
 from xinc.video.sources.images import list_images, read_mask
+from xinc.video.sources.numbering import disagreement, numbers, span
 
 #: The value that marks void pixels by convention, and the largest number that another instance has beside it.
 _VOID, _SMALL = 255, 127
@@ -89,8 +89,8 @@ def paired_masks(
     InputError : another number of masks than of frames, or numbers that contradict each other.
     """
     masks = mask_files(settings)
-    of_masks = _numbers(masks)
-    of_frames = _numbers(frames) if frames is not None else list(range(len(masks) if length is None else length))
+    of_masks = numbers(masks)
+    of_frames = numbers(frames) if frames is not None else list(range(len(masks) if length is None else length))
     if of_frames is not None and of_masks is not None:
         by_number = dict(zip(of_masks, masks, strict=True))
         if by_number.keys() >= set(of_frames):
@@ -110,12 +110,8 @@ def paired_masks(
         which = "masks" if of_frames is not None else "frames"
         note(notes, f"{_of(settings)}: the names of the {which} hold no numbers; masks are paired in order.")
         return masks
-    steps = {mask - frame for mask, frame in zip(of_masks, of_frames, strict=False)}
-    spaced = len(set(np.diff(of_masks))) <= 1 and len(set(np.diff(of_frames))) <= 1
-    if len(steps) > 1 and not spaced:
-        at = next(
-            k for k, (m, f) in enumerate(zip(of_masks, of_frames, strict=True)) if m - f != of_masks[0] - of_frames[0]
-        )
+    at = disagreement(of_masks, of_frames)
+    if at is not None:
         frame = f"'{frames[at].name}'" if frames is not None else f"frame {at}"
         raise InputError(
             f"{_of(settings)}: at place {at} of both lies {frame} beside mask '{masks[at].name}', whose numbers "
@@ -123,7 +119,7 @@ def paired_masks(
         )
     note(
         notes,
-        f"{_of(settings)}: masks {_span(of_masks)} are paired with frames {_span(of_frames)} in order, though their "
+        f"{_of(settings)}: masks {span(of_masks)} are paired with frames {span(of_frames)} in order, though their "
         "numbers differ.",
     )
     return masks
@@ -144,20 +140,6 @@ def _wrong_count(
     )
 
 
-def _numbers(files: Sequence[Path]) -> list[int] | None:
-    """The number in each file's name: the last one that tells all of them apart; None where none does.
-
-    >>> _numbers([Path("a1_0003_v2.png"), Path("a1_0004_v2.png")]), _numbers([Path("a.png")])
-    ([3, 4], None)
-    """
-    found = [[int(run) for run in re.findall(r"\d+", path.stem, re.ASCII)][::-1] for path in files]
-    for place in range(min(len(runs) for runs in found)):
-        column = [runs[place] for runs in found]
-        if len(set(column)) == len(column):
-            return column
-    return None
-
-
 def _same_names(frames: Sequence[Path], masks: Sequence[Path]) -> bool:
     return {path.stem for path in frames} == {path.stem for path in masks}
 
@@ -165,10 +147,6 @@ def _same_names(frames: Sequence[Path], masks: Sequence[Path]) -> bool:
 def _by_name(frames: Sequence[Path], masks: Sequence[Path]) -> list[Path]:
     by_stem = {path.stem: path for path in masks}
     return [by_stem[path.stem] for path in frames]
-
-
-def _span(numbers: Sequence[int]) -> str:
-    return f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
 
 
 def _warn_of_void(found: set[int], settings: VideoSettings, notes: list[str]) -> None:

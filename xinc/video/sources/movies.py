@@ -22,11 +22,12 @@ MOVIE_SUFFIXES = (
 )
 
 
-def movie_clip(path: str | Path, raw: Raw | None = None, length: int | None = None) -> Clip:
+def movie_clip(title: str, path: str | Path, raw: Raw | None = None, length: int | None = None) -> Clip:
     """A video file as a clip.
 
     Parameters
     ----------
+    title : how to call it.
     path : the file.
     raw : layout of a file without a header.
     length : number of frames, where it is known without opening the file.
@@ -44,7 +45,7 @@ def movie_clip(path: str | Path, raw: Raw | None = None, length: int | None = No
     def frames(indices: Sequence[int]) -> Iterator[np.ndarray]:
         return movie_frames(path, indices, raw, shown, notes, checks)
 
-    return Clip(str(path), length, frames, notes=notes, checks=checks, pixel_aspect=lambda: shown.pixel_aspect)
+    return Clip(title, length, frames, notes=notes, checks=checks, pixel_aspect=lambda: shown.pixel_aspect)
 
 
 class _Shown:
