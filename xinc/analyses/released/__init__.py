@@ -43,6 +43,13 @@ class Released(NetworkAnalysis):
     question = "What do the paper's numbers come to as released, and as written?"
     section = "4.2"
     needs = frozenset({"canvas", "regions"})
+    undefined = {
+        "variance": "neurons that are dead, groupings with fewer than two regions, and past the last neuron of a layer",
+        "silhouette": "layers with too few neurons to cluster",
+        "constant_kernel": "all layers but the last block",
+        **dict.fromkeys(("other_share", "objects_share"), "frames without masks, and layers that contribute nothing"),
+        "layer3_variation": "networks without a layer3, and frames to which it contributes nothing",
+    }
 
     class Settings(StrictModel):
         frames: FrameChoice = Field(
