@@ -69,9 +69,9 @@ def load_model(
         if hints or video is not None:
             given = sorted([*hints, *(["video"] if video is not None else [])])
             raise InputError(f"{path} is a file of xinc, complete in itself: leave the hints {given} out.")
-        return storage.restore(content, path)
+        return _checked(storage.restore(content, path))
     if video is None:
-        return _described(content, path, hints).make(path)
+        return _checked(_described(content, path, hints).make(path))
     from xinc.models.imports.footage import open_footage
 
     with open_footage(video) as footage:
@@ -83,6 +83,12 @@ def load_model(
     if trial.ambiguous:
         warnings.warn(f"{path}: its conventions are {trial}", stacklevel=2)
     model.outcome = {"conventions": trial.as_dict()}
+    return _checked(model)
+
+
+def _checked(model: INR) -> INR:
+    """The network, once its trace is known to be it."""
+    model.check_trace()
     return model
 
 

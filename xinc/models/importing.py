@@ -135,6 +135,7 @@ def import_model(video_store: str | Path, output: str | Path, settings: Mapping[
             found = inspect(**{**given, "hints": {**given["hints"], **accepted}}, **size)
         model = found.make(path, footage.read(found.frames) if found.needs_images else None)
         trial = judge(model, footage, trial, settings["min_psnr"], path)
+    model.check_trace()
     print(f"{path}: {trial}")
     save_model(model, output, {"imported": dict(settings), "outcome": {"conventions": trial.as_dict()}})
 

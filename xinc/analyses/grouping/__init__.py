@@ -32,7 +32,10 @@ class Grouping(NetworkAnalysis):
     section = "4.2"
     needs = frozenset({"canvas", "regions"})
     undefined = {
-        **dict.fromkeys(("variance", "std", "same_count_variance"), "neurons that are dead or constant, and past the last neuron of a layer"),
+        **dict.fromkeys(
+            ("variance", "std", "same_count_variance"),
+            "neurons that are dead or constant, and past the last neuron of a layer",
+        ),
         **dict.fromkeys(
             ("z", "percentile", "p_value"),
             "neurons that are dead or constant, past the last sampled one, and where the null has no spread",
