@@ -26,6 +26,10 @@ collect_ignore = ["helpers/outside"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection() -> None:
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Where tests run, which the master of several workers does not: it does without PyTorch."""
     import torch
@@ -33,6 +37,7 @@ def pytest_collection_finish() -> None:
     torch.set_num_threads(1)
     # A million objects of modules and tests, which Python would look through again and again: a tenth of all time.
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,10 +12,11 @@ from tests.helpers.made_groups import cells, made
 from tests.helpers.subjects import Make
 from xinc.analyses.grouping import Grouping
 from xinc.analyses.grouping.compute import frames_of
-from xinc.analyses.grouping.variances import batches
+from xinc.analyses.grouping.variances import near_equal_cells
 from xinc.analyses.making import make_analysis
+from xinc.canvas.reductions.batches import batches
 from xinc.statistics.label_shifts import Shifts
-from xinc.video.regions import RegionSettings, open_regions, prepare_regions
+from xinc.video.regions import RegionSettings, grid_labels, open_regions, prepare_regions
 
 GROUPINGS = ["instances", "rgb", "gabor", "grid"]
 RNG = np.random.default_rng(0)
@@ -51,7 +52,55 @@ def test_against_plain_numpy(subjects: Make, tmp_path: Path, model: str, layout:
                 found = one["variance"].sel(frame=frame, grouping=grouping).values
                 np.testing.assert_allclose(found[: len(maps)], expected, rtol=1e-3, atol=1e-7)
                 assert np.isnan(found[len(maps) :]).all()
+                cells_alike = near_equal_cells(labels.shape, int(result["regions"].sel(frame=frame, grouping=grouping)))
+                expected = [plain_variance(m, cells_alike) if m.any() else np.nan for m in maps]
+                found = one["same_count_variance"].sel(frame=frame, grouping=grouping).values
+                np.testing.assert_allclose(found[: len(maps)], expected, rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(result["std"] ** 2, result["variance"])
+
+
+@pytest.mark.parametrize("size", [(16, 32), (64, 128), (63, 100)])
+def test_a_grid_of_any_number_of_near_equal_rectangles(size: tuple[int, int]) -> None:
+    for count in range(1, 41):
+        labels = near_equal_cells(size, count)
+        areas = np.bincount(labels.ravel())
+        assert len(areas) == count
+        assert areas.min() > 0
+        boxes = [[axis.max() - axis.min() + 1 for axis in np.nonzero(labels == k)] for k in range(count)]
+        assert [h * w for h, w in boxes] == areas.tolist(), "cells are rectangles"
+        # As far as whole pixels allow it.
+        side = 1 / min(min(box) for box in boxes)
+        assert abs(areas / areas.mean() - 1).max() < 2 * side
+    if size[1] == 2 * size[0]:
+        np.testing.assert_array_equal(near_equal_cells(size, 32), grid_labels(size, (4, 8)))
+        np.testing.assert_array_equal(near_equal_cells(size, 8), grid_labels(size, (2, 4)))
+
+
+def test_every_grouping_is_compared_with_a_grid_of_as_many_cells() -> None:
+    labels = {"instances": RNG.integers(-1, 3, (8, 16)), "rgb": RNG.integers(0, 5, (8, 16)), "grid": cells()}
+    maps = RNG.random((7, 8, 16)) ** 2
+    maps[2], maps[3] = 0, 0.2
+    analysis = make_analysis("grouping", {"shifts": 9})
+    result = analysis.compute(made(labels, a=maps)).sel(frame=0, layer="a")
+    table = analysis.table(analysis.compute(made(labels, a=maps)))
+    assert table is not None
+    for grouping, count in (("instances", 3), ("rgb", 5), ("grid", 8)):
+        assert int(result["regions"].sel(grouping=grouping)) == count
+        alike = near_equal_cells((8, 16), count)
+        own, other = (
+            np.array([plain_variance(m, one) for m in np.delete(maps, [2, 3], 0).astype(np.float32).astype(float)])
+            for one in (labels[grouping], alike)
+        )
+        found = result["same_count_variance"].sel(grouping=grouping).values
+        np.testing.assert_allclose(np.delete(found, [2, 3]), other, rtol=1e-4)
+        assert np.isnan(found[2])
+        assert found[3] == 0
+        ratio = float(np.median(np.sqrt(own / other)))
+        assert float(result["over_same_count"].sel(grouping=grouping)) == pytest.approx(ratio, rel=1e-4)
+        row = table[table["grouping"] == grouping].iloc[0]
+        assert row["over_same_count"] == pytest.approx(ratio, rel=1e-4)
+        assert row["same_count_variance_median"] == pytest.approx(np.median([*other, 0]), rel=1e-4)
+    assert float(result["over_same_count"].sel(grouping="grid")) == 1
 
 
 def test_null_against_rolled_labels() -> None:
@@ -224,7 +273,7 @@ def test_frames_with_masks_are_preferred(subjects: Make) -> None:
 def test_label_maps_are_summed_together_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = {name: RNG.integers(0, 4, (1, 8, 16)) for name in GROUPINGS}
     assert batches(labels, 10) == [GROUPINGS]
-    monkeypatch.setattr("xinc.analyses.grouping.variances._TOGETHER", 16 * 10 * 8)
+    monkeypatch.setattr("xinc.canvas.reductions.batches._TOGETHER", 16 * 10 * 8)
     assert batches(labels, 10) == [GROUPINGS[:2], GROUPINGS[2:]]
 
 

@@ -117,8 +117,8 @@ def test_frames_of_different_networks_have_scales_of_their_own() -> None:
         # The second panel of the first frame: a fiftieth of the scale, or all of it.
         assert (film[0][-1, 8].sum() > 600) is not shared
     assert found == {
-        True: ["n 0, max 0.5", "n 1, max 2 (dead here)"],
-        False: ["n 0, max 0.01", "n 1 (dead)"],
+        True: ["n 0, max 0.5 (constant)", "n 1, max 2 (dead here)"],
+        False: ["n 0, max 0.01 (constant)", "n 1 (dead)"],
     }
 
 

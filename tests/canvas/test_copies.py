@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 
@@ -60,12 +61,14 @@ PICKED = {
 }
 
 
-#: One of each kind in the quick tier.
-QUICK = {"whole", "a frame"}
+#: In the quick tier, all that is opened is copied whole, and one frame of what any reader opens.
+CASES = [
+    pytest.param(*case, marks=() if case[1] == "whole" or case == ("zarr, chunks", "a frame") else pytest.mark.slow)
+    for case in itertools.product(OPENED, PICKED)
+]
 
 
-@pytest.mark.parametrize("picked", [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in PICKED])
-@pytest.mark.parametrize("opened", OPENED)
+@pytest.mark.parametrize(("opened", "picked"), CASES)
 def test_a_copy_is_a_layer(model, stores, tmp_path, opened, picked):
     for name in LAYERS:
         layer = PICKED[picked](OPENED[opened](model, stores, name))
@@ -81,7 +84,7 @@ def test_a_copy_is_a_layer(model, stores, tmp_path, opened, picked):
         )
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_a_whole_canvas_is_copied(stores, tmp_path, layout):
     canvas = xinc.open_canvas(stores / layout)
     canvas.to_zarr(tmp_path / "copy.zarr")
@@ -122,7 +125,9 @@ def sharded(stores, tmp_path):
 
 
 @pytest.mark.parametrize("chunks", [pytest.param(None, marks=pytest.mark.slow), {}])
-@pytest.mark.parametrize("picked", [pytest.param("whole", marks=pytest.mark.slow), "a frame", "neurons"])
+@pytest.mark.parametrize(
+    "picked", ["a frame", *(pytest.param(p, marks=pytest.mark.slow) for p in ("whole", "neurons"))]
+)
 def test_shards_of_earlier_versions(stores, sharded, tmp_path, chunks, picked):
     pick = PICKED[picked]
     for name in LAYERS:

@@ -33,7 +33,7 @@ def refused(call, message):
 # Networks ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float16, pytest.param(torch.bfloat16, marks=pytest.mark.slow), torch.float64])
 @pytest.mark.parametrize("name", ["nerv", "ffn"])
 def test_other_precisions_are_computed_in_float32(name, dtype, request, tmp_path):
     """From the weights as they are: as if they had been converted before."""

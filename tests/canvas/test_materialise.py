@@ -133,7 +133,7 @@ def test_memory_changes_nothing(nerv, write, tmp_path, memory_mb):
 @pytest.mark.parametrize("how", [{"dtype": "float16"}, {"keepbits": 7}, {"keepbits": 3, "dtype": "float16"}])
 def test_the_error_stated_is_that_made(model, write, tmp_path, how):
     exact = xinc.open_canvas(write(model))
-    found = xinc.materialise(exact, tmp_path / "a.zarr", memory_mb=1e-6, **how)  # many shards
+    found = xinc.materialise(exact, tmp_path / "a.zarr", memory_mb=1e-6, **how)  # many blocks
     for name in model.layer_names():
         layer = found[name].to_dataset()
         assert layer["contribution"].dtype == how.get("dtype", "float32")

@@ -77,7 +77,7 @@ def test_a_canvas_is_the_same_there(nerv, ffn, bucket, write, layout):
 
 @exhaustive
 def test_only_what_is_asked_for_is_fetched(nerv, bucket, fetched):
-    """Of a factored layer the input of one frame; of dense maps the shard of the neurons, in part."""
+    """Of a factored layer the input of one frame; of dense maps the chunks of the neurons."""
     root = write_all(nerv, f"{bucket}/a.zarr", layout="factored")
     del fetched[:]
     maps = xinc.open_canvas(root)["block1"]["contribution"]

@@ -30,7 +30,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 #: Snakemake's arguments, and what the message must contain.
 REFUSED = {
     "missing file": ("-n --configfile mien.yaml", ["no configuration file mien.yaml", "relative ones start from"]),
-    "missing second file": ("-n --configfile mine.yaml mroe.yaml", ["no configuration file mroe.yaml"]),
+    "missing second file": ("-n --configfile mine.yaml mere.yaml", ["no configuration file mere.yaml"]),
     "missing file behind a sign": ("--configfile=mien.yaml -n", ["no configuration file mien.yaml"]),
     "missing file, abbreviated": ("--configf mien.yaml", ["no configuration file mien.yaml"]),
     "tab": ("--configfiles mine.yaml bad.yaml", ["bad.yaml is not valid YAML, line 2", "a tab"]),

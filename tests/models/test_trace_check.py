@@ -11,13 +11,15 @@ from torch.nn import functional as F
 
 import xinc
 from xinc.canvas.settings import CanvasSettings
-from xinc.canvas.writer import write_layer
+from xinc.canvas.writer import write_canvas_layer, write_layer
 from xinc.errors import InputError
+from xinc.experiment.job import job_log
 from xinc.models import architectures
 from xinc.models.base import TRACE_TOLERANCE
+from xinc.models.decoder.network import Decoder
 from xinc.models.nerv.network import Network as NeRV
 from xinc.models.siren.network import Network as SIREN
-from xinc.models.storage import build
+from xinc.models.storage import build, save_model
 from xinc.trace.layers import Trace
 
 SETTINGS = {"embed_levels": 6, "strides": [2, 2], "widths": [4, 3, 2]}
@@ -70,7 +72,7 @@ class Forgets(NeRV):
     """A trace without the head's bias."""
 
     def trace(self, frame, resolution=None):
-        trace = super().trace(frame, resolution)
+        trace = Decoder.trace(self, frame, resolution)
         head = replace(trace.layers[-1], bias=torch.zeros_like(trace.layers[-1].bias))
         return Trace(trace.input, (*trace.layers[:-1], head))
 
@@ -115,6 +117,17 @@ def test_a_trace_that_is_not_the_network(cls, tmp_path):
             dissected()
         assert "\n" not in str(caught.value)
         assert str(caught.value).endswith(".")
+    assert not (tmp_path / "c.zarr").exists()
+
+
+def test_a_job_of_the_canvas_ends_with_the_sentence(tmp_path, monkeypatch):
+    model = make(NeRV)
+    save_model(model, tmp_path / "model.pt")
+    monkeypatch.setattr(NeRV, "trace", Forgets.trace)
+    with pytest.raises(SystemExit), job_log(tmp_path / "log"):
+        write_canvas_layer(tmp_path / "model.pt", tmp_path / "c.zarr" / "head", "head", {"frames": "all"})
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert line.startswith("Error: The trace of this nerv is not the network: for frame 3 its colours differ")
     assert not (tmp_path / "c.zarr").exists()
 
 

@@ -38,7 +38,7 @@ def test_an_edit_is_told_on_one_line(workspace: Workspace) -> None:
 
 
 def test_what_differs_upstream_is_told(workspace: Workspace) -> None:
-    workspace.configure(EDITS["a layer less"][0])
+    workspace.configure(EDITS["one layer fewer"][0])
     assert plan(workspace) == {"analysis": "other inputs, other upstream", "figure": "after jobs before it"}
 
 

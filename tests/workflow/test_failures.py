@@ -90,3 +90,38 @@ def test_a_bug_leaves_its_traceback_in_the_log(workspace: Workspace) -> None:
     assert "ZeroDivisionError" in log
     assert "quality/compute.py" in log
     assert not (workspace.run / "results/clip/nerv/seed0/quality").exists()
+
+
+def test_what_snakemake_itself_would_answer_with_a_traceback(tmp_path: Path) -> None:
+    """A missing file, a target after ``--configfile``, no place for a cache, a file in the way, a path with braces."""
+    space = Workspace.create(tmp_path / "space")
+    write_clip(space.run)
+    write_table(space.run)
+    space.configure(config())
+    file = str(space.run / "config.yaml")
+    (tmp_path / "file").touch()
+    cases: list[tuple[list[str], dict[str, str], str]] = [
+        (["-n", "--configfile", "nothing.yaml"], {}, "There is no configuration file nothing.yaml"),
+        (["-n", "--configfile", file, "results/clip/video.zarr"], {}, "for another configuration file"),
+        (["-n"], {"XDG_CACHE_HOME": str(tmp_path / "file")}, "Snakemake cannot make its cache"),
+    ]
+    for words, environment, expected in cases:
+        assert expected in refused(space, *words, **environment)
+    (space.run / "results").touch()
+    assert "results is a file where a folder is expected" in refused(space, "-n")
+    (space.run / "results").unlink()
+    space.root.rename(tmp_path / "my {project}")
+    assert "braces, which Snakemake takes for wildcards" in refused(Workspace(tmp_path / "my {project}"), "-n")
+
+
+def refused(space: Workspace, *words: str, **environment: str) -> str:
+    """The one sentence that a run ends with."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        failed = space.snakemake(*words)
+    assert failed.returncode == 1, failed.stdout
+    assert "Traceback" not in failed.stdout
+    assert 'File "' not in failed.stdout
+    (sentence,) = (line for line in failed.stdout.splitlines() if line.startswith("Error: "))
+    return sentence

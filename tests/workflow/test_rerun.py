@@ -24,8 +24,13 @@ from tests.helpers.workflow.sources import SOURCES
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 #: Edits that are always run, and those that are always asked about: of the configuration, of files, of the library.
-RUN = {"a figure", "a result deleted", "how one analysis computes"}
-ASKED = {"a training", "the order of everything", "every file touched, as a fresh checkout does", "a docstring"}
+RUN = {"a setting of a figure", "a result deleted", "how one analysis computes"}
+ASKED = {
+    "a setting of training",
+    "the order of all keys",
+    "every file touched, as a fresh checkout does",
+    "a docstring",
+}
 
 
 def tried(names: Iterable[str]) -> list[Any]:
@@ -91,7 +96,7 @@ def test_an_edit_of_the_library(workspace: Workspace, name: str) -> None:
 
 @exhaustive
 def test_what_was_made_again_is_not_made_once_more(workspace: Workspace) -> None:
-    values, expected = EDITS["one model's canvas"]
+    values, expected = EDITS["a setting of one model's canvas"]
     workspace.configure(values)
     assert workspace.remake() == expected
     assert workspace.remake() == set()

@@ -38,5 +38,7 @@ def variance_over_regions(deltas: np.ndarray) -> np.ndarray:
 
 def areas_of(labels: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """Pixels (frame, region) of each of the regions in label maps (frame, y, x)."""
-    out: np.ndarray = np.stack([(labels == region).sum((1, 2)) for region in regions], axis=1)
+    out = np.empty((len(labels), len(regions)), np.int64)
+    for at, region in enumerate(regions):
+        out[:, at] = (labels == region).sum((1, 2))
     return out

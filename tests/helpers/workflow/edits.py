@@ -41,7 +41,7 @@ def _reordered() -> dict[str, Any]:
 
 
 def _spelled_out() -> dict[str, Any]:
-    """The defaults written down change nothing."""
+    """Defaults written out change nothing."""
     values = changed("analyses.maps.seed", 0)
     values["models"]["nerv"]["settings"]["reduction"] = 1.2
     values["canvas"]["head_activation"] = False
@@ -54,27 +54,27 @@ def _each(*sets: set[str]) -> set[str]:
 
 #: Edits of the configuration, and the jobs that they bring about.
 EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "an analysis": (changed("analyses.maps.neurons", 2), _each(*(studied(m, ["maps"]) for m in MODELS))),
-    "a figure": (
+    "a setting of an analysis": (changed("analyses.maps.neurons", 2), _each(*(studied(m, ["maps"]) for m in MODELS))),
+    "a setting of a figure": (
         changed("analyses.maps.zoom", 3),
         jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
     ),
-    "a model": (changed("models.siren.settings.omega", 20), branch("siren", ANALYSES)),
-    "a training": (changed("models.nerv.training.epochs", 4), branch("nerv", ANALYSES)),
-    "how often a training is kept": (changed("models.nerv.training.checkpoint_minutes", 1), set()),
-    "two values swapped": (_swapped(), branch("siren", ANALYSES)),
+    "a setting of a network": (changed("models.siren.settings.omega", 20), branch("siren", ANALYSES)),
+    "a setting of training": (changed("models.nerv.training.epochs", 4), branch("nerv", ANALYSES)),
+    "minutes between checkpoints of a training": (changed("models.nerv.training.checkpoint_minutes", 1), set()),
+    "values of two settings swapped": (_swapped(), branch("siren", ANALYSES)),
     "a canvas's layout": (
         changed("canvas.layout", "dense"),
         _each(*(canvases(m) | studied(m, ["maps"]) for m in MODELS)),
     ),
-    "one model's canvas": (
+    "a setting of one model's canvas": (
         changed("models.nerv.canvas", {"layers": ["block2", "head"], "frames": 3}),
         canvases("nerv") | studied("nerv", ["maps"]),
     ),
-    "a layer less": (changed("models.nerv.canvas", {"layers": ["head"]}), studied("nerv", ["maps"])),
-    "a seed more": (config(seeds=[0, 1]), _each(*(branch(m, ANALYSES, seed=1) for m in MODELS))),
-    "an analysis less": (config(analyses={"quality": {"show": 2}}), set()),
+    "one layer fewer": (changed("models.nerv.canvas", {"layers": ["head"]}), studied("nerv", ["maps"])),
+    "one more seed": (config(seeds=[0, 1]), _each(*(branch(m, ANALYSES, seed=1) for m in MODELS))),
+    "one analysis fewer": (config(analyses={"quality": {"show": 2}}), set()),
     "the resolution": (config(resolution="8x16"), of_video("clip", MODELS, ANALYSES)),
-    "the order of everything": (_reordered(), set()),
-    "defaults written down": (_spelled_out(), set()),
+    "the order of all keys": (_reordered(), set()),
+    "defaults written out": (_spelled_out(), set()),
 }

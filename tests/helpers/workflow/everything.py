@@ -29,6 +29,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "objects": [("neurons", 2)],
     "pixels_per_neuron": [("points", 11)],
     "quality": [("bits", [6])],
+    "released": [("lattices", [[2, 4]])],
 }
 
 
@@ -59,7 +60,7 @@ def brought_about(analysis: str, drawn: bool) -> set[str]:
 def of_regions() -> set[str]:
     """What is made again when pixels are grouped otherwise."""
     users = [name for name in EVERYTHING["analyses"] if "regions" in analyses[name].needs]
-    assert set(users) == {"clusters", "grouping"}
+    assert set(users) == {"clusters", "grouping", "released"}
     own = jobs("regions", video="clip") | jobs("regions_figure", video="clip")
     return own.union(*(brought_about(name, drawn=False) for name in users))
 

@@ -28,6 +28,27 @@ FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
         "tests/workflow/test_faults.py::test_a_full_disk",
     ),
     (
+        "a disk that is full before anything runs, a read-only folder, a file where a folder is expected",
+        "one sentence",
+        (
+            "tests/experiment/test_failures.py::test_what_the_system_refuses_snakemake",
+            "tests/workflow/test_failures.py::test_what_snakemake_itself_would_answer_with_a_traceback",
+        ),
+    ),
+    (
+        "a home directory that is missing or cannot be written",
+        "one sentence that says what to set; the library alone compiles without a cache, with a warning",
+        (
+            "tests/experiment/test_start.py::test_a_home_that_cannot_hold_a_cache",
+            "tests/runtime/test_compiling.py::test_without_a_place_for_it",
+        ),
+    ),
+    (
+        "a machine without enough memory",
+        "the job fails with one sentence that says how much was asked for",
+        "tests/experiment/test_failures.py::test_memory_that_is_used_up",
+    ),
+    (
         "a folder that cannot be written",
         "Snakemake says which one and why; nothing is made",
         "tests/workflow/test_faults.py::test_a_folder_that_cannot_be_written",

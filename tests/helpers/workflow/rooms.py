@@ -62,7 +62,7 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "video: regions": (
         "video/regions.py",
         *A_LINE,
-        {"regions", "regions_figure", *both("clusters", "grouping", "objects"), *FINDINGS},
+        {"regions", "regions_figure", *both("clusters", "grouping", "objects", "released"), *FINDINGS},
     ),
     "video: flow": ("video/flow.py", *A_LINE, {"flow", *both("motion"), *FINDINGS}),
     "video: figures": ("video/figures/video.py", *A_LINE, {"video_figure", "regions_figure"}),

@@ -62,7 +62,9 @@ def tables() -> dict[str, str]:
         for at, (setting, _) in enumerate(edits)
         for key in [f"{name}.{setting}"]
     ]
-    shared = [(f"`{key}`", "", _again(EDITS_OF_EVERYTHING[key][1])) for key in ("regions", "flow")]
+    shared = [
+        (f"`{key}`", "how a video is prepared", _again(EDITS_OF_EVERYTHING[key][1])) for key in ("regions", "flow")
+    ]
     return {
         "configuration": _rows(((name, _again(jobs)) for name, (_, jobs) in EDITS.items()), "edit", "made again"),
         "files": _rows(((name, _again(edit.jobs)) for name, edit in FILES.items()), "edit", "made again"),

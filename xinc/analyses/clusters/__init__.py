@@ -25,9 +25,11 @@ class Clusters(SeedsAnalysis):
     own scale; letters mark these neurons in the layout. A cluster may have few neurons, even a single one. Seeds are
     compared if each has at least two neurons for each cluster. Dead neurons, and neurons whose map is constant, have no
     such vector; they are counted and left out. Neighbours in a UMAP layout are alike, but the places of groups and the
-    distances between them mean little, and layouts are not comparable between machines. Clusters, mixtures and
-    silhouettes are those of the vectors, not of the layout. The entropy of coarse clusters may be high even if neurons
-    of one seed lie in islands; the share of nearest neighbours of a neuron's own seed, beyond chance, reveals that.
+    distances between them mean little, and layouts are not comparable between machines. The numbers in the titles are
+    those of the vectors, not of the layout: the silhouette is near 1 if clusters are well separated, and near 0 if they
+    are not; the entropy is 1 if every cluster mixes the seeds evenly, and 0 if each holds one seed only; neighbours of
+    own seed is 1 if a neuron's nearest neighbours are all of its own seed, and 0 if no more are than by chance. Coarse
+    clusters may mix the seeds even if neurons of one seed lie in islands, which the neighbours reveal.
     """
 
     question = "Which types of neurons are there, and do seeds share them?"

@@ -108,7 +108,7 @@ def _overview(result: xr.Dataset, frame: int, question: str) -> Figure:
         one = result.sel(layer=layer, frame=frame)
         points = _points(result, layer, frame)
         _by_cluster(axes[0, at], points, result.sizes["cluster"])
-        axes[0, at].set_title(f"{layer}\n{points.sizes['point']} neurons")
+        axes[0, at].set_title(f"{layer}\n{points.sizes['point']:,} neurons")
         if several:
             _by_seed(axes[1, at], points, result["seed"].values)
             axes[1, at].set_title(f"neighbours of own\nseed {_number(one['neighbouring'], '+.2f')}")
@@ -196,11 +196,11 @@ def _points(result: xr.Dataset, layer: str, frame: int) -> xr.Dataset:
 def _about(one: xr.Dataset) -> str:
     """How many neurons a figure is of."""
     members = one["members"].sum("cluster").values
-    per_seed = f"{members[0]}" if (members == members[0]).all() else f"{members.min()} to {members.max()}"
+    per_seed = f"{members[0]:,}" if (members == members[0]).all() else f"{members.min():,} to {members.max():,}"
     left = int(one["dead"].sum()), int(one["constant"].sum())
-    seeds = f"{len(members)} seed{'s' if len(members) > 1 else ''}"
-    compared = f"{per_seed} of {int(one['neurons'])} neurons a seed, {seeds}"
-    return f"{compared}; left out: {left[0]} dead, {left[1]} with constant maps. Each map on its own scale."
+    seeds = f" in each of {len(members)} seeds" if len(members) > 1 else ""
+    compared = f"{per_seed} of {int(one['neurons']):,} neurons{seeds}"
+    return f"{compared}; left out: {left[0]:,} dead, {left[1]:,} with constant maps. Each map on its own scale."
 
 
 def _scatter(axis: Axes, places: np.ndarray, colours: Sequence[Any]) -> None:

@@ -50,7 +50,7 @@ def _curves(axis: Axes, result: xr.Dataset, settings: Distribution.Settings) -> 
             there = one.sel(percent=percent)
             axis.plot(there["rank"], there["tau"] / largest, marker, color=line.get_color(), ms=4.5, mec="white")
     for percent, marker in zip(marked, "os^Dv", strict=False):
-        label = rf"$\tau_{{{percent:g}}}$: {percent:g} % of the total lies left"
+        label = rf"$\tau_{{{percent:g}}}$: {percent:g} % of the total lies to the left"
         axis.plot([], [], marker, color="0.4", ms=4.5, mec="white", label=label)
     axis.set(
         xlim=(_first_drawn(result, floor), 100),

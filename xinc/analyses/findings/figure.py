@@ -53,7 +53,7 @@ def section_figures(rows: pd.DataFrame, question: str, wrap: int) -> dict[str, F
         claims = list(dict.fromkeys(zip(members["claim"], members["sentence"], strict=True)))
         parts = _parts([textwrap.wrap(sentence, wrap) for _, sentence in claims], head)
         for at, (start, stop, lines) in enumerate(parts):
-            title = f"{question} Section {section}" + (f", {at + 1} of {len(parts)}" if len(parts) > 1 else "")
+            title = f"{question} Section {section}" + (f" ({at + 1} of {len(parts)})" if len(parts) > 1 else "")
             names = [name for name, _ in claims[start:stop]]
             figure = _figure(members, names, lines, columns, title, wrap, head)
             found[f"section{section}" + (f"-{at + 1}" if at else "")] = figure

@@ -26,7 +26,7 @@ _HEADER = ("video", "model", "layer", "seed", "value", "threshold", "chance", "9
 def page(table: pd.DataFrame, question: str, level: float) -> str:
     """The whole table, a heading for each claim, with what it measures and what chance is."""
     counts = table["verdict"].value_counts()
-    summary = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in COLOURS)
+    summary = ", ".join(f"{verdict} {counts.get(verdict, 0)}" for verdict in COLOURS)
     body = []
     for (section, name), rows in table.groupby(["section", "claim"], sort=False):
         first = rows.iloc[0]
@@ -41,8 +41,8 @@ def page(table: pd.DataFrame, question: str, level: float) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(question)}</title>'
         f"<style>{_STYLE}</style></head><body>\n<h2>{escape(question)}</h2>\n"
-        f"<p>{len(table)} rows: {escape(summary)}. q: p corrected for the number of tests; beyond chance: at most "
-        f"{level:g}.</p>\n{_sizes(table)}\n<table><thead><tr>{head}</tr></thead><tbody>\n"
+        f"<p>Verdicts of {len(table)} rows: {escape(summary)}. q is p corrected for the number of tests; a number is "
+        f"beyond chance if q is at most {level:g}.</p>\n{_sizes(table)}\n<table><thead><tr>{head}</tr></thead><tbody>\n"
         + "\n".join(body)
         + "\n</tbody></table></body></html>\n"
     )

@@ -19,13 +19,13 @@ class Grouping(NetworkAnalysis):
     δ = (expected − actual) / expected, where expected is the neuron's total times the region's share of the pixels. Its
     standard deviation over the regions is high if a neuron contributes to some regions and not to others. Live neurons
     are sorted by it, separately for each grouping. The paper's figure shows the square, the variance, which the result
-    holds too. Both grow with the number of regions, so that the result also compares each grouping with a grid of as
-    many rectangles of nearly equal areas: rows as make cells nearest to squares, cells shared out evenly to the rows. A
-    constant neuron, which contributes the same everywhere, has 0, below the axis. Below, the null: the same label maps,
-    shifted around the frame, keep areas and shapes and lose the correspondence. Shown is the variance of sampled
-    neurons in standard deviations of that null, with the share of neurons significantly above it. Shifted grid cells
-    are grid cells again, so for the grid this null says only whether the borders happen to lie well. Instances are
-    grouped only in frames with masks; the title says if a frame has none.
+    holds too. Both grow with the number of regions, so the result also compares each grouping with a grid of as many
+    rectangles of nearly equal areas, as close to squares as their number allows. A constant neuron, which contributes
+    the same everywhere, has 0, below the axis. The boxes compare the variances of sampled neurons with chance: with
+    those over the same label maps shifted around the frame, which keep areas and shapes and lose the correspondence. z
+    is how far a variance lies above the mean of the shifts, in their standard deviations; the percentage is the share
+    of neurons significantly above it. Shifted grid cells are grid cells again, so for the grid z says only whether the
+    borders happen to lie well. Instances are grouped only in frames with masks; the title says if a frame has none.
     """
 
     question = "Which grouping of pixels do contributions respect?"

@@ -96,7 +96,7 @@ def _claims() -> tuple[Claim, ...]:
             Claim(
                 f"{grouping}_beyond_shifts",
                 "4.2",
-                f"Contributions correspond to {words}, not just to regions of such areas and shapes.",
+                f"Contributions correspond to {words}, not just to regions of the same areas and shapes.",
                 _BEYOND.format(grouping),
                 _part("median_z", grouping),
                 threshold=BEYOND,

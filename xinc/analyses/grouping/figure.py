@@ -82,8 +82,9 @@ def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float
     neurons, dead, constant = (int(result[name]) for name in ("neurons", "dead", "constant"))
     text = f", {_percent(constant, neurons)} constant" if constant else ""
     low = int((result["std"] < limits[0]).any("grouping").sum()) - constant
-    text += f", {_percent(low, neurons)} below axis" if low > 0 else ""
-    axis.set_title(f"{layer}: {neurons} neurons\n{_percent(dead, neurons)} dead{text}", pad=3)
+    # On a line of its own: all three beside each other are wider than a panel.
+    text += f",\n{_percent(low, neurons)} below axis" if low > 0 else ""
+    axis.set_title(f"{layer}: {neurons:,} neurons\n{_percent(dead, neurons)} dead{text}", pad=3)
     axis.set(yscale="log", ylim=limits, xlim=(0, 100), xlabel="neurons, sorted (%)")
     near = limits[1] / limits[0] < 300
     axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if near else (1,)))
@@ -104,7 +105,7 @@ def _draw_null(axis: Axes, result: xr.Dataset, names: list[str], first: bool) ->
     looks = _looks(result)
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.set_yticks(range(len(names)), names if first else [""] * len(names))
-    axis.set_xlabel("z among shifts")
+    axis.set_xlabel("z above chance")
     effects = {name: result["z"].sel(grouping=name).dropna("sample").values for name in names}
     if not any(len(values) for values in effects.values()):
         axis.set_xticks([])

@@ -73,10 +73,11 @@ def _peaks(result: xr.Dataset) -> np.ndarray:
 
 
 def _scale(shown: xr.DataArray, peak: float) -> str:
-    """What the scale of a map is, and whether there is nothing in it."""
+    """What the scale of a map is, and whether there is nothing, or nothing but one value, in it."""
     if not peak:
         return " (dead)"
-    return f", max {peak:.2g}" if float(shown.max()) else f", max {peak:.2g} (dead here)"
+    low, high = float(shown.min()), float(shown.max())
+    return f", max {peak:.2g}" + (" (dead here)" if not high else " (constant)" if low == high else "")
 
 
 def _title(neuron: xr.DataArray) -> str:

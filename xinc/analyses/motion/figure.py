@@ -126,7 +126,7 @@ def _areas(analysis: Motion, result: xr.Dataset) -> Figure:
             text = "95 % of shifted motion maps lie below"
             handles.append(Line2D([], [], ls="", marker="_", ms=7, color="0.4", label=text))
         axis.set_xticks(range(len(layers)), layers)
-        axis.set_xlabel("layer; one point a frame, in order" if frames > 1 else "layer")
+        axis.set_xlabel("layer; one point for each frame, in order" if frames > 1 else "layer")
         axis.set_xlim(-0.5, len(layers) - 0.5)
         # Below the axes: no data can lie there.
         axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.24), frameon=False)

@@ -73,9 +73,11 @@ def _numbers_figure(result: xr.Dataset, question: str) -> Figure:
     shared = bool(result["shared_weights"].any())
     note = annotated_note(result.attrs)
     of = layout.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
-    figure = layout.new_figure(layout.PAGE, 2.7 + 0.15 * bool(note), question, of)
-    axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
     layers = [str(name) for name in result["layer"].values]
+    legend = 0.13 * -(-len(layers) // 2)
+    figure = layout.new_figure(layout.PAGE, 2.6 + legend + 0.15 * bool(note), question, of)
+    figure.get_layout_engine().set(w_pad=0.06)  # type: ignore[union-attr, call-arg]
+    axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
     places = np.arange(len(layers))
     colours = style.palette(2)
     for at, (label, values) in enumerate(_pair_means(result).items()):
@@ -83,7 +85,7 @@ def _numbers_figure(result: xr.Dataset, question: str) -> Figure:
     axes[0].set(xticks=places, ylabel="distance of shares (points)", title="pairs of instances")
     axes[0].set_xticklabels(layers, rotation=30 if len(layers) > 3 else 0)
     axes[0].margins(y=0.3)
-    axes[0].legend(frameon=False, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
+    axes[0].legend(frameon=False, fontsize=6, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
     _draw_ranks(axes[1], result, result["intensity"].mean("frame"), "mean_share", "intensity")
     whole = "over frames\nand instances" if shared else "of the frame"
     axes[1].set(xlabel="intensity of the instance (0 to 1)", ylabel=f"mean share {whole} (%)")
@@ -161,4 +163,8 @@ def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, numb
         label = layer if np.isnan(rank) else f"{layer}: ρ = {rank:.2f}"
         axis.plot(x, 100 * one[name], linestyle="none", color=colour, marker=marker, markersize=4, label=label)
     axis.margins(x=0.1, y=0.12)
-    axis.legend(frameon=False, fontsize=6, handletextpad=0.2)
+    # Below the panel: within it, the legend would hide some of the few points.
+    axis.legend(
+        frameon=False, fontsize=6, handlelength=1, handletextpad=0.2, columnspacing=0.8, ncols=2,
+        loc="upper center", bbox_to_anchor=(0.5, -0.2),
+    )  # fmt: skip

@@ -56,8 +56,8 @@ class Released(NetworkAnalysis):
         gabor: int = Field(32, ge=2, description="Clusters of the released Gabor responses.")
         offset: int | Literal["released"] = Field(
             0,
-            description="Frames by which the network's frame lies before that of the picture and its masks; released: "
-            "of n frames with masks the k-th beside the network at time k / n, as released for Cityscapes.",
+            description="Frames by which the picture and its masks lie after the network's frame; released: of n "
+            "frames with masks the k-th, beside the network at time k / n, as released for Cityscapes.",
         )
         clusters: int = Field(6, ge=2, description="Clusters of k-means in the plane of UMAP.")
         max_neurons: int = Field(

@@ -34,13 +34,13 @@ def compute(settings: Released.Settings, subject: Subject) -> xr.Dataset:
     """
     layers = subject.canvas
     pairs = paired_frames(settings, subject)
-    images, frames = list(pairs), list(pairs.values())
-    labels = _label_maps(settings, subject, images)
+    frames, pictures = list(pairs), list(pairs.values())
+    labels = _label_maps(settings, subject, pictures)
     rest = _rest(subject)
     parts = [_layer(settings, name, data, labels, rest, frames) for name, data in layers.items()]
     result = xr.concat(parts, xr.Variable("layer", list(layers)), join="outer")
-    result = result.assign_coords(frame=images, lattice=[lattice_name(tile) for tile in settings.lattices])
-    result["network_frame"] = (("frame",), frames)
+    result = result.assign_coords(frame=frames, lattice=[lattice_name(tile) for tile in settings.lattices])
+    result["picture_frame"] = (("frame",), pictures)
     result["layer3_variation"] = (("definition", "frame", "percent"), layer3_variation(layers, frames))
     result = result.assign_coords(percent=list(PERCENTS))
     held = [int(f) for f in next(iter(layers.values()))["frame"].values]
@@ -48,18 +48,18 @@ def compute(settings: Released.Settings, subject: Subject) -> xr.Dataset:
     return _describe(result)
 
 
-def _label_maps(settings: Released.Settings, subject: Subject, images: list[int]) -> dict[str, np.ndarray]:
+def _label_maps(settings: Released.Settings, subject: Subject, pictures: list[int]) -> dict[str, np.ndarray]:
     """Label maps (frame, y, x) by name: of the paper's words, and of the released code."""
-    regions = subject.regions.sel(frame=images)
+    regions = subject.regions.sel(frame=pictures)
     labels = {g: regions[g].transpose("frame", "y", "x").values for g in GROUPINGS[:-1] if g in regions}
-    colours = subject.video["frames"].sel(frame=images).transpose("frame", "y", "x", "channel").values
+    colours = subject.video["frames"].sel(frame=pictures).transpose("frame", "y", "x", "channel").values
     labels["gabor_released"] = np.stack([released_gabor_labels(one, settings.gabor) for one in colours])
     size = colours.shape[1:3]
     fixed = {"whole": np.zeros(size, np.int32)}
     for tile in settings.lattices:
         name = lattice_name(tile)
         fixed |= {f"lattice_{name}": lattice_labels(size, tile), f"grid_{name}": grid_labels(size, tile)}
-    return labels | {name: np.broadcast_to(one, (len(images), *size)) for name, one in fixed.items()}
+    return labels | {name: np.broadcast_to(one, (len(pictures), *size)) for name, one in fixed.items()}
 
 
 def _rest(subject: Subject) -> int | None:
@@ -76,7 +76,7 @@ def _layer(
     rest: int | None,
     frames: list[int],
 ) -> xr.Dataset:
-    """The result of one layer, without ``layer``; its dimension ``frame`` is that of the pairs."""
+    """The result of one layer, without ``layer``."""
     found = [
         # A frame at a time: the sums of all would take gigabytes.
         deltas_and_shares(data, {key: stack[at : at + 1] for key, stack in labels.items()}, rest, [frame])
@@ -155,7 +155,7 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "objects_share": "share of all objects in figure 8, beside the region other, median over live neurons",
         "silhouette": "mean silhouette of six clusters of neurons",
         "constant_kernel": "variance over the lattice of a kernel of the last block that responds the same everywhere",
-        "network_frame": "frame of the network beside that of the picture",
+        "picture_frame": "frame of the picture and its masks beside that of the network",
         "layer3_variation": "coefficient of variation over pixels of layer 3's density of neurons",
     }
     for name, text in names.items():

@@ -67,9 +67,9 @@ def _figure(result: xr.Dataset, question: str) -> Figure:
 
 
 def _frame(result: xr.Dataset) -> str:
-    """Which frame it is, and that of the network where it is another."""
-    number, own = int(result["frame"]), int(result["network_frame"])
-    return f"frame {number}" + (f" beside the network's frame {own}" if own != number else "")
+    """Which frame it is, and that of the picture where it is another."""
+    number, picture = int(result["frame"]), int(result["picture_frame"])
+    return f"frame {number}" + (f" beside the picture's frame {picture}" if picture != number else "")
 
 
 def _curves(result: xr.Dataset, definition: str, lattice: str) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def paired_frames(settings: Released.Settings, subject: Subject) -> dict[int, int]:
-    """By frame of the picture and its masks, the frame whose contributions are looked at.
+    """By frame of the network, that of the picture and its masks beside which its contributions are looked at.
 
     As written these are the same, ``offset`` 0. ``offset: released`` restates ``CityscapesVPSVideoDataSet`` of
     HNeRV/vps_datasets.py, which the notebooks of HNeRV/analysis give to the network (``compute_inference_results``): it
@@ -30,28 +30,28 @@ def paired_frames(settings: Released.Settings, subject: Subject) -> dict[int, in
     held = [int(f) for f in first["frame"].values]
     frames = [int(f) for f in subject.video["frame"].values]
     masked = annotated_of(subject.video, frames)
-    if settings.offset == "released":
-        shared = bool(first.attrs.get("xinc", {}).get("shared_weights", True))
-        of_network = released_pairs(masked or frames, frames) if shared else {f: f for f in masked or frames}
+    if settings.offset != "released":
+        pictures = {f - settings.offset: f for f in frames}
+    elif first.attrs.get("xinc", {}).get("shared_weights", True):
+        pictures = released_pairs(masked or frames, frames)
     else:
-        of_network = {f: f - settings.offset for f in frames}
-    there = {f: own for f, own in of_network.items() if own in held}
+        pictures = {f: f for f in masked or frames}
+    there = [f for f in held if f in pictures]
     if not there:
         raise InputError(
             f"analyses.released.offset is {settings.offset}, which needs the network's frames "
-            f"{ranges(sorted(set(of_network.values()) & set(frames)))}, but the canvas has frames {ranges(held)}: add "
-            "some of them to canvas.frames, or change the offset."
+            f"{ranges(sorted(set(pictures) & set(frames)))}, but the canvas has frames {ranges(held)}: add some of "
+            "them to canvas.frames, or change the offset."
         )
-    available = list(there)
     if isinstance(settings.frames, int):
-        available = [f for f in available if f in masked] or available
-    return {f: there[f] for f in select_frames(available, settings.frames, "the canvas, with this offset,")}
+        there = [f for f in there if pictures[f] in masked] or there
+    return {f: pictures[f] for f in select_frames(there, settings.frames, "the canvas, with this offset,")}
 
 
 def released_pairs(masked: list[int], frames: list[int]) -> dict[int, int]:
-    """The k-th of n frames with masks beside the frame nearest to the network's time k / n.
+    """The frame nearest to the network's time k / n beside the k-th of n frames with masks.
 
     >>> released_pairs([4, 9, 14, 19, 24, 29], list(range(30)))
-    {4: 0, 9: 5, 14: 10, 19: 15, 24: 20, 29: 25}
+    {0: 4, 5: 9, 10: 14, 15: 19, 20: 24, 25: 29}
     """
-    return {f: frames[round(k * len(frames) / len(masked))] for k, f in enumerate(masked)}
+    return {frames[round(k * len(frames) / len(masked))]: f for k, f in enumerate(masked)}
