@@ -16,7 +16,7 @@ from tests.helpers.coded import encode, flip, moving
 from xinc.errors import InputError
 from xinc.video.prepare import build_video
 from xinc.video.sources import open_source
-from xinc.video.sources.matroska import check_size, damaged_parts
+from xinc.video.sources.matroska import check_size, checked_parts
 
 COUNT = 20
 #: Suffix and encoder.
@@ -76,7 +76,13 @@ def test_sound_files_pass(tmp_path: Path, settings: Any, kind: str) -> None:
     assert ("most damage inside a packet may not show" in checks[0]) == (kind in BLIND)
 
 
-@pytest.mark.parametrize("kind", NOTICED)
+#: Variants of the others.
+HEAVY = ("H.264 in a transport stream", "VP8 in Matroska", "MPEG-4 in MP4", "MPEG-2", "FFV1")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in HEAVY else kind for kind in NOTICED]
+)
 def test_frames_that_damage_makes_wrong_are_named(tmp_path: Path, settings: Any, kind: str) -> None:
     suffix, codec = CODED[kind]
     path = encode(tmp_path / f"a{suffix}", moving(COUNT), codec)
@@ -206,24 +212,37 @@ def test_gaps_are_told_from_a_rate_that_varies(
 
 def test_checksums_of_matroska_cover_the_file(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mkv", moving(6), "mpeg4")
-    checked, damaged = damaged_parts(path)
-    assert checked >= 4
-    assert damaged == []
+    parts = list(checked_parts(path))
+    assert sum(sound is True for _, sound in parts) >= 4
+    assert all(sound is not False for _, sound in parts)
+    assert parts[-1][0].stop == path.stat().st_size
     check_size(path)
     data = bytearray(path.read_bytes())
     with av.open(str(path)) as container:
         positions = [p.pos for p in container.demux(video=0) if p.size]
     data[positions[3] + 50] ^= 1
     path.write_bytes(data)
-    [part] = damaged_parts(path)[1]
-    assert all(position in part for position in positions)
+    [damaged] = [part for part, sound in checked_parts(path) if sound is False]
+    assert all(position in damaged for position in positions)
+
+
+def test_only_what_is_used_is_read_for_its_checksum(tmp_path: Path, settings: Any) -> None:
+    """Clusters of a second: damage behind the frames that are used is not looked for."""
+    path = encode(tmp_path / "a.mkv", moving(COUNT), "libx265", muxer={"cluster_time_limit": "500"}, gop=4)
+    parts = sum(sound is not None for _, sound in checked_parts(path))
+    damaged = flip(path, 15, 8)
+    video = build_video(settings(damaged, count=4, resolution="8x16"))
+    assert video.attrs["warnings"] == []
+    checked = int(re.search(r"(\d+) checksums of the file", video.attrs["checks"][0])[1])  # type: ignore[index]
+    assert 1 <= checked < parts
+    assert 15 in named(build_video(settings(damaged, resolution="8x16")).attrs["warnings"])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1a", b"\x1a\x45\xdf\xa3", bytes(100), b"\x1a\x45\xdf\xa3" + b"\xff" * 30])
 def test_other_files_have_no_checksums(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mkv"
     path.write_bytes(content)
-    assert damaged_parts(path) == (0, [])
+    assert list(checked_parts(path)) == []
     check_size(path)
 
 

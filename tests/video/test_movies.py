@@ -6,6 +6,7 @@ import re
 import struct
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -19,7 +20,7 @@ from xinc.video.prepare import build_video
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import check_source, open_source
 from xinc.video.sources.display import Orientation
-from xinc.video.sources.movies import movie_frames, movie_length
+from xinc.video.sources.movies import _count, movie_frames, movie_length
 
 #: A colour a quarter, each far from the others.
 QUARTERS = np.zeros((32, 48, 3), np.uint8)
@@ -271,6 +272,30 @@ def test_a_recording_that_was_cut_counts_from_its_first_key_frame(tmp_path: Path
     for found, expected in zip(frames[::-1], read(whole)[::-1], strict=False):
         np.testing.assert_array_equal(found, expected)
     build_video(settings(path, resolution="8x16"))
+
+
+@pytest.mark.parametrize(
+    ("packets", "expected"),
+    [
+        ("K0 -1 -2", 3),
+        ("-0 -1 K2 -3 -4", 3),
+        # Shown before the key frame, and predicted from what was cut off as well.
+        ("-0 K5 -3 -4 -6", 2),
+        ("-0 -1 -2", 3),
+        ("K? -? -?", 3),
+        ("", 0),
+    ],
+)
+def test_packets_that_play(packets: str, expected: int) -> None:
+    found = [
+        SimpleNamespace(
+            size=1, is_discard=False, is_keyframe=word[0] == "K", pts=None if word[1] == "?" else int(word[1])
+        )
+        for word in packets.split()
+    ]
+    nothing = [SimpleNamespace(size=0, is_discard=False, is_keyframe=False, pts=None)]
+    left_out = [SimpleNamespace(size=1, is_discard=True, is_keyframe=True, pts=0)]
+    assert _count(iter(left_out + found + nothing)) == expected
 
 
 # Samples without a header

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from xinc.frames import ranges
-from xinc.video.sources.matroska import damaged_parts
+from xinc.video.sources.matroska import checked_parts
 
 #: A decoder that notices damage, for codecs whose usual one does not. It only looks on.
 _SECOND = {"vp9": "libvpx-vp9"}
@@ -42,7 +42,9 @@ class Watch:
         # Not by slices as well: the H.264 decoder then forgets to mark some of the frames that it patched up.
         stream.thread_type = "FRAME"
         matroska = "matroska" in container.format.name
-        self._checksums, self._parts = damaged_parts(path) if matroska else (0, [])
+        self._parts = checked_parts(path) if matroska else iter(())
+        self._part, self._part_is_sound = range(0), True
+        self._checksums = 0
         second = _SECOND.get(self.codec)
         self._second: Any = None
         if second in av.codecs_available:
@@ -71,13 +73,23 @@ class Watch:
                 # Only then: otherwise the decoder would also stop at oddities that harm nothing.
                 self._hashed = True
                 self._stream.codec_context.options = {"err_detect": "crccheck+explode"}
-        if any(packet.pos in part for part in self._parts if packet.pos is not None):
+        if packet.pos is not None and not self._in_sound_part(packet.pos):
             self._bad.add(packet.pts)
         if self._second is not None:
             try:
                 self._second.decode(packet)
             except av.error.FFmpegError:
                 self._bad.add(packet.pts)
+
+    def _in_sound_part(self, position: int) -> bool:
+        """Whether the checksum of the part of a Matroska file around a byte agrees, as far as there is one."""
+        while position >= self._part.stop:
+            part = next(self._parts, None)
+            if part is None:
+                return True
+            self._part, self._part_is_sound = part[0], part[1] is not False
+            self._checksums += part[1] is not None
+        return self._part_is_sound or position not in self._part
 
     def frame(self, number: int, frame: Any, wanted: bool) -> None:
         """Look at a frame, the ``number``-th of the file; ``wanted``: whether it is used."""

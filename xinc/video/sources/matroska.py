@@ -30,23 +30,20 @@ def check_size(path: str | Path) -> None:
         )
 
 
-def damaged_parts(path: str | Path) -> tuple[int, list[range]]:
-    """How many parts of a file carry a checksum, and the bytes of those whose content does not agree with it.
+def checked_parts(path: str | Path) -> Iterator[tuple[range, bool | None]]:
+    """The bytes of each part of a file, in order, and whether its content agrees with its checksum.
 
-    (0, []) of another file, and of one written without checksums.
+    None where it has none. Nothing for another file. A part is read when it is asked for.
     """
-    checked, damaged = 0, []
     with open(path, "rb") as file:
         if _segment(file, live=True) is None:
-            return 0, []
+            return
         for start, size in _elements(file):
-            if _vint(file, keep_marker=True) != _CRC or _vint(file) != 4:
-                continue
-            expected = int.from_bytes(file.read(4), "little")
-            checked += 1
-            if _crc(file, start + size - file.tell()) != expected:
-                damaged.append(range(start, start + size))
-    return checked, damaged
+            sound = None
+            if _vint(file, keep_marker=True) == _CRC and _vint(file) == 4:
+                expected = int.from_bytes(file.read(4), "little")
+                sound = _crc(file, start + size - file.tell()) == expected
+            yield range(start, start + size), sound
 
 
 def _elements(file: BinaryIO) -> Iterator[tuple[int, int]]:

@@ -91,15 +91,19 @@ def movie_length(path: str | Path, raw: Raw | None = None, notes: list[str] | No
 
 def _count(packets: Iterator[Any]) -> int:
     """How many packets play: not those before the first key frame, which a recording that was cut begins with."""
-    count, first = 0, None
+    before, count = 0, 0
+    first: Any = None
     for packet in packets:
         if not packet.size or packet.is_discard:
             continue
         if first is None and packet.is_keyframe:
             first = packet
-        if first is not None and (packet.pts is None or first.pts is None or packet.pts >= first.pts):
+        if first is None:
+            before += 1
+        elif packet.pts is None or first.pts is None or packet.pts >= first.pts:
             count += 1
-    return count
+    # A stream may be refreshed bit by bit and have no key frame at all.
+    return before if first is None else count
 
 
 def movie_frames(
