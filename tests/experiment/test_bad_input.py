@@ -117,6 +117,12 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
         ["'canvas.granularity' is 'input'", "model 'nerv'", "expected kernel"],
     ),
     "choice": (changed("analyses.intensity.edges", "sobell"), ["is 'sobell'", "'sobel' or 'scharr'"]),
+    "pairs of frames": (changed("analyses.released.offset", "cityscapes"), ["'cityscapes'", "integer", "'released'"]),
+    "empty tile": (changed("analyses.released.lattices", [[0, 8]]), ["released.lattices", "0", "at least", "1"]),
+    "no lattice": (
+        changed("analyses.released.lattices", []),
+        ["'analyses.released.lattices' is []", "at least 1 item"],
+    ),
     "text for a number": (changed("models.nerv.training.epochs", "many"), ["training.epochs' is 'many'", "integer"]),
     "list for a mapping": (config(analyses=["quality"]), ["'analyses' is ['quality']", "dictionary"]),
     "number for a list": (config(seeds=0), ["'seeds' is 0", "a list"]),

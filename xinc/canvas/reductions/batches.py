@@ -20,7 +20,8 @@ def region_sums_in_batches(
     sums: dict[str, xr.DataArray] = {}
     for names in batches(labels, layer.sizes["neuron"]):
         sums |= region_sums(layer, {name: labels[name] for name in names}, frames)
-    return sums
+    # In the order of the label maps, whatever the batches are.
+    return {name: sums[name] for name in labels}
 
 
 def batches(labels: Mapping[str, np.ndarray], neurons: int) -> list[list[str]]:
