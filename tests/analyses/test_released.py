@@ -446,6 +446,28 @@ def test_a_lattice_larger_than_the_frame_is_refused() -> None:
         variance_over(RNG.random((1, 8, 12)), "lattice_4x50", lattices=[[4, 50]])
 
 
+def test_layers_that_contribute_nothing_and_flat_pictures_have_no_numbers() -> None:
+    subject = subject_of({"layer2": np.zeros((1, 3, 8, 12)), "layer3": np.zeros((1, 3, 8, 12))})
+    subject.video["frames"][:] = 0
+    for name in ("rgb", "gabor", "instances"):
+        subject.regions[name][:] = 0
+    analysis = make_analysis("released")
+    result = analysis.compute(subject)
+    assert (result["dead"] == 3).all()
+    for name in ("variance", "silhouette", "other_share", "objects_share", "layer3_variation", "constant_kernel"):
+        assert result[name].isnull().all(), name
+    table = analysis.table(result)
+    assert table is not None
+    assert list(table.columns) == ["layer", "frame", "number", *DEFINITIONS]
+    assert not len(table)
+    assert "no variance" in {text.get_text() for axis in analysis.plot(result)["frame0"].axes for text in axis.texts}
+    live = subject_of({"layer3": RNG.random((1, 3, 8, 12))})
+    live.__dict__["regions"] = subject.regions
+    result = analysis.compute(live)
+    assert result["variance"].sel(regions=["rgb", "gabor", "instances"]).isnull().all()
+    assert result["variance"].sel(regions=["grid_4x8", "lattice_4x8"]).notnull().all()
+
+
 def test_the_table_has_both_definitions_side_by_side(made: tuple[Subject, xr.Dataset]) -> None:
     subject, _ = made
     result = make_analysis("released", OFF | {"lattices": [[4, 6], [2, 4]]}).compute(subject)

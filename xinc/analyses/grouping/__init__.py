@@ -36,6 +36,7 @@ class Grouping(NetworkAnalysis):
             ("variance", "std", "same_count_variance"),
             "neurons that are dead or constant, and past the last neuron of a layer",
         ),
+        "over_same_count": "frames without the regions of the grouping, and layers of dead or constant neurons alone",
         **dict.fromkeys(
             ("z", "percentile", "p_value"),
             "neurons that are dead or constant, past the last sampled one, and where the null has no spread",
