@@ -10,6 +10,13 @@ from typing import Any
 console: Any = None
 
 
+def say(text: str) -> None:
+    """A line for whoever watches: on standard error, and on the console of a job whose output goes to a log file."""
+    for stream in (sys.stderr, console):
+        if stream is not None:
+            print(text, file=stream, flush=True)
+
+
 class Progress:
     """Counts steps and shows them with free-form figures, e.g. the PSNR reached.
 

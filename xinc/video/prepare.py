@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xinc.errors import InputError
-from xinc.runtime.progress import Progress
+from xinc.runtime.progress import Progress, say
 from xinc.storage.atomic import whole_directory
 from xinc.storage.datasets import MakeArray, Rows, arrays_in_memory, grow_array, quiet_zarr, write_dataset
 from xinc.video.clip import Clip, Motion, Segment, Window
@@ -30,6 +30,8 @@ _PIXELS = ("frame", "y", "x")
 def prepare_video(settings: VideoSettings, path: str | Path) -> None:
     """Read, crop and resize a video and write it as a Zarr store, which replaces ``path`` only once it is complete.
 
+    What leaves a doubt about the source is recorded in the attribute ``warnings`` of the store, and said.
+
     Memory does not grow with the length of the video: besides what the decoder needs, it holds one source frame as
     float32, twice, and of each array what goes into a chunk (`xinc.storage.datasets.CHUNK` bytes).
 
@@ -41,6 +43,8 @@ def prepare_video(settings: VideoSettings, path: str | Path) -> None:
         with quiet_zarr():
             rest = _read(settings, functools.partial(grow_array, partial))
         write_dataset(rest, partial, beside=True)
+    for text in rest.attrs["warnings"]:
+        say(f"Video '{settings.name}': {text}")
 
 
 def build_video(settings: VideoSettings) -> xr.Dataset:
