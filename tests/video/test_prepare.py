@@ -20,9 +20,9 @@ def test_doubts_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], mon
     monkeypatch.setattr("xinc.runtime.progress.console", console)
     (tmp_path / "frames").mkdir()
     (tmp_path / "masks").mkdir()
-    for name in "ab":
+    for name, mask in ("ax", "by"):
         Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(tmp_path / "frames" / f"{name}.png")
-        Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{name}.png")
+        Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{mask}.png")
     settings = VideoSettings(
         name="clip", source=str(tmp_path / "frames"), masks=str(tmp_path / "masks"), resolution=(8, 8)
     )
