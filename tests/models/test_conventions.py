@@ -46,7 +46,7 @@ AMBIGUOUS = {"ReLU", "FFN", "original NeRV, ReLU"}
 
 
 #: Of the quick tier; the others take a few seconds more.
-QUICK = {"COIN", "FFN", "original NeRV", "HNeRV"}
+QUICK = {"FFN", "HNeRV"}
 
 
 def plain(value: Any) -> Any:
@@ -158,6 +158,7 @@ def test_a_network_of_something_else_is_refused_with_what_was_tried(tmp_path: Pa
     assert usual.settings.omega == 30
 
 
+@pytest.mark.slow
 def test_the_video_may_be_an_image_or_an_array(tmp_path: Path) -> None:
     network = fitted.mlp()
     torch.save(network.content, tmp_path / "theirs.pth")

@@ -184,6 +184,7 @@ def test_min_psnr_beside_a_network_that_is_trained() -> None:
         Config(values)
 
 
+@pytest.mark.slow
 def test_conventions_are_found_out_by_the_job() -> None:
     """Also of a network for each frame; what was found out is kept with the network."""
     for frame in (0, 2):

@@ -40,7 +40,7 @@ class Released(NetworkAnalysis):
     drew the paper's figures.
     """
 
-    question = "What do the paper's numbers come to as released, and as written?"
+    question = "How do numbers differ between the paper's words and its released notebooks?"
     section = "4.2"
     needs = frozenset({"canvas", "regions"})
     undefined = {
