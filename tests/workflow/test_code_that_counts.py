@@ -28,12 +28,15 @@ VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 NOT_USED = {
     # Declarations need it: the type of a setting, the least number of neurons.
     "xinc.frames": {"figure", "figure_of_seeds", "figure_of_project", "analysis_of_project"},
-    "xinc.analyses.clusters.numbers": {"figure_of_seeds", "analysis_of_project"},
+    "xinc.analyses.clusters.numbers": {"figure_of_seeds", "analysis_of_project", "analysis"},
     # xinc.experiment.subjects, which opens what an analysis looks at, imports what one of the project needs.
     "xinc.analyses.results": {"analysis", "analysis_of_seeds"},
     # `dataset` takes titles from xinc.video.sources.datasets, and Python imports the package around it.
     "xinc.video.sources": {"analysis_of_project"},
-    "xinc.video.sources.examples": {"analysis_of_project"},
+    **{
+        f"xinc.video.sources.{name}": {"analysis_of_project"}
+        for name in ("damage", "display", "examples", "masks", "matroska", "numbering", "raw")
+    },
     "xinc.video.sources.given_flow": {"analysis_of_project"},
     "xinc.video.sources.movies": {"analysis_of_project"},
     "xinc.video.transforms": {"analysis_of_project"},
@@ -44,7 +47,8 @@ NOT_USED = {
 FOR_SOME = {
     "xinc.canvas.reductions.execute_gpu", "xinc.canvas.reductions.kernels_torch", "xinc.contributions.kernels.compiled",
     "xinc.contributions.kernels.convolution", "xinc.contributions.kernels.linear", "xinc.contributions.propagation",
-    "xinc.contributions.sources", "xinc.plotting.animation", "xinc.trace.activations", "xinc.video.store",
+    "xinc.contributions.sources", "xinc.plotting.animation", "xinc.runtime.compiling", "xinc.trace.activations",
+    "xinc.video.store",
 }  # fmt: skip
 
 #: Python imports this by itself. At the end of a job's script it writes which modules of the library it has imported.
@@ -100,8 +104,9 @@ def declares(module: str) -> bool:
     return all(isinstance(node, kinds) for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body)
 
 
-#: What the frame of every job imports, to keep a record; where it counts, a script imports it as well.
-OF_THE_FRAME = {"xinc.experiment.paths"}
+#: What the frame of every job imports, to keep a record and to explain failures; where it counts, a script imports it
+#: as well.
+OF_THE_FRAME = {"xinc.experiment.failures", "xinc.experiment.paths"}
 
 
 def test_what_jobs_import_counts(jobs: list[tuple[str, set[str], set[str]]]) -> None:

@@ -45,12 +45,13 @@ def test_a_network_that_stays_below_min_psnr(workspace: Workspace) -> None:
 
 
 def test_a_frame_that_cannot_be_read_stops_before_training(tmp_path: Path) -> None:
-    """A picture that is none, and frames that a movie announces and does not have, for it was cut short."""
+    """A picture whose header is right and the rest cut off, and frames that a movie announces and does not have."""
     space = Workspace.create(tmp_path)
     write_clip(space.run)
     truncated_movie(space.run)
     write_table(space.run, "clip clip", "movie clip.avi", columns="video source")
-    (space.run / "clip" / "2.png").write_text("no picture")
+    picture = space.run / "clip" / "2.png"
+    picture.write_bytes(picture.read_bytes()[:-30])
     space.configure(config())
     failed = space.snakemake("--cores", "1")
     assert failed.returncode == 1
