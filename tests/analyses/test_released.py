@@ -485,3 +485,9 @@ def test_the_table_has_both_definitions_side_by_side(made: tuple[Subject, xr.Dat
         medians.sel(regions="instances_union", delta="absolute")
     )
     assert (absolute(np.array([-2.0, 1.0])) == [2, 1]).all()
+
+
+def test_clusters_may_be_left_out(subjects: Make) -> None:
+    result = make_analysis("released", {"clusters": None, "frames": 1}).compute(subjects("nerv"))
+    assert result["silhouette"].isnull().all()
+    assert result["variance"].notnull().any()

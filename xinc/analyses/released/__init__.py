@@ -45,7 +45,7 @@ class Released(NetworkAnalysis):
     needs = frozenset({"canvas", "regions"})
     undefined = {
         "variance": "neurons that are dead, groupings with fewer than two regions, and past the last neuron of a layer",
-        "silhouette": "layers with too few neurons to cluster",
+        "silhouette": "layers with too few neurons to cluster, and where clusters are left out",
         "constant_kernel": "all layers but the last block",
         **dict.fromkeys(("other_share", "objects_share"), "frames without masks, and layers that contribute nothing"),
         "layer3_variation": "networks without a layer3, and frames to which it contributes nothing",
@@ -66,7 +66,11 @@ class Released(NetworkAnalysis):
             description="Frames by which the picture and its masks lie after the network's frame; released: of n "
             "frames with masks the k-th, beside the network at time k / n, as released for Cityscapes.",
         )
-        clusters: int = Field(6, ge=2, description="Clusters of k-means in the plane of UMAP.")
+        clusters: int | None = Field(
+            6,
+            ge=2,
+            description="Clusters of k-means in the plane of UMAP; nothing leaves them out, which is much faster.",
+        )
         max_neurons: int = Field(
             1000, ge=2, description="Neurons of a layer that are laid out; of more, this many are drawn at random."
         )

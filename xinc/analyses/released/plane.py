@@ -41,22 +41,26 @@ def silhouettes(
     differs. UMAP starts from principal components and knows its neighbours exactly, as in `clusters`; the released
     code leaves both to umap-learn.
     """
+    if settings.clusters is None:
+        return [float("nan")] * len(MEASURES)
     generator = np.random.default_rng([settings.seed, *layer.encode()])
     vectors = region_vectors(data, labels, frame, settings.max_neurons, generator)["vectors"]
     if len(np.unique(vectors, axis=0)) <= max(settings.clusters, 3):
         return [float("nan")] * len(MEASURES)
     own = cluster(vectors, settings.clusters, settings.seed, STARTS)
-    places, in_plane = _clustered_plane(settings, vectors, layer)
+    places, in_plane = _clustered_plane(settings, settings.clusters, vectors, layer)
     drawn = next(without_types(vectors, 1, generator))
     return [
         silhouette(vectors, own, settings.seed),
         silhouette(places, in_plane, settings.seed),
         silhouette(vectors, in_plane, settings.seed),
-        silhouette(*_clustered_plane(settings, drawn, layer), settings.seed),
+        silhouette(*_clustered_plane(settings, settings.clusters, drawn, layer), settings.seed),
     ]
 
 
-def _clustered_plane(settings: Released.Settings, vectors: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
+def _clustered_plane(
+    settings: Released.Settings, clusters: int, vectors: np.ndarray, layer: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Places (point, 2) of vectors in the plane, and their clusters there."""
     places = layout(vectors, NEIGHBOURS.get(layer, OTHERS), settings.seed)
-    return places, cluster(places, settings.clusters, settings.seed, STARTS)
+    return places, cluster(places, clusters, settings.seed, STARTS)
