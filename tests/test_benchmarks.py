@@ -192,9 +192,9 @@ def test_quick_run_of_plan(tmp_path):
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     first, again = json.loads((tmp_path / "plan.json").read_text("utf-8"))["parts"]
-    # Of three videos: five jobs each, trainings and canvases of two networks and five seeds, and every analysis with
+    # Of three videos: five jobs each, trainings and canvases of three networks and five seeds, and every analysis with
     # its figures, of those from frame to frame none for networks of one frame.
-    assert first["jobs"] == again["jobs"] == 3 * (5 + 5 * (4 + 5) + 2 * (5 * (8 + 9) + 2)) + 1
+    assert first["jobs"] == again["jobs"] == 3 * (5 + 5 * (4 + 5 + 5) + 2 * (5 * (9 + 10 + 10) + 3)) + 1
     assert all(row["cpu_seconds"] > 0 and row["peak_mb"] > 100 for row in (first, again))
-    assert "| part 1/2, again | 673 |" in done.stdout
+    assert "| part 1/2, again | 1114 |" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"plan.json"}

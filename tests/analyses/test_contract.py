@@ -140,7 +140,8 @@ def figures(results: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return functools.cache(lambda name, model: Drawn(name, results(name, model), root / name / model))
 
 
-@pytest.mark.parametrize("model", ["ffn", pytest.param("nerv", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["ffn", "nerv"])
 def test_figures_are_drawn_from_the_result_alone(name: str, model: str, figures: Any) -> None:
     drawn = figures(name, model)
     assert drawn.figures
@@ -198,9 +199,10 @@ def test_nothing_is_written_when_it_fails(
     def fail(*_: object) -> None:
         raise RuntimeError("no")
 
+    found = computed(name, "nerv")
     for method in ("table", "compute"):
         with monkeypatch.context() as patch:
-            patch.setattr(analyses[name], "compute", lambda *_: computed(name, "nerv").copy())
+            patch.setattr(analyses[name], "compute", lambda *_: found.copy())
             patch.setattr(analyses[name], method, fail)
             with pytest.raises(RuntimeError, match="no"):
                 run_analysis(name, None, subjects("nerv"), tmp_path / "out")

@@ -227,6 +227,7 @@ def test_the_closed_form_is_what_a_network_with_constant_kernels_gives() -> None
         assert float(result["constant_kernel"].sel(lattice=name)) == pytest.approx(expected.mean())
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_batches_of_label_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches differ between layers and frames, by neurons and by the number of joint regions."""
     maps = {"a": RNG.random((2, 3, 16, 16)), "b": RNG.random((2, 9, 16, 16))}

@@ -190,7 +190,11 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("layout", [pytest.param(n, marks=pytest.mark.slow) if n == "dask" else n for n in LAYOUTS])
+#: The quick tier has the layouts that canvases are stored in.
+_STORED = ("factored", "dense")
+
+
+@pytest.mark.parametrize("layout", [n if n in _STORED else pytest.param(n, marks=pytest.mark.slow) for n in LAYOUTS])
 def test_any_layout(model, write, layout):
     canvas = LAYOUTS[layout](lambda how: write(model, how, frames=model.frames[:2], name=f"{how}.zarr"), model)
     for name in model.layer_names():
@@ -214,6 +218,7 @@ def test_a_part_of_a_layer(nerv, write):
         np.testing.assert_array_equal(neuron_statistics(some)["neuron"], [40, 3, 17])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granularity", ["kernel", "input", "output"])
 def test_granularities_of_an_mlp(ffn, write, granularity):
     canvas = xinc.open_canvas(write(ffn, granularity=granularity))

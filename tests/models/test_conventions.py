@@ -46,7 +46,7 @@ AMBIGUOUS = {"ReLU", "FFN", "original NeRV, ReLU"}
 
 
 #: Of the quick tier; the others take a few seconds more.
-QUICK = {"FFN", "HNeRV"}
+QUICK = {"FFN"}
 
 
 def plain(value: Any) -> Any:
@@ -141,6 +141,7 @@ def test_conventions_by_name(name: str, tmp_path: Path) -> None:
     assert torch.equal(model.reconstruct(0), written.reconstruct(0))
 
 
+@pytest.mark.slow
 def test_a_network_of_something_else_is_refused_with_what_was_tried(tmp_path: Path) -> None:
     network = fitted.mlp(steps=30)
     torch.save(network.content, tmp_path / "theirs.pth")
