@@ -96,6 +96,11 @@ def y4m(path: Path, frames: Sequence[np.ndarray], tags: str = "A1:1") -> Path:
 
 
 def samples(frame: np.ndarray, format: str) -> bytes:
-    """The samples of an RGB frame in a pixel format, plane by plane without padding."""
+    """The samples of an RGB frame in a pixel format, plane by plane without padding.
+
+    Its width must be a multiple of 16: of others, FFmpeg's conversion to ten bits now and then gives a pixel that the
+    frame does not have.
+    """
+    assert frame.shape[1] % 16 == 0
     converted: Any = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=format)
     return bytes(converted.to_ndarray().tobytes())

@@ -329,9 +329,9 @@ def raw(path: Path, frames: list[np.ndarray], format: str) -> Path:
     [*((f, f) for f in ("yuv420p", "yuv420p10le", "yuv422p", "yuv444p", "nv12", "gray", "rgb24")), ("I420", "yuv420p")],
 )
 def test_raw_samples_read_back(tmp_path: Path, settings: Any, format: str, written: str) -> None:
-    frames = [np.full((16, 24, 3), (shade, shade, shade), np.uint8) for shade in (40, 90, 140, 190)]
+    frames = [np.full((16, 32, 3), (shade, shade, shade), np.uint8) for shade in (40, 90, 140, 190)]
     path = raw(tmp_path / "a.yuv", frames, written)
-    video = settings(path, size="16x24", format=format, start=1, count=2, step=2, resolution="16x24", crop="none")
+    video = settings(path, size="16x32", format=format, start=1, count=2, step=2, resolution="16x32", crop="none")
     found = build_video(video)
     assert np.abs(found["frames"].values * 255 - np.stack(frames[1::2])).max() <= 3
     assert open_source(video).length == 4
