@@ -130,7 +130,11 @@ def test_windows() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"layer": "blok1"}, "Unknown layer 'blok1': did you mean 'block1'"),
+        ({"layer": "blok1"}, "Unknown layer 'blok1' of this nerv: did you mean 'block1'"),
+        ({"frames": [0.5]}, r"frames is \[0.5\]: a list of frame indices was expected"),
+        ({"frames": [True, False]}, "a list of frame indices was expected"),
+        ({"frames": 0}, "a list of frame indices was expected, e.g. frames=.0."),
+        ({"model": torch.nn.Linear(2, 3)}, "A module .*Linear was given, but a network of xinc was expected"),
         ({"neurons": [999]}, r"Neurons \[999\] of layer 'block1' were asked for; expected integers from 0 to"),
         ({"neurons": [0.5]}, "expected integers from 0 to"),
         ({"frames": [1]}, "Frame 1 is not represented by this nerv"),
@@ -141,4 +145,11 @@ def test_windows() -> None:
 )
 def test_what_is_not_there(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        xinc.ablate(network("nerv"), **({"layer": "block1"} | asked))
+        xinc.ablate(**({"model": network("nerv"), "layer": "block1"} | asked))
+
+
+def test_networks_in_wrappers_and_other_precisions() -> None:
+    model = network("nerv")
+    expected = xinc.ablate(model, "head", [0, 3], [2])
+    for other in (torch.nn.DataParallel(model), copy.deepcopy(model).double()):
+        np.testing.assert_allclose(xinc.ablate(other, "head", [0, 3], [2])["change"], expected["change"], atol=1e-6)

@@ -80,6 +80,7 @@ def test_probes_are_those_of_the_seed() -> None:
     [
         ({"probes": 1}, "probes is 1; expected an integer of at least 2"),
         ({"frames": [1]}, "Frame 1 is not represented"),
+        ({"frames": [0.5]}, "a list of frame indices was expected"),
         (
             {"regions": np.zeros((4, 4), int)},
             r"Region '0' is of type bool and shape \(4, 4\); expected bool and \(16, 24\)",

@@ -69,8 +69,7 @@ class LayerMaps:
 
     def scale(self) -> int:
         """Output pixels per input pixel of the layer, along each axis."""
-        own = self.layer.upscale if isinstance(self.layer, Convolution) else 1
-        return own * int(np.prod([stage.upscale for stage in self.later]))
+        return self.layer.upscale * int(np.prod([stage.upscale for stage in self.later]))
 
     def to(self, device: torch.device) -> LayerMaps:
         """The same with the layer's weights as tensors on a device."""
@@ -94,5 +93,4 @@ class LayerMaps:
             return v.new_empty(0, v.shape[-2] * self.scale(), v.shape[-1] * self.scale())
         source = source_responses(self.layer, v, self.neurons, select)
         phase = torch.as_tensor(self.neurons.phase, device=v.device).long()[select]
-        upscale = self.layer.upscale if isinstance(self.layer, Convolution) else 1
-        return ACTIVATIONS[self.head_activation](propagate(source, phase, upscale, self.later))
+        return ACTIVATIONS[self.head_activation](propagate(source, phase, self.layer.upscale, self.later))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xinc.errors import InputError, nearest
-from xinc.trace.layers import Convolution, Layer
+from xinc.trace.layers import Layer
 
 GRANULARITIES = ("kernel", "input", "output")
 
@@ -69,4 +69,4 @@ def enumerate_neurons(channels: tuple[int, int], granularity: str, upscale: int 
 def layer_neurons(layer: Layer, granularity: str | None = None) -> Neurons:
     """The neurons of ``layer`` at a granularity (default: kernel for convolutions, input for linear layers)."""
     chosen = check_granularity(granularity, type(layer).__name__, layer.name)
-    return enumerate_neurons(layer.channels, chosen, layer.upscale if isinstance(layer, Convolution) else 1)
+    return enumerate_neurons(layer.channels, chosen, layer.upscale)

@@ -78,7 +78,7 @@ def source_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) 
     if neurons.granularity == "kernel":
         i = torch.as_tensor(neurons.in_channel, device=v.device).long()[select]
         j = torch.as_tensor(neurons.out_channel, device=v.device).long()[select]
-        return respond(layer.activation, edge_responses(layer, v, i, j), _frequency(layer))
+        return respond(layer.activation, edge_responses(layer, v, i, j), layer.frequency)
     if not isinstance(layer, Linear):
         raise TypeError(f"granularity {neurons.granularity} is defined for linear layers only")
     if neurons.granularity == "input":
@@ -86,7 +86,3 @@ def source_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) 
         share = layer.bias.sum() / layer.channels[0]
         return respond(layer.activation, layer.frequency * (total * v[select] + share), layer.frequency)
     return layer.frequency * torch.einsum("oi,ihw->ohw", layer.weight[select], v)
-
-
-def _frequency(layer: Layer) -> float:
-    return layer.frequency if isinstance(layer, Linear) else 1.0

@@ -17,6 +17,7 @@ from xinc.errors import InputError, nearest
 from xinc.experiment.config_files import read_values
 from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
+from xinc.models.imports import MIN_PSNR
 from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
 from xinc.video.flow_settings import FlowSettings
@@ -53,7 +54,7 @@ class ModelConfig(StrictModel):
         description="What a checkpoint's tensors do not tell, by name; hints may also stand beside `import` itself.",
     )
     min_psnr: float | None = Field(
-        15.0,
+        MIN_PSNR,
         description="Of an import, the least PSNR, in dB, of what it shows against the video, with the conventions "
         "given or found out by trial; nothing accepts anything.",
     )

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import open_source, select_frames
-from xinc.video.sources.images import IMAGE_SUFFIXES
+from xinc.video.sources.images import IMAGE_SUFFIXES, INDEXED_MODES
 
-#: The modes of indexed and grey images, the only ones that are masks for certain.
-_INDEXED = ("P", "L", "1", "I;16", "I;16B", "I;16L", "I")
 #: The tag of EXIF that says how a picture lies, and its values for one that lies on its side.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
 
@@ -48,7 +46,7 @@ def _are_odd(frames: Sequence[str], masks: Sequence[str]) -> bool:
     return (
         len(readable) < len(found)
         or len({size for _, size in readable}) > 1
-        or any(mode not in _INDEXED for mode, _ in labels)
+        or any(mode not in INDEXED_MODES for mode, _ in labels)
     )
 
 

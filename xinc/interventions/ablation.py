@@ -11,14 +11,17 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from xinc.canvas.layer import choose_frames, choose_layers
+from xinc.canvas.network import as_network
 from xinc.contributions.neurons import Neurons, layer_neurons
 from xinc.contributions.sources import edge_responses
 from xinc.errors import InputError, nearest
-from xinc.interventions.deltas import Window, carry, cut, frequency_of, respond, support
+from xinc.interventions.asked import check_target, described
+from xinc.interventions.deltas import Window, activation_change, carry, cut, support
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
 from xinc.runtime.progress import Progress
-from xinc.trace.layers import Linear, Trace
+from xinc.trace.layers import Trace
 
 #: What is put in the place of a neuron's response.
 Mode = Literal["zero", "mean"]
@@ -46,7 +49,7 @@ def ablate(
 
     Parameters
     ----------
-    model : a network, e.g. from `xinc.load_model`; computed where it is, on a CPU or GPU.
+    model : a network, as for `xinc.dissect`; computed where it is, on a CPU or GPU.
     layer : name of a layer, e.g. ``"block2"``.
     neurons : numbers of neurons (default: all of the layer).
     frames : indices of frames (default: all that the network represents).
@@ -57,7 +60,7 @@ def ablate(
 
     Returns
     -------
-    Dataset with the coordinates of `xinc.dissect` and, float32,
+    Dataset with the coordinates ``in_channel`` and ``out_channel`` of `xinc.dissect` and, float32,
 
     - ``change`` (frame, neuron, channel, y, x): colours with the neuron less colours without it, and ``effect``
       (frame, neuron, y, x), its Euclidean norm over the channels; if ``maps``.
@@ -70,7 +73,8 @@ def ablate(
 
     Raises
     ------
-    InputError : a layer, neuron, frame, mode or granularity that is not there, or a target of another shape.
+    InputError : a layer, neuron, frame, mode or granularity that is not there, a target of another shape, or a trace
+        that is not the network.
 
     Examples
     --------
@@ -83,13 +87,14 @@ def ablate(
     """
     if mode not in get_args(Mode):
         raise InputError(f"mode is {mode!r}: {nearest(str(mode), get_args(Mode))}.")
-    if layer not in model.layer_names():
-        raise InputError(f"Unknown layer '{layer}': {nearest(layer, model.layer_names())}.")
-    chosen = [model.check_frame(int(f)) for f in (model.frames if frames is None else frames)]
-    wanted = None if target is None else check_target(target, len(chosen), model.resolution)
+    network = as_network(model)
+    [layer] = choose_layers(network.layer_names(), str(layer), f"this {network.name}")
+    chosen = choose_frames(network, frames)
+    network.check_trace(chosen[-1])
+    wanted = None if target is None else check_target(target, len(chosen), network.resolution)
     parts = []
     for at, frame in enumerate(chosen):
-        one = Ablation(model, model.trace(frame), layer, granularity)
+        one = Ablation(network, network.trace(frame), layer, granularity)
         picked = _neurons(neurons, len(one.neurons), layer)
         goal = None if wanted is None else torch.as_tensor(wanted[at], device=one.colours.device)
         parts.append(_of_frame(one, picked, mode, goal, maps, f"ablations in {layer}, frame {frame}"))
@@ -139,7 +144,7 @@ class Ablation:
                     change = spread
             else:
                 change, window = carry(
-                    self._later, self._responses, respond(self.layer, self._z, change, window, channel)
+                    self._later, self._responses, activation_change(self.layer, self._z, change, window, channel)
                 )
             here = cut(self.response, window)
             return self._model.colours_of(here) - self._model.colours_of(here + change), window
@@ -155,8 +160,7 @@ class Ablation:
             bare = replace(self.layer, bias=torch.zeros_like(self.layer.bias))
             lost, channel = edge_responses(bare, self._v, i, j), j
         else:
-            assert isinstance(self.layer, Linear)
-            columns = frequency_of(self.layer) * self.layer.weight.T[i]
+            columns = self.layer.frequency * self.layer.weight.T[i]
             lost, channel = columns[:, :, None, None] * self._v[i][:, None], None
         return (lost - lost.mean((-2, -1), keepdim=True) if mode == "mean" else lost), channel
 
@@ -201,15 +205,6 @@ def _neurons(wanted: Sequence[int] | None, count: int, layer: str) -> np.ndarray
     return found.astype(np.int64)
 
 
-def check_target(target: Any, frames: int, resolution: tuple[int, int]) -> np.ndarray:
-    """Frames (frame, y, x, 3) as (frame, 3, y, x) float32; `InputError` for any other shape."""
-    values = np.asarray(target, np.float32)
-    expected = (frames, *resolution, 3)
-    if values.shape != expected:
-        raise InputError(f"The target has shape {values.shape}; expected {expected}: frames in the order asked for.")
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
-
-
 def _described(result: xr.Dataset, neurons: Neurons, picked: np.ndarray, layer: str, mode: Mode) -> xr.Dataset:
     coordinates = {
         "neuron": picked,
@@ -224,8 +219,4 @@ def _described(result: xr.Dataset, neurons: Neurons, picked: np.ndarray, layer: 
         "absolute_effect": "sum over pixels of the effect",
         "error_change": "sum of squared errors without the neuron less that with it",
     }
-    for name, text in names.items():
-        if name in result:
-            result[name].attrs = {"long_name": text, "units": "1"}
-    result.attrs = {"layer": layer, "mode": mode, "granularity": neurons.granularity}
-    return result
+    return described(result, names, layer=layer, mode=mode, granularity=neurons.granularity)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from xinc.contributions.propagation import insert_zeros
 from xinc.trace.activations import activate
-from xinc.trace.layers import Convolution, Layer, Linear
+from xinc.trace.layers import Layer, Linear
 
 #: Rows from, to; columns from, to.
 Window: TypeAlias = tuple[int, int, int, int]
@@ -39,10 +39,6 @@ class Delta:
     channel: Tensor | None = None
 
 
-def frequency_of(layer: Layer) -> float:
-    return layer.frequency if isinstance(layer, Linear) else 1.0
-
-
 def support(response: Tensor) -> Window:
     """The smallest window outside of which responses (n, h, w) are zero; of none, one pixel."""
     rows, columns = ((response != 0).any(0).any(axis).nonzero().flatten().tolist() for axis in (1, 0))
@@ -54,7 +50,7 @@ def cut(values: Tensor, window: Window) -> Tensor:
     return values[..., y0:y1, x0:x1]
 
 
-def respond(layer: Layer, z: Tensor, change: Tensor, window: Window, channel: Tensor | None) -> Delta:
+def activation_change(layer: Layer, z: Tensor, change: Tensor, window: Window, channel: Tensor | None) -> Delta:
     """What a change of a layer's response, before PixelShuffle and activation, does to its activation.
 
     Parameters
@@ -63,12 +59,11 @@ def respond(layer: Layer, z: Tensor, change: Tensor, window: Window, channel: Te
     z : (C_out, h, w) its response in the network as it is.
     change : (n, h, w) of the output channels ``channel`` (n,), or (n, C_out, h, w) of all, inside the window.
     """
-    here, frequency = cut(z, window), frequency_of(layer)
-    upscale = layer.upscale if isinstance(layer, Convolution) else 1
+    here, upscale = cut(z, window), layer.upscale
     larger: Window = (window[0] * upscale, window[1] * upscale, window[2] * upscale, window[3] * upscale)
 
     def after(response: Tensor) -> Tensor:
-        return activate(layer.activation, response, frequency)
+        return activate(layer.activation, response, layer.frequency)
 
     if channel is None:
         delta = after(here + change) - after(here)
@@ -113,5 +108,5 @@ def carry(layers: Sequence[Layer], responses: Sequence[Tensor], delta: Delta) ->
     """
     for layer, z in zip(layers[:-1], responses[:-1], strict=True):
         change, window = through(layer, delta, (z.shape[-2], z.shape[-1]))
-        delta = respond(layer, z, change, window, None)
+        delta = activation_change(layer, z, change, window, None)
     return through(layers[-1], delta, (responses[-1].shape[-2], responses[-1].shape[-1]))

@@ -11,13 +11,22 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from xinc.canvas.layer import choose_frames
+from xinc.canvas.network import as_network
 from xinc.contributions.neurons import Neurons, layer_neurons
 from xinc.errors import InputError
-from xinc.interventions.ablation import check_target
+from xinc.interventions.asked import check_target, described
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
 from xinc.runtime.progress import Progress
 from xinc.trace.layers import Trace
+
+_NAMES = {
+    "squared_effect": "estimate of the sum over the region's pixels of the squared effect of ablation",
+    "squared_effect_error": "standard error of that estimate",
+    "alignment": "gradient of the region's sum of squared errors times the neuron's weights",
+    "error_change": "estimate of the region's sum of squared errors without the neuron less that with it",
+}
 
 #: The region that there is where no others are given.
 WHOLE = "frame"
@@ -41,7 +50,7 @@ def effects(
 
     Parameters
     ----------
-    model : a network, e.g. from `xinc.load_model`; computed where it is, on a CPU or GPU.
+    model : a network, as for `xinc.dissect`; computed where it is, on a CPU or GPU.
     frames : indices of frames (default: all that the network represents).
     regions : masks by name, (y, x) or (frame, y, x) bool; or label maps of these shapes, whose labels below 0 are left
         out. By default the whole frame.
@@ -62,7 +71,8 @@ def effects(
 
     Raises
     ------
-    InputError : a frame or granularity that is not there, regions or a target of another shape, or too few probes.
+    InputError : a frame or granularity that is not there, regions or a target of another shape, too few probes, or a
+        trace that is not the network.
 
     Examples
     --------
@@ -75,15 +85,17 @@ def effects(
     """
     if isinstance(probes, bool) or not isinstance(probes, int) or probes < 2:
         raise InputError(f"probes is {probes!r}; expected an integer of at least 2, for an estimate of the error.")
-    chosen = [model.check_frame(int(f)) for f in (model.frames if frames is None else frames)]
-    masks = region_masks(regions, len(chosen), model.resolution)
-    goal = None if target is None else check_target(target, len(chosen), model.resolution)
+    network = as_network(model)
+    chosen = choose_frames(network, frames)
+    network.check_trace(chosen[-1])
+    masks = region_masks(regions, len(chosen), network.resolution)
+    goal = None if target is None else check_target(target, len(chosen), network.resolution)
     generator = torch.Generator().manual_seed(int(seed))
     parts = []
     with Progress(len(chosen) * len(masks) * (probes + (goal is not None)), "backward passes") as progress:
         for at, frame in enumerate(chosen):
             with full_precision():
-                passes = Passes(model, model.trace(frame), granularity)
+                passes = Passes(network, network.trace(frame), granularity)
             each = [
                 _of_region(passes, mask[at], None if goal is None else goal[at], probes, generator, progress)
                 for mask in masks.values()
@@ -93,7 +105,7 @@ def effects(
         {name: (("frame", "region", "neuron"), np.stack([part[name] for part in parts])) for name in parts[0]},
         {"frame": chosen, "region": list(masks), **passes.coordinates()},
     )
-    return _described(result, probes)
+    return described(result, _NAMES, probes=probes)
 
 
 @dataclass(frozen=True)
@@ -207,17 +219,3 @@ def region_masks(regions: Any, frames: int, resolution: tuple[int, int]) -> dict
     if not found:
         raise InputError("There are no regions: give masks by name, or a label map with labels from 0 on.")
     return found
-
-
-def _described(result: xr.Dataset, probes: int) -> xr.Dataset:
-    names = {
-        "squared_effect": "estimate of the sum over the region's pixels of the squared effect of ablation",
-        "squared_effect_error": "standard error of that estimate",
-        "alignment": "gradient of the region's sum of squared errors times the neuron's weights",
-        "error_change": "estimate of the region's sum of squared errors without the neuron less that with it",
-    }
-    for name, text in names.items():
-        if name in result:
-            result[name].attrs = {"long_name": text, "units": "1"}
-    result.attrs = {"probes": probes}
-    return result

@@ -16,8 +16,8 @@ from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.models import storage
 from xinc.models.base import INR
-from xinc.models.imports import ffn, hnerv, hnerv_nerv, nerv, siren
-from xinc.models.imports.conventions import MIN_PSNR, Trial, Tried, decibels, find_conventions, judged
+from xinc.models.imports import MIN_PSNR, ffn, hnerv, hnerv_nerv, nerv, siren
+from xinc.models.imports.conventions import Trial, Tried, decibels, find_conventions, judged
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors
 from xinc.models.imports.tensors import find_tensors
 from xinc.models.imports.unpickling import read_checkpoint

@@ -71,7 +71,7 @@ def inspect(
     ------
     InputError : see `xinc.models.checkpoints.describe`; or networks of several frames that do not go together.
     """
-    own = _own_hints(hints, video, seed)
+    own = _filled_hints(hints, video, seed)
     if "{frame}" not in path:
         return describe(filled(path, video, seed), own, resolution, num_frames, frames, trust)
     chosen = select_frames(range(num_frames), frames, of="the video")
@@ -129,7 +129,7 @@ def import_model(video_store: str | Path, output: str | Path, settings: Mapping[
         found = inspect(**given, **size)
         frame = found.frames[0]
         path = filled(settings["path"], settings["video"], settings["seed"], frame)
-        own = _own_hints(given["hints"], settings["video"], settings["seed"])
+        own = _filled_hints(given["hints"], settings["video"], settings["seed"])
         trial = try_conventions(read_checkpoint(path, given["trust"]), path, own, footage, frame)
         if accepted := trial.accepted(settings["min_psnr"]):
             found = inspect(**{**given, "hints": {**given["hints"], **accepted}}, **size)
@@ -140,6 +140,6 @@ def import_model(video_store: str | Path, output: str | Path, settings: Mapping[
     save_model(model, output, {"imported": dict(settings), "outcome": {"conventions": trial.as_dict()}})
 
 
-def _own_hints(hints: Mapping[str, Any], video: str, seed: int) -> dict[str, Any]:
+def _filled_hints(hints: Mapping[str, Any], video: str, seed: int) -> dict[str, Any]:
     """Hints with the path of a table of embeddings filled in."""
     return {name: filled(value, video, seed) if name == "embeddings" else value for name, value in hints.items()}

@@ -124,14 +124,13 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
         model.load_state_dict(content["state_dict"])
         if content["checksum"] != checksum(content):
             raise InputError("its checksum differs from that of its content, bits have changed; train again")
-        check_finite(content["state_dict"], path)
         model.outcome = dict(content.get("training", {}).get("outcome", {}))
     except InputError as error:
-        said = str(error)
-        raise InputError(said if said.startswith(f"{path}: ") else f"{path}: {said}") from None
+        raise InputError(f"{path}: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is damaged, an entry is missing or malformed ({error}).") from None
     except RuntimeError as error:
         reasons = " ".join(line.strip() for line in str(error).splitlines()[1:]).rstrip(". ")
         raise InputError(f"{path} holds weights that do not fit its own settings: {reasons}.") from None
+    check_finite(content["state_dict"], path)
     return model.eval()

@@ -8,7 +8,7 @@ types needs no attribution code of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,9 @@ class Linear:
     bias: Array
     activation: str
     frequency: float = 1.0
+
+    #: As of a convolution without PixelShuffle.
+    upscale: ClassVar[int] = 1
 
     @property
     def channels(self) -> tuple[int, int]:
@@ -74,6 +77,9 @@ class Convolution:
     bias: Array
     activation: str
     upscale: int = 1
+
+    #: As of a linear layer without one.
+    frequency: ClassVar[float] = 1.0
 
     @property
     def channels(self) -> tuple[int, int]:

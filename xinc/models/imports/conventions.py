@@ -18,15 +18,13 @@ import torch
 from torch import Tensor
 
 from xinc.models.base import INR
+from xinc.models.imports import MIN_PSNR
 from xinc.models.imports.parts import Imported, Layout
 from xinc.runtime.progress import Progress
 from xinc.trace.layers import Linear, Trace
 
 #: Pixels of the first look, how many combinations get a second one, and its pixels.
 _FIRST, _KEPT, _SECOND = 256, 16, 4096
-
-#: Least PSNR, in dB, of an imported network against its video, unless the user says otherwise.
-MIN_PSNR = 15.0
 
 #: Of a video that its mean colour shows as well as this (dB), no more can be asked.
 _PLAIN = 40.0
@@ -69,7 +67,6 @@ class Trial:
     best, runner_up : the best combination, and the next that renders anything else; None where only one was tried.
     tried : number of combinations.
     varied : the values tried of each hint.
-    equal : hints whose other values render the same, so that the choice makes no difference.
     plain : PSNR of the video's mean colour in the place of the network, in dB; a network that shows less shows nothing.
     """
 
@@ -77,7 +74,6 @@ class Trial:
     runner_up: Tried | None
     tried: int
     varied: dict[str, list[Any]] = field(repr=False)
-    equal: tuple[str, ...] = ()
     plain: float = -math.inf
 
     @property
@@ -172,8 +168,6 @@ def find_conventions(layout: Layout, given: Mapping[str, Any], read: Reader, fra
     order = [{**hints, **output} for hints in some for output, _ in outputs]
     best = min((one for one in every if every[0].psnr - one.psnr < SAME), key=lambda one: order.index(one.hints))
     others = [one for one in every if best.psnr - one.psnr >= SAME]
-    same = [one.hints for one in every if best.psnr - one.psnr < SAME]
-    equal = tuple(name for name in best.hints if any(hints.get(name) != best.hints[name] for hints in same))
     varied = {
         name: list(dict.fromkeys(_hashable(hints[name]) for hints in order if name in hints))
         for name in dict.fromkeys(itertools.chain(*order))
@@ -181,7 +175,7 @@ def find_conventions(layout: Layout, given: Mapping[str, Any], read: Reader, fra
     varied = {name: values for name, values in varied.items() if len(values) > 1}
     mean = [image.double() - image.double().mean((1, 2), keepdim=True) for image in frames.values()]
     plain = decibels(float(torch.stack(mean).square().mean()))
-    return Trial(best, others[0] if others else None, len(order), varied, equal, plain)
+    return Trial(best, others[0] if others else None, len(order), varied, plain)
 
 
 def _rendered(

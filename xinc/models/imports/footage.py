@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 
 from xinc.errors import InputError
+from xinc.video.sources.images import IMAGE_SUFFIXES, read_frame
 from xinc.video.store import open_video
-
-#: File names of single images.
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,7 @@ def open_footage(source: Any) -> Iterator[Footage]:
     """
     if not isinstance(source, str | Path):
         yield _of_array(source)
-    elif Path(source).suffix.lower() in IMAGES:
-        from xinc.video.sources.images import read_frame
-
+    elif Path(source).suffix.lower() in IMAGE_SUFFIXES:
         yield _of_array(read_frame(source))
     else:
         with open_video(source) as stored:

@@ -16,15 +16,37 @@ from xinc.trace.activations import activate
 from xinc.trace.layers import Linear, Trace
 
 
-def pixel_coordinates(resolution: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
-    """(row, col) of every pixel, each divided by max(H, W) - 1 and mapped to [-1, 1]: (H·W, 2), row-major.
+def pixel_coordinates(
+    resolution: tuple[int, int],
+    device: torch.device | str = "cpu",
+    *,
+    coordinates: str = "square",
+    order: str = "row_column",
+    ends: tuple[float, float] = (-1.0, 1.0),
+    pixels: str = "corners",
+) -> Tensor:
+    """Coordinates of every pixel: (H·W, 2), row-major.
 
-    Both axes share one scale, so that a pixel is square; of a wide frame the rows fill part of [-1, 1] only.
+    Parameters
+    ----------
+    resolution : (height, width).
+    device : where to.
+    coordinates : what spans the range: the longer side, so that a pixel is ``square`` and of a wide frame the rows fill
+        a part of it; both sides (``stretched``); or the rows, with columns of the same scale (``height``).
+    order : ``row_column`` or ``column_row``.
+    ends : of the range.
+    pixels : ``corners``: the ends are the first and the last pixel, so that numbers are divided by one less than there
+        are; ``centres``: they are half a pixel beyond these.
     """
     height, width = resolution
-    rows, cols = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    grid = torch.stack([rows, cols], dim=-1).reshape(-1, 2).to(torch.float32)
-    return (grid / max(max(height, width) - 1, 1) * 2 - 1).to(device)
+    sides = {"square": (max(resolution),) * 2, "stretched": resolution, "height": (height, height)}[coordinates]
+    axes = []
+    for count, side in zip(resolution, sides, strict=True):
+        places = torch.arange(count, dtype=torch.float32)
+        unit = (places + 0.5) / side if pixels == "centres" else places / max(side - 1, 1)
+        axes.append(unit * (ends[1] - ends[0]) + ends[0])
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(height * width, 2)
+    return (grid.flip(1) if order == "column_row" else grid).to(device)
 
 
 class MLP(MLPArchitecture, INR):

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from xinc.models.mlp.network import MLP, uniform
+from xinc.models.mlp.network import MLP, pixel_coordinates, uniform
 from xinc.models.siren import SIREN, WITH_FREQUENCY
 
 
@@ -22,12 +22,11 @@ class Network(SIREN, MLP):
         return uniform((c_out, c_in), bound, generator), uniform((c_out,), 1 / math.sqrt(c_in), generator)
 
     def grid(self, resolution: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
-        height, width = resolution
-        whole = {"square": (max(resolution),) * 2, "height": (height, height), "stretched": resolution}
-        ends = whole[self.settings.coordinates]
-        axes = [_axis(count, end - 1, self.settings) for count, end in zip(resolution, ends, strict=True)]
-        found = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(height * width, 2)
-        return (found.flip(1) if self.settings.coordinate_order == "column_row" else found).to(device)
+        s = self.settings
+        return pixel_coordinates(
+            resolution, device, coordinates=s.coordinates, order=s.coordinate_order, ends=s.coordinate_range,
+            pixels=s.pixels,
+        )  # fmt: skip
 
     def hidden_activation(self) -> tuple[str, float]:
         name = self.settings.activation
@@ -38,12 +37,3 @@ class Network(SIREN, MLP):
         if at > 0 or first is None or self.settings.activation not in WITH_FREQUENCY:
             return self.hidden_activation()[1]
         return first
-
-
-def _axis(count: int, last: int, settings: SIREN.Settings) -> Tensor:
-    """Places of ``count`` pixels of an axis; pixel number ``last`` is the one that the end of the range belongs to."""
-    places = torch.arange(count, dtype=torch.float32)
-    centred = settings.pixels == "centres"
-    unit = (places + 0.5) / (last + 1) if centred else places / max(last, 1)
-    start, stop = settings.coordinate_range
-    return start + unit * (stop - start)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+#: Modes of indexed and grey images, whose values are labels.
+INDEXED_MODES = ("P", "L", "1", "I;16", "I;16B", "I;16L", "I")
 
 
 def list_images(folder: str | Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[Path]:
@@ -57,7 +59,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     InputError : the file cannot be decoded, or is a colour image.
     """
     image = _load(path)
-    if image.mode not in ("P", "L", "1", "I;16", "I;16B", "I;16L", "I"):
+    if image.mode not in INDEXED_MODES:
         raise InputError(
             f"Mask '{path}' is a colour image (mode {image.mode}): expected an indexed or grey PNG whose values are "
             "instance ids, 0 for the background; convert it."
