@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
 from tests.helpers.made_types import LABELS, SIZE, networks, types, with_regions
 from tests.helpers.subjects import Make
+from tests.helpers.tiers import EXHAUSTIVE
 from xinc.analyses import analyses
 from xinc.analyses.clusters.names import name_offsets
 from xinc.analyses.clusters.neuron_types import (
@@ -41,9 +42,10 @@ def flat(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _few_draws() -> Iterator[None]:
-    """Sets of vectors without types: as many as p-values need are drawn in test_claims.py."""
+    """Fewer sets of vectors without types, but where everything is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xinc.analyses.clusters.neuron_types._TYPE_DRAWS", 19)
+        if not EXHAUSTIVE:
+            patch.setattr("xinc.analyses.clusters.neuron_types._TYPE_DRAWS", 19)
         yield
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.small import changed
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.edits import EDITS
 from tests.helpers.workflow.files import siren
 from tests.helpers.workflow.runs import REPOSITORY, Workspace
@@ -35,6 +36,13 @@ def test_an_edit_is_told_on_one_line(workspace: Workspace) -> None:
     workspace.configure(siren())
     SOURCES["how one analysis computes"].apply(workspace)
     assert plan(workspace) == {"analysis": "other code", "figure": "after jobs before it"}
+
+
+@exhaustive
+def test_what_a_result_made_anew_brings_about_is_told(workspace: Workspace) -> None:
+    workspace.configure(changed("analyses.maps.neurons", 2, siren()))
+    workspace.make("results/clip/siren/seed0/maps")
+    assert plan(workspace) == {"figure": "newer input: results/clip/siren/seed0/maps"}
 
 
 def test_what_differs_upstream_is_told(workspace: Workspace) -> None:
