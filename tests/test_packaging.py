@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -62,6 +63,17 @@ def needed_by(name: str, extras: set[str], seen: set[tuple[str, str]]) -> set[st
 def test_every_line_of_the_lock_is_an_exact_version() -> None:
     lines = [line for line in LOCK.splitlines() if line and not line.startswith("#")]
     assert len(pins(lines)) == len(lines), "a line is not name==version, or a package appears twice"
+
+
+def test_locked_packages_install_on_the_oldest_python_that_is_promised() -> None:
+    """Debian 12 has Python 3.11.2; a lock that was made with 3.11.7 may hold packages that refuse it."""
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    wanted = {
+        name: importlib.metadata.metadata(name).get("Requires-Python", "")
+        for name in map(canonicalize_name, (found.name for found in importlib.metadata.distributions()))
+        if name in LOCKED
+    }
+    assert {name: python for name, python in wanted.items() if not SpecifierSet(python).contains(oldest)} == {}
 
 
 def test_the_lock_names_no_place() -> None:

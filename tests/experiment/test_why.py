@@ -168,3 +168,10 @@ def test_a_record_that_cannot_be_kept_is_said(
     unwritable()
     write_record(Path("other"), "results/clip/video.zarr", params)
     assert "No record was kept of what results/clip/video.zarr was made from (no)" in capsys.readouterr().err
+
+
+def test_a_record_left_half_written_by_a_killed_process_is_removed() -> None:
+    left = RECORDS / RUN / ".model.pt.json.partial-abcd"
+    left.write_text("{")
+    write_record(RECORDS, f"{RUN}/model.pt", {"settings": {}, "code": {}, "upstream": {}})
+    assert not left.exists()

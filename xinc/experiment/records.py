@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xinc.experiment.paths import parse, path_of
-from xinc.storage.atomic import whole_file
+from xinc.storage.atomic import remove_unfinished, whole_file
 
 #: Folder of the records, beside those of Snakemake.
 RECORDS = Path(".snakemake/xinc/made")
@@ -34,6 +34,7 @@ def write_record(folder: Path, output: str, params: Mapping[str, Any]) -> None:
     try:
         file = _file(folder, output)
         file.parent.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(file)
         with whole_file(file) as partial:
             partial.write_text(json.dumps(record), encoding="utf-8")
     except (OSError, ValueError) as error:

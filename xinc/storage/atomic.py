@@ -9,12 +9,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from xinc.errors import InputError
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextlib.contextmanager
