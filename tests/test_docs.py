@@ -29,7 +29,7 @@ from xinc.models.base import INR
 from xinc.models.storage import build, save_model
 from xinc.video.prepare import prepare_video
 from xinc.video.settings import VideoSettings
-from xinc.video.sources.examples import bunny_path
+from xinc.video.sources.examples import movie_path
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Made when the site is built.
@@ -271,7 +271,7 @@ def clone(directory: Path, results: Path) -> None:
     for name in ("resources", "tests"):
         (directory / name).symlink_to(ROOT / name)
     (directory / "videos").mkdir()
-    (directory / "videos" / "holiday.mp4").symlink_to(bunny_path())
+    (directory / "videos" / "holiday.mp4").symlink_to(movie_path("bunny"))
 
 
 def test_configuration_file_of_the_repository_is_described():

