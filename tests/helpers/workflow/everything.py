@@ -28,6 +28,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "motion": [("threshold", 0.25), ("zoom", 3)],
     "neurons_per_pixel": [("percents", [20, 40])],
     "objects": [("neurons", 2)],
+    "paper_claims": [("min_psnr", 10)],
     "pixels_per_neuron": [("points", 11)],
     "quality": [("bits", [6])],
     "released": [("lattices", [[2, 4]])],
@@ -50,12 +51,16 @@ def figures_of(analysis: str) -> set[str]:
 
 
 def brought_about(analysis: str, drawn: bool) -> set[str]:
-    """What a change of a setting makes again: the figures; of one that counts, the result, and the findings from it."""
+    """What a change of a setting makes again: the figures; of one that counts, the result, and what is made of it."""
     if drawn:
         return figures_of(analysis)
-    own = result_of(analysis) | figures_of(analysis)
-    counts = analyses[analysis].scope != "project"
-    return own | (result_of("findings") | figures_of("findings") if counts else set())
+    found = result_of(analysis) | figures_of(analysis)
+    if analyses[analysis].scope != "project":
+        for name in analyses:
+            uses = analyses[name].uses
+            if analyses[name].scope == "project" and (uses is None or analysis in uses):
+                found |= result_of(name) | figures_of(name)
+    return found
 
 
 def of_regions() -> set[str]:
