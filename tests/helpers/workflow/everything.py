@@ -13,7 +13,8 @@ from xinc.analyses import analyses
 EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
     "models": {"nerv": copy.deepcopy(CONFIG["models"]["nerv"])},
     # Without UMAP in `released`, which takes ten seconds to start, in each of many runs.
-    "analyses": {name: {} for name in sorted(analyses)} | {"released": {"clusters": None}},
+    "analyses": {name: {} for name in sorted(analyses)}
+    | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}},
 }
 
 #: By analysis, a setting and another value for it: first of what it computes, then of what it draws, where it has one.

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses.paper_claims.costs import bytes_below, job_seconds
-from xinc.analyses.paper_claims.measured import HALF, Number, numbers_of, variances
+from xinc.analyses.paper_claims.measured import Number, numbers_of, variances
 from xinc.analyses.released.numbers import DEFINITIONS, GROUPINGS
 from xinc.analyses.results import Project, Record
 
@@ -89,10 +89,13 @@ def _network(
     of = next(iter(results.values())).attrs
     size = bytes_below(folder / "canvas.zarr")
     if quality is None:
-        return Network(*key, str(of.get("architecture", "")), "", 0, *(NAN,) * 6, size, False)
+        nothing = (NAN,) * 6
+        about = (str(of.get("architecture", "")), "", 0)
+        return Network(*key, *about, *nothing, canvas_bytes=size, counted=False)
     bits = float(quality["bits_per_pixel"][0] * 8 / quality["bits"][0])
     psnr, ssim = float(quality["mean_psnr"]), float(quality["mean_ssim"])
     low, high = settings.bits_per_pixel
+    epochs, epochs_within, seconds = _trained(quality, settings.within)
     return Network(
         *key,
         architecture=str(quality.attrs["architecture"]),
@@ -102,31 +105,30 @@ def _network(
         psnr=psnr,
         ssim=ssim,
         canvas_bytes=size,
+        epochs=epochs,
+        epochs_within=epochs_within,
+        seconds=seconds,
         counted=low <= bits <= high and psnr >= settings.min_psnr,
-        **_trained(quality, settings.within),
     )
 
 
-def _trained(quality: xr.Dataset, within: float) -> dict[str, float]:
-    """Epochs and seconds of a training, and the epoch from which its PSNR stays within some dB of its last."""
+def _trained(quality: xr.Dataset, within: float) -> tuple[float, float, float]:
+    """Epochs of a training, the epoch from which its PSNR stays within some dB of its last, and its seconds."""
     if "training_psnr" not in quality:
-        return {"epochs": NAN, "epochs_within": NAN, "seconds": NAN}
+        return NAN, NAN, NAN
     psnr, epochs = quality["training_psnr"].values, quality["epoch"].values
     below = np.flatnonzero(~(psnr >= psnr[-1] - within))
-    first = 0 if not len(below) else min(below[-1] + 1, len(psnr) - 1)
-    return {
-        "epochs": float(epochs[-1]),
-        "epochs_within": float(epochs[first]),
-        "seconds": float(quality["training_seconds"][-1]),
-    }
+    first = min(below[-1] + 1, len(psnr) - 1) if len(below) else 0
+    return float(epochs[-1]), float(epochs[first]), float(quality["training_seconds"][-1])
 
 
 def _by_activation(network: Network, numbers: Iterator[Number]) -> Iterator[Number]:
     """Of NeRV, what follows intensity: with an identity at the output as released, with others as the words have it."""
     for number in numbers:
         if network.architecture == "nerv" and number.name in ("intensity", "mid_grey"):
-            other = {"written" if network.output_activation == "identity" else "released": NAN}
-            yield replace(number, name=f"nerv_{number.name}", **other)
+            number = replace(number, name=f"nerv_{number.name}")
+            released = network.output_activation == "identity"
+            yield replace(number, written=NAN) if released else replace(number, released=NAN)
         else:
             yield number
 
@@ -197,9 +199,7 @@ def _curves(result: xr.Dataset, points: int) -> dict[tuple[str, str, str], np.nd
     return found
 
 
-def _median_curves(
-    curves: list[tuple[Network, dict[tuple[str, str, str], np.ndarray]]], points: int
-) -> xr.Dataset:
+def _median_curves(curves: list[tuple[Network, dict[tuple[str, str, str], np.ndarray]]], points: int) -> xr.Dataset:
     """Medians over networks and frames, of the first model of each architecture; a panel is a model and a layer."""
     first: dict[str, str] = {}
     for network, _ in curves:

@@ -54,9 +54,9 @@ def written(result: xr.Dataset) -> str:
     for section, variables in (("coords", result.coords), ("data_vars", result.data_vars)):
         lines = []
         for name, values in variables.items():
-            data = values.to_numpy().astype(object)
-            plain = np.where(values.isnull(), None, data).tolist()
-            lines.append(f"  {json.dumps(name)}: {json.dumps({'dims': values.dims, 'data': plain}, ensure_ascii=False)}")
+            plain = np.where(values.isnull().to_numpy(), np.array(None), values.to_numpy().astype(object))
+            kept = {"dims": values.dims, "shape": values.shape, "data": plain.ravel().tolist()}
+            lines.append(f"  {json.dumps(name)}: {json.dumps(kept, ensure_ascii=False)}")
         parts.append(f' "{section}": {{\n' + ",\n".join(lines) + "\n }")
     parts.append(f' "attrs": {json.dumps(result.attrs)}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -64,16 +64,17 @@ def written(result: xr.Dataset) -> str:
 
 def read(text: str) -> xr.Dataset:
     """The result in such a text."""
-    return xr.Dataset.from_dict(json.loads(text, object_hook=_with_nan))
+    return xr.Dataset.from_dict(json.loads(text, object_hook=_variable))
 
 
-def _with_nan(section: dict[str, Any]) -> dict[str, Any]:
-    """Numbers with NaN in the place of null."""
-    if section.keys() != {"dims", "data"}:
+def _variable(section: dict[str, Any]) -> dict[str, Any]:
+    """The array of a variable, of other sections as they are."""
+    if section.keys() != {"dims", "shape", "data"}:
         return section
-    data = np.array(section["data"], object)
-    holes = data == None  # noqa: E711 (element by element)
-    return section | {"data": np.where(holes, np.nan, data).astype(float) if holes.any() else section["data"]}
+    holed = None in section["data"]
+    plain = [float("nan") if value is None else value for value in section["data"]] if holed else section["data"]
+    kind = object if any(isinstance(value, str) for value in plain) else None
+    return {"dims": section["dims"], "data": np.array(plain, kind).reshape(section["shape"])}
 
 
 def _figure(result: xr.Dataset, title: str) -> Figure:

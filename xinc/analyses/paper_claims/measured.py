@@ -117,14 +117,29 @@ def _intensity(result: xr.Dataset) -> Iterator[Number]:
 
 
 def _pixels_per_neuron(result: xr.Dataset) -> Iterator[Number]:
-    medians = result["median"].mean("frame")
     layers = [str(layer) for layer in result["layer"].values]
     if len(layers) > 1:
-        earlier = float(medians.isel(layer=slice(-1)).max())
-        yield Number("outermost_over_earlier", layers[-1], *2 * (float(medians.isel(layer=-1)) / max(earlier, 1e-9),))
-    if result.attrs.get("architecture") == "ffn" and "layer2" in layers:
-        dead = float(result["dead"].sel(layer="layer2").mean("frame") / result["neurons"].sel(layer="layer2"))
-        yield Number("layer2_silent", "layer2", NAN, dead)
+        value, drawn = (_over_earlier(result[name]) for name in ("median", "null_median"))
+        yield _same("outermost_over_earlier", layers[-1], value)
+        yield Number("outermost_beyond_structure", layers[-1], value, value, drawn, drawn)
+    if result.attrs.get("architecture") == "ffn" and {"layer2", "layer3"} <= set(layers):
+        counts = result.sel(layer="layer2").mean("frame")
+        outputs = float(result["neurons"].sel(layer="layer3"))  # inputs of the next layer
+        yield Number(
+            "layer2_silent",
+            "layer2",
+            float(counts["output_dead"]) / outputs,
+            float(counts["dead"] / counts["neurons"]),
+        )
+        if float(counts["dead"]) > 0:
+            yield _same("layer2_idle", "layer2", float(counts["dead_no_effect"] / counts["dead"]))
+
+
+def _over_earlier(median: xr.DataArray) -> float:
+    """The last layer's median neuron over the highest of the earlier layers, which represents some pixel at least."""
+    middle = median if "frame" not in median.dims else median.mean("frame")
+    earlier = float(middle.isel(layer=slice(-1)).max())
+    return float(middle.isel(layer=-1)) / earlier if earlier > 0 else NAN
 
 
 def _neurons_per_pixel(result: xr.Dataset) -> Iterator[Number]:

@@ -104,14 +104,19 @@ def _introduction(study: Study) -> list[str]:
         )
     ]
     if not len(counted):
-        return [*found, "**No network of the paper's size and quality is there yet**, so that nothing is measured below."]
+        return [
+            *found,
+            "**No network of the paper's size and quality is there yet**, so that nothing is measured below.",
+        ]
     of = [
         f"{video} ({_several(own['model'].unique(), 'and')}; {_seeds(own['seed'].unique())})"
         for video, own in counted.groupby("video", sort=True)
     ]
     return [
         *found,
-        _wrapped(f"The numbers are those of {_few(len(counted), 'network')} on {_few(len(of), 'video')}: {'; '.join(of)}."),
+        _wrapped(
+            f"The numbers are those of {_few(len(counted), 'network')} on {_few(len(of), 'video')}: {'; '.join(of)}."
+        ),
         f"![Figure 4 of the paper as released and as written]({NAME}.png)",
         _wrapped(
             "*Figure 4 by both definitions: variance of δ over regions, live neurons sorted, median over networks and "
@@ -128,9 +133,9 @@ def _in_short(study: Study) -> str:
 
 def _counting(study: Study) -> str:
     return _wrapped(
-        "A case is a layer of a network, its number the mean over frames. Numbers are medians over cases, with the range "
-        f"in brackets. A statement stands if it holds in at least {MOST:.0%} of the cases, and does not stand if it holds "
-        f"in at most {FEW:.0%}. Only networks near the paper's in size and quality count: "
+        "A case is a layer of a network, its number the mean over frames. Numbers are medians over cases, with the "
+        f"range in brackets. A statement stands if it holds in at least {MOST:.0%} of the cases, and does not stand "
+        f"if it holds in at most {FEW:.0%}. Only networks near the paper's in size and quality count: "
         f"{study.result.attrs['least_bits']:g} to {study.result.attrs['most_bits']:g} bits a pixel, and at least "
         f"{study.result.attrs['least_psnr']:g} dB."
     )
@@ -160,8 +165,8 @@ def _figure_4(study: Study) -> Iterable[str]:
         yield f"{UNMEASURED.capitalize()}."
         return
     yield _wrapped(
-        "Medians over live neurons, then over networks: as released, then by the paper's words. The ratio is that of the "
-        "variance over rectangles to that over the lattice."
+        "Medians over live neurons, then over networks: as released, then by the paper's words. The ratio is that "
+        "of the variance over rectangles to that over the lattice."
     )
     middle = own.groupby(["model", "layer", "name"], sort=False)[["released", "written"]].median()
     rows = []
@@ -169,7 +174,9 @@ def _figure_4(study: Study) -> Iterable[str]:
         cells = [str(model), str(layer)]
         for name in names:
             there = (model, layer, name) in middle.index
-            cells += [_number(middle.loc[(model, layer, name), one]) if there else "–" for one in ("released", "written")]
+            cells += [
+                _number(middle.loc[(model, layer, name), one]) if there else "–" for one in ("released", "written")
+            ]
         lattice, grid = (middle.loc[(model, layer, names[0]), one] for one in ("released", "written"))
         rows.append([*cells[:4], f"{grid / lattice:.3g}" if lattice > 0 else "–", *cells[4:]])
     head = ["model", "layer", "lattice", "rectangles", "ratio"]
@@ -196,12 +203,22 @@ def _networks(study: Study) -> Iterable[str]:
             ]
         )
     within = f"{study.result.attrs['within']:g}"
-    head = ["model", "video", "seeds", "parameters", "bits a pixel", "PSNR, dB", "SSIM", "epochs", f"within {within} dB"]
+    head = [
+        "model",
+        "video",
+        "seeds",
+        "parameters",
+        "bits a pixel",
+        "PSNR, dB",
+        "SSIM",
+        "epochs",
+        f"within {within} dB",
+    ]
     yield _wrapped(
-        "Size is at 8 bits a weight; of a model of one network a frame, parameters are those of all frames. The paper's "
-        f"networks have 8.0 bits a pixel, and 33.5 dB (NeRV) and 34.3 dB (FFN). “Within {within} dB” is the epoch from "
-        "which the training's PSNR stays that near to its last: on the schedule of this training, whose learning rate "
-        "falls until its end. Training times are minutes beside whatever else ran."
+        "Size is at 8 bits a weight; of a model of one network a frame, parameters are those of all frames. The "
+        f"paper's networks have 8.0 bits a pixel, and 33.5 dB (NeRV) and 34.3 dB (FFN). “Within {within} dB” is the "
+        "epoch from which the training's PSNR stays that near to its last: on the schedule of this training, whose "
+        "learning rate falls until its end. Training times are minutes beside whatever else ran."
     )
     yield _table([*head, "minutes"], rows)
     left = study.networks[~study.networks["counted"]]
@@ -212,7 +229,9 @@ def _networks(study: Study) -> Iterable[str]:
 
 def _costs(study: Study) -> str:
     result = study.result
-    hours = {str(kind): float(value) / 3600 for kind, value in zip(result["kind"].values, result["job_seconds"], strict=True)}
+    hours = {
+        str(kind): float(value) / 3600 for kind, value in zip(result["kind"].values, result["job_seconds"], strict=True)
+    }
     known = {kind: value for kind, value in hours.items() if np.isfinite(value)}
     disk = {
         "canvases": int(result["canvas_bytes"].sum()),

@@ -75,8 +75,8 @@ STATEMENTS: tuple[Statement, ...] = (
         1.0,
         _CELLS,
         _LATTICE,
-        "The released notebooks group pixels by position modulo (4, 8) or (4, 6), not by rectangles. Each group is spread "
-        "over the whole frame, so that their sums are nearly equal whatever a neuron shows.",
+        "The released notebooks group pixels by position modulo (4, 8) or (4, 6), not by rectangles. Each group is "
+        "spread over the whole frame, so that their sums are nearly equal whatever a neuron shows.",
     ),
     Statement(
         "Instances explain more than space",
@@ -88,8 +88,8 @@ STATEMENTS: tuple[Statement, ...] = (
         1.0,
         "signed deltas, the rest of the frame is a region; 4 × 8 rectangles",
         "absolute deltas, the union of all objects is a region; position modulo (4, 8)",
-        "The variance also grows with the number of regions, and there are fewer instances than cells: the row below has "
-        "a grid of as many cells as there are instances.",
+        "The variance also grows with the number of regions, and there are fewer instances than cells: the row "
+        "below has a grid of as many cells as there are instances.",
     ),
     Statement(
         "… beside as many cells",
@@ -137,8 +137,8 @@ STATEMENTS: tuple[Statement, ...] = (
         1.0,
         _CELLS,
         "position modulo (4, 8)",
-        "PixelShuffle gives a kernel of this block every second row and column. A spatially constant block-3 kernel then "
-        "has variance 0.238 over (4, 8) or 0.243 over (4, 6), whatever the picture; the stored curves end there.",
+        "PixelShuffle gives a kernel of this block every second row and column. A spatially constant block-3 kernel "
+        "then has variance 0.238 over (4, 8) or 0.243 over (4, 6), whatever the picture; the stored curves end there.",
         architecture="nerv",
     ),
     Statement(
@@ -151,8 +151,8 @@ STATEMENTS: tuple[Statement, ...] = (
         None,
         "signed deltas, as in the equation",
         "absolute deltas for instances, colours and Gabor responses; signed for the grid",
-        "Magnitudes vary less than signed values, so that the variances of three of the four groupings are lower, and that "
-        "of the grid is not.",
+        "Magnitudes vary less than signed values, so that the variances of three of the four groupings are lower, "
+        "and that of the grid is not.",
     ),
     Statement(
         "Contributions of NeRV follow brightness",
@@ -172,7 +172,8 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         "… or distance from mid-grey",
         "sections 1 and 4.3, figure 5",
-        "The same, with the distance of the colours from mid-grey in the place of the intensity (not a claim of the paper).",
+        "The same, with the distance of the colours from mid-grey in the place of the intensity (not a claim of the "
+        "paper).",
         "nerv_mid_grey",
         "Pearson correlation over pixels of the head's Σ|C| with Σ|colour − ½|",
         "",
@@ -205,10 +206,24 @@ STATEMENTS: tuple[Statement, ...] = (
         "share of layer 2's neurons with Σ|C| = 0",
         ">",
         0.4,
-        "what a neuron receives, Σ v·w without an activation: see the granularity `output`",
-        "for each input, the activation of that input times the sum of its outgoing weights",
+        "a neuron is an output of the layer, its contribution what it receives, Σᵢ vᵢwᵢⱼ",
+        "a neuron is an input of the layer, its contribution the activation of vᵢ Σⱼ wᵢⱼ and a part of the bias",
         "In the released FFN checkpoint, the 47 layer-2 neurons without contribution are exactly those whose outgoing "
         "weights sum below zero. All are active; removing them costs about as much as removing as many others.",
+        architecture="ffn",
+        layers=("layer2",),
+    ),
+    Statement(
+        "… and the network does without them",
+        "section 4.4, figure 6",
+        "Neurons without contribution do nothing.",
+        "layer2_idle",
+        "share of the neurons with Σ|C| = 0, as released, whose ablation changes no pixel",
+        ">",
+        0.5,
+        _SAME,
+        _SAME,
+        "A neuron that is active sends something on, whatever the sum of its outgoing weights.",
         architecture="ffn",
         layers=("layer2",),
     ),
@@ -222,8 +237,19 @@ STATEMENTS: tuple[Statement, ...] = (
         1.0,
         _SAME,
         _SAME,
-        "Independent random contributions in the same structure (box filters, PixelShuffle) already order NeRV's head "
-        "before block 3 before block 1.",
+        "The row below has what the structure of the network alone gives.",
+    ),
+    Statement(
+        "… beyond the structure of the network",
+        "section 4.4, figures 6 and 15",
+        "The same, by more than in a network of the same structure with independent random weights and inputs.",
+        "outermost_beyond_structure",
+        "pixels that the median neuron represents: outermost layer / the most of the earlier ones",
+        ">",
+        None,
+        _SAME,
+        _SAME,
+        "Box filters and PixelShuffle alone already order NeRV's head before block 3 before block 1.",
     ),
     Statement(
         "Layer 3 of the FFN is evenly spread",
@@ -236,8 +262,8 @@ STATEMENTS: tuple[Statement, ...] = (
         None,
         "neurons of layer 3 over layer 3's threshold",
         "neurons of layer 2 over layer 3's threshold",
-        "The released notebook computes FFN layer 3's density from layer 2's contributions; on the released checkpoint, "
-        "corrected, its coefficient of variation at τ₅₀ is 0.61, not 0.19.",
+        "The released notebook computes FFN layer 3's density from layer 2's contributions; on the released "
+        "checkpoint, corrected, its coefficient of variation at τ₅₀ is 0.61, not 0.19.",
         architecture="ffn",
         layers=("layer3",),
     ),
@@ -263,7 +289,8 @@ STATEMENTS: tuple[Statement, ...] = (
         None,
         "the pixels without objects",
         "the union of all objects",
-        "The mask of “other” is where the union of the masks is, not where it is not; figure 8's shares are lower for it.",
+        "The mask of “other” is where the union of the masks is, not where it is not; figure 8's shares are lower "
+        "for it.",
     ),
     Statement(
         "Motion drives change",
@@ -283,8 +310,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "sections 4.6 and 7.1, figures 10, 12 and 13",
         "Neurons fall into clusters, which UMAP shows.",
         "silhouette",
-        "mean silhouette of six clusters; by the words above 0.25, as released above that of one normal distribution of "
-        "the same covariance",
+        "mean silhouette of six clusters; by the words above 0.25, as released above that of one normal "
+        "distribution of the same covariance",
         ">",
         None,
         "k-means of the neurons' vectors, in their own space",
@@ -307,8 +334,8 @@ REMARKS: tuple[Remark, ...] = (
     Remark(
         "Frames of Cityscapes",
         "figures 4, 5, 7, 8 and 10",
-        "The notebooks evaluate a NeRV of 30 frames at time k / 6 beside the k-th annotated frame, four frames later. No "
-        "video of this study has six annotated frames of thirty; `analyses: {released: {offset: released}}` "
+        "The notebooks evaluate a NeRV of 30 frames at time k / 6 beside the k-th annotated frame, four frames "
+        "later. No video of this study has six annotated frames of thirty; `analyses: {released: {offset: released}}` "
         "reproduces the pairs on Cityscapes-VPS. VIPSeg's frames, which are all annotated, are paired correctly.",
     ),
     Remark("Thresholds of figure 7", "section 4.4", "τ₁₀ and τ₅₀ are the same in words, notebooks and xinc."),
