@@ -79,13 +79,12 @@ demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and w
 # The page in docs is what the workflow wrote, copied.
 study: .venv/.ready-workflow-$(KEY) ## train and analyse at the paper's size (hours), and renew docs/explanation/paper-claims.md
 	@$(enter_env); \
-	files=(config/study.yaml); \
-	if [ -e clips ]; then \
-		files+=(config/study-clips.yaml); \
-	else \
-		echo "There is no folder 'clips': dogs_jump and tennis_flow of config/study-clips.tsv are left out."; \
+	videos=config/study-clips.tsv; \
+	if [ ! -e clips ]; then \
+		echo "There is no folder 'clips': dogs_jump and tennis_flow of $$videos are left out."; \
+		videos=config/study.tsv; \
 	fi; \
-	python -m snakemake --cores "$(CORES)" --configfile "$${files[@]}" $(ARGS); \
+	python -m snakemake --cores "$(CORES)" --configfile config/study.yaml --config "videos=$$videos" $(ARGS); \
 	cp results/figures/paper_claims/project/paper-claims.{md,json,png} docs/explanation/
 
 env: .venv/.ready-test-$(KEY) ## only make the environment, with what tests, linters and documentation need

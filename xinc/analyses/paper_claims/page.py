@@ -40,7 +40,7 @@ def page(result: xr.Dataset) -> str:
         "## Time and disk",
         _costs(study),
         "## How to reproduce it",
-        *_how(study),
+        *_how(),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -244,13 +244,13 @@ def _costs(study: Study) -> str:
     return _wrapped(f"Jobs, one after another: {said};{whole} Disk: {sizes}.".replace("measured;", "measured."))
 
 
-def _how(study: Study) -> Iterable[str]:
+def _how() -> Iterable[str]:
     yield "In a clone of the repository, one command trains the networks, analyses them and renews this page:"
     yield "    make study"
     yield _wrapped(
         "It runs `config/study.yaml`, resumes after an interruption, and copies this page, its picture and its numbers "
-        "from `results/figures/paper_claims/project/`. With real clips that have masks and flow, see "
-        "`config/study-clips.yaml`."
+        "from `results/figures/paper_claims/project/`. The videos come with the packages; two real clips with masks, one "
+        "of them with true flow, join them where there is a folder `clips` (`config/study-clips.tsv`)."
     )
 
 
