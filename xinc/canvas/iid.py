@@ -23,6 +23,8 @@ from xinc.trace.layers import Array, Convolution, Linear
 
 #: The fewest neurons that stand for a layer's in one draw.
 _NEURONS = 100
+#: The most draws, whatever the maps of a small layer.
+_DRAWS = 30
 #: The longest side of maps whose pixels are all alike.
 _SIDE = 32
 
@@ -40,7 +42,7 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
     Parameters
     ----------
     layers : of a canvas by name, in network order; those without a record, made by hand, are left out.
-    maps : of a layer, at least, in as many draws as it takes.
+    maps : of a layer, in as many draws as it takes, at most 30.
     seed : of what is drawn, which depends on it, on the layer's name and on the number of the draw alone.
 
     Returns
@@ -98,7 +100,7 @@ def _iid_layer(record: LayerRecord, layer: xr.Dataset, size: int, before: str, m
         inputs = _activated(before, generator.standard_normal(shape, np.float32))
         return restore_maps(record, weight, np.zeros(c_out, np.float32)), inputs
 
-    return lazy_dataset(record, range(-(-maps // len(neurons))), neurons, draw)
+    return lazy_dataset(record, range(min(-(-maps // len(neurons)), _DRAWS)), neurons, draw)
 
 
 def _channels(record: LayerRecord, layer: xr.Dataset) -> tuple[int, int]:

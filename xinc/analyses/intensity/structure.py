@@ -8,7 +8,7 @@ import xarray as xr
 
 from xinc.canvas.iid import expected_sum_abs, iid_layers
 
-#: Maps of each layer that are drawn, at least.
+#: Maps of each layer that are drawn.
 _DRAWN = 1000
 
 

@@ -3,5 +3,5 @@
 #: A neuron that represents less than this percentage of the pixels contributes almost nothing.
 ALMOST_NOTHING = 1.0
 
-#: Maps of each layer that are drawn for the i.i.d. network, at least.
+#: Maps of each layer that are drawn for the i.i.d. network.
 DRAWN = 1000
