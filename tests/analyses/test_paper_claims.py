@@ -226,6 +226,9 @@ def test_the_page_says_what_the_study_has(result: xr.Dataset) -> None:
         "(ffn, nerv and nerv_identity; seed 0)." in text.replace("\n", " ")
     )
     assert "| nerv | block3 | 0.25 | 7.5 | 30 |" in text
+    assert "is 30 times the lattice's in every layer but FFN layer 1 (30) and NeRV block 3 (30)." in text.replace(
+        "\n", " "
+    )
     assert "| nerv | bunny | 0, 1 | 978,557 | 8.0 | 34.0 | 0.950 | 4 | 3 | 2.0 |" in text
     assert max(map(len, (line for line in text.splitlines() if "|" not in line and "](" not in line))) <= 120
     assert not [line for line in text.splitlines() if "nan" in line.split()]
