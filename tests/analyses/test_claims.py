@@ -202,7 +202,7 @@ DENSITY: dict[str, dict[str, Case]] = {
 
 @kept
 def pixels(layer: str, drawn: float = 0.0, idle: float = np.nan, **layers: np.ndarray) -> tuple[Any, str]:
-    """Of an i.i.d. network of which this share of the neurons represents nothing, and of dead neurons without effect."""
+    """With shares of an i.i.d. network's neurons that represent nothing, and of the dead ones without effect."""
     subject = made(np.zeros((1, HEIGHT, WIDTH, 3)), **layers)
     result = make_analysis("pixels_per_neuron").compute(subject)
     names = result["layer"].dims
