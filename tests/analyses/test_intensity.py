@@ -146,7 +146,9 @@ def test_structure_is_told_from_content(subjects: Make) -> None:
         np.testing.assert_allclose(one["divided"], scaled(heat / structure), atol=1e-5)
         pairs = {"pearson": (heat, structure), "divided_pearson": (heat / structure, bright)}
         for (name, (a, b)), other in zip(pairs.items(), ("structure", "intensity"), strict=True):
-            assert float(one[name].sel({"with": other})) == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1], abs=1e-5)
+            assert float(one[name].sel({"with": other})) == pytest.approx(
+                np.corrcoef(a.ravel(), b.ravel())[0, 1], abs=1e-5
+            )
 
 
 def test_what_treats_all_pixels_alike_has_no_structure(subjects: Make) -> None:

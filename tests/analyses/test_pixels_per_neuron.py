@@ -147,8 +147,8 @@ def test_idle_neurons_of_a_network_of_coordinates_against_ablation(tmp_path: Pat
     for name, path in paths.items():
         write_layer(model, path, name)
     result = compute(Subject(tmp_path, tmp_path / "model.pt", layer_paths=paths))
-    two = result.sel(layer="layer2")
-    assert [two[name].values.tolist() for name in ("dead", "dead_zero_input", "dead_no_effect")] == [[1, 1], [0, 0], [0, 0]]
+    names = ["dead", "dead_zero_input", "dead_no_effect"]
+    assert [result[name].sel(layer="layer2").values.tolist() for name in names] == [[1, 1], [0, 0], [0, 0]]
     for layer in paths:
         for frame in (0, 1):
             one = result.sel(layer=layer, frame=frame)

@@ -69,7 +69,7 @@ def test_pixelshuffle_gives_each_pixel_one_two_or_four_sources() -> None:
 
 
 def test_half_of_the_inputs_of_a_relu_layer_are_dead() -> None:
-    """Inputs that a ReLU made are not negative, so that the sign of the weights' sum decides; before the first it isn't."""
+    """Inputs that a ReLU made are not negative: the sign of the weights' sum decides. Those of the first layer are."""
     model = build("ffn", {"fourier_features": 10, "hidden_width": 40}, (8, 16), [0], 1)
     drawn = iid_layers(dict(dissect(model).children), maps=1000)
     dead = {name: float((sum_of(layer) == 0).mean()) for name, layer in drawn.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from xinc.analyses.claim import Claim
@@ -24,11 +23,10 @@ def _claim(name: str, section: str, sentence: str, number: str, threshold: float
     return Claim(name, section, sentence, DESCRIPTIONS[number], statistic, threshold, **(chosen | others))
 
 
-
 def _explained(result: xr.Dataset) -> xr.DataArray:
     """Share of the variance that the intensity explains (layer, frame), of what structure cannot take from it."""
-    as_it_is, divided = (result[name].sel({"with": "intensity"}, drop=True) for name in ("pearson", "divided_pearson"))
-    return np.maximum(as_it_is**2, divided**2)
+    both = [result[name].sel({"with": "intensity"}, drop=True) ** 2 for name in ("pearson", "divided_pearson")]
+    return xr.concat(both, dim="of").max("of", skipna=False)
 
 
 #: Responses are large where colours are far from what a response of zero shows: black without an activation at the

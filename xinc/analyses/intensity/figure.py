@@ -39,9 +39,7 @@ def _figure(result: xr.Dataset, question: str, divided: bool) -> Figure:
         name = f"{layer}: Σ|C|" + (" / structure" if divided and one["structure"].notnull().any() else "")
         title = "\n".join([name, *(_correlations(one, other, prefix) for other in _WITH)])
         heat = layout.show(axes[1, at], one[shown].values, title, style.MAGNITUDE, vmin=0, vmax=1)
-        image = layout.show(
-            axes[2, at], difference.sel(layer=layer).values, layer, style.SIGNED, vmin=-1, vmax=1
-        )
+        image = layout.show(axes[2, at], difference.sel(layer=layer).values, layer, style.SIGNED, vmin=-1, vmax=1)
         if structured:
             title = f"{layer}, i.i.d.\n{_correlations(one, 'structure', '')}"
             layout.show(axes[3, at], one["structure"].values, title, style.MAGNITUDE, vmin=0, vmax=1)
@@ -51,10 +49,9 @@ def _figure(result: xr.Dataset, question: str, divided: bool) -> Figure:
     layout.side_label(axes[2, 0], "difference")
     where: Any = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
     half = axes.shape[1] // 2
+    scaled = "Σ|C|, intensity, edges and |colour − ½|, scaled to [0, 1]"
     bars = [
-        figure.colorbar(
-            heat, ax=axes[-1, :half].tolist(), label="Σ|C|, intensity, edges and |colour − ½|, scaled to [0, 1]", **where
-        ),
+        figure.colorbar(heat, ax=axes[-1, :half].tolist(), label=scaled, **where),
         figure.colorbar(image, ax=axes[-1, half:].tolist(), label="heatmap − intensity", **where),
     ]
     for bar in bars:

@@ -48,6 +48,6 @@ class PaperClaims(ProjectAnalysis):
             (4.0, 16.0),
             description="Least and greatest size, at 8 bits a weight, of networks that count; the paper's have 8.",
         )
-        min_psnr: float = Field(25.0, description="Least PSNR, in dB, of networks that count; the paper's have 34.")
+        min_psnr: float = Field(30.0, description="Least PSNR, in dB, of networks that count; the paper's have 34.")
         within: float = Field(0.3, gt=0, description="Decibels below its end from which a training counts as ended.")
         points: int = Field(51, ge=2, description="Points of a curve.")

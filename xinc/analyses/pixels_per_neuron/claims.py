@@ -18,8 +18,6 @@ _EXCHANGED = (
     "pixels, each a mean over frames), after the difference of the medians that it has was taken off"
 )
 _DRAWN = "an i.i.d. network of the same structure (binomial test with the share of its neurons)"
-_MEDIAN = 42.5
-_EXCHANGED = "neurons exchanged between the two layers (Mann-Whitney test of their pixels, each a mean over frames)"
 _MEDIAN = "percentage of the pixels that the median neuron represents"
 _LITTLE = f"share of the neurons that represent less than {ALMOST_NOTHING:g} % of the pixels, dead ones among them"
 
@@ -48,9 +46,7 @@ def _exchanged(result: xr.Dataset, more: list[int], fewer: list[int]) -> xr.Data
             known = [pixels[k][np.isfinite(pixels[k])] for k in (a, b)]
             out[at, 1] = drawn[a] - drawn[b]
             structure = np.nan_to_num(out[at, 1]) * result.attrs["pixels_of_a_frame"] / 100
-            out[at, 0] = mannwhitneyu(
-                known[0] - structure, known[1], alternative="greater", method="asymptotic"
-            ).pvalue
+            out[at, 0] = mannwhitneyu(known[0] - structure, known[1], alternative="greater", method="asymptotic").pvalue
     return labelled(out, ("layer",)).assign_coords(layer=result["layer"].values)
 
 
