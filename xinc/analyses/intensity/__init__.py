@@ -28,7 +28,8 @@ class Intensity(NetworkAnalysis):
     section = "4.3"
     undefined = {
         **dict.fromkeys(
-            ("heatmap", "intensity", "edges", "difference", "pearson", "spearman"), "images that are constant"
+            ("heatmap", "intensity", "edges", "mid_grey_distance", "difference", "pearson", "spearman"),
+            "images that are constant",
         ),
         **dict.fromkeys(
             ("attention", "attention_null"),
