@@ -119,7 +119,7 @@ def _scaled(lengths: Tensor, directions: Tensor) -> Tensor:
 _PARTS: tuple[tuple[str, str, str, Callable[[Tensor, Tensor], Tensor]], ...] = (
     ("_orig", "_mask", "", torch.mul),
     ("_g", "_v", "", _scaled),
-    (".parametrizations.weight.original0", ".parametrizations.weight.original1", ".weight", _scaled),
+    ("parametrizations.weight.original0", "parametrizations.weight.original1", "weight", _scaled),
 )
 
 
