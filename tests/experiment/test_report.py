@@ -57,7 +57,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def cells(text: str) -> list[list[str]]:
     rows = [line.strip() for line in text.splitlines() if line.startswith('   "')]
-    return list(csv.reader(io.StringIO("\n".join(rows))))
+    return list(csv.reader(io.StringIO("\n".join(rows).replace("\u00a0", " "))))
 
 
 def test_findings_are_counted(tmp_path: Path) -> None:
