@@ -179,7 +179,7 @@ def test_not_applicable_is_not_unmeasured(project: Project) -> None:
 
 
 def test_a_null_without_a_probability_is_no_proof(project: Project) -> None:
-    row = {"of": TESTED, "applies": True, "enough": True, "value": 1.0, "p_value": np.nan, "q_value": np.nan}
+    row = {"of": TESTED, "applies": True, "enough": True, "premise": True, "value": 1.0, "p_value": np.nan, "q_value": np.nan}
     assert verdict_on(row, Findings.Settings().level)[0] == UNCLEAR
 
 
@@ -396,6 +396,7 @@ def test_every_claim_of_every_analysis_is_complete() -> None:
         # What has no null says why; what has one says which.
         assert claim.chance.startswith("none: ") == (claim.null is None), claim.name
         assert (claim.applies is None) == (not claim.unless), claim.name
+        assert (claim.premise is None) == (not claim.without), claim.name
     names = [claim.name for claim in claims] + [sentence.name for sentence in SENTENCES]
     assert len(names) == len(set(names))
     assert {"1", "4.2", "4.3", "4.4", "4.5", "4.6"} <= {claim.section for claim in claims}

@@ -70,8 +70,8 @@ _CONSTANT: dict[str, Any] = {
     "null": _measured("constancy_null"),
     "chance": "99 draws of an order of the instances for every frame, the same for all of 256 neurons at most",
     "architectures": ("nerv",),
-    "applies": _seen,
-    "unless": "nothing to see: all instances have one intensity, in all frames",
+    "premise": _seen,
+    "without": "nothing to see: all instances have one intensity, in all frames",
     "missing": f"{_MASKS}, or one frame only",
 }
 
