@@ -201,9 +201,14 @@ DENSITY: dict[str, dict[str, Case]] = {
 
 
 @kept
-def pixels(layer: str, **layers: np.ndarray) -> tuple[Any, str]:
+def pixels(layer: str, drawn: float = 0.0, idle: float = np.nan, **layers: np.ndarray) -> tuple[Any, str]:
+    """With shares of an i.i.d. network's neurons that represent nothing, and of the dead ones without effect."""
     subject = made(np.zeros((1, HEIGHT, WIDTH, 3)), **layers)
-    return make_analysis("pixels_per_neuron").compute(subject), layer
+    result = make_analysis("pixels_per_neuron").compute(subject)
+    names = result["layer"].dims
+    return result.assign(
+        null_almost_none=(names, np.full(len(layers), drawn)), dead_no_effect=result["dead"] * idle
+    ), layer
 
 
 def random_layers(layer: str) -> Iterator[tuple[Any, str]]:
@@ -229,10 +234,16 @@ PIXELS: dict[str, dict[str, Case]] = {
     "ffn_layer2_half_dead": {
         HOLDS: lambda: pixels("layer2", layer1=MANY, layer2=HALF_DEAD),
         FAILS: lambda: pixels("layer2", layer1=HALF_DEAD, layer2=MANY),
+        UNCLEAR: lambda: pixels("layer2", 0.5, layer1=MANY, layer2=HALF_DEAD),
     },
     "dead_neurons_elsewhere": {
         HOLDS: lambda: pixels("layer1", layer1=HALF_DEAD),
         FAILS: lambda: pixels("layer1", layer1=MANY),
+        UNCLEAR: lambda: pixels("layer1", 0.5, layer1=HALF_DEAD),
+    },
+    "dead_neurons_do_nothing": {
+        HOLDS: lambda: pixels("layer1", idle=0.75, layer1=HALF_DEAD),
+        FAILS: lambda: pixels("layer1", idle=0.25, layer1=HALF_DEAD),
     },
 }
 
