@@ -31,7 +31,7 @@ class Claim:
         sentence fails where the number is not beyond the threshold and chance does not explain it, and holds where it
         is and there are ``enough`` cases to have seen the opposite.
     enough : from a result to whether there are enough cases for a verdict, (layer,) bool; None: always.
-    premise : from a result to whether what the sentence takes for granted is there, (layer,) bool; None: nothing is. Where
+    premise : from a result to whether what the sentence takes for granted is there, (layer,) bool; None: nothing. Where
         it is not, a number beyond the threshold is not significant: of nothing, much is true.
     applies : from a result to whether the sentence speaks of a layer, (layer,) bool; None: of every one.
     architectures, layers : of which the paper says so; None: of all.

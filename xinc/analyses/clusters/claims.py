@@ -18,10 +18,9 @@ LEVEL = 0.05
 
 
 def _types_to_share(result: xr.Dataset) -> xr.DataArray:
-    """Whether a layer has types at all, (layer,): k-means cuts what has none, and networks without any share the cut."""
+    """Whether a layer has types, (layer,): k-means cuts what has none, and networks without any share the cut."""
     p_values = result["separation_null"].sel(null="p_value", drop=True).transpose("layer", "frame").values
     return (result["separation"].mean("frame") > STRUCTURE) & (np.array([combined(one) for one in p_values]) <= LEVEL)
-
 
 
 _TYPES: tuple[str, Callable[[Any], xr.DataArray]] = (
@@ -42,8 +41,8 @@ _SEEDS: dict[str, Any] = {
     "premise": _types_to_share,
     "without": "no types that seeds could share: clusters are not separate, or no more than those of one normal "
     "distribution (group_similar_neurons)",
-    "missing": "one seed only on this video, a seed with too few neurons, or a frame without edges, which has one Gabor "
-    "region only",
+    "missing": "one seed only on this video, a seed with too few neurons, or a frame without edges, which has one "
+    "Gabor region only",
 }
 
 CLAIMS: tuple[Claim, ...] = (

@@ -117,8 +117,8 @@ _KINDS = (
     _Kind(
         lambda one: one.far and one.bits_per_pixel > PAPER_BITS,
         "far larger than the paper's networks",
-        f"{{bits_per_pixel}} bits per pixel at 8 bits a weight, where the paper's have {PAPER_BITS:.1f} and raw colours "
-        f"{RAW_BITS:g}; networks that have to compress may do otherwise",
+        f"{{bits_per_pixel}} bits per pixel at 8 bits a weight, where the paper's have {PAPER_BITS:.1f} and raw "
+        f"colours {RAW_BITS:g}; networks that have to compress may do otherwise",
     ),
     _Kind(
         lambda one: one.far and one.bits_per_pixel < PAPER_BITS,

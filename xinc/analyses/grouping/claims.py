@@ -27,7 +27,10 @@ def _explains(result: xr.Dataset, grouping: str) -> xr.DataArray:
     """Whether a grouping or instances explain more than their shifted regions, (layer,): two that do not are alike."""
     found = []
     for one in (grouping, "instances"):
-        z, p = _of(result["median_z"], one).mean("frame"), _of(result["median_z_null"], one).sel(null="p_value", drop=True)
+        z, p = (
+            _of(result["median_z"], one).mean("frame"),
+            _of(result["median_z_null"], one).sel(null="p_value", drop=True),
+        )
         found.append((z > BEYOND) & (p <= LEVEL))
     return found[0] | found[1]
 

@@ -52,7 +52,6 @@ def _enough_pairs(result: xr.Dataset) -> xr.DataArray:
     return xr.DataArray((known & same).sum((1, 2)) >= PAIRS, result["neurons"].coords, ("layer",))
 
 
-
 def _seen(result: xr.Dataset) -> xr.DataArray:
     """Whether instances differ in intensity, as those of a frame of one colour do not, (layer,)."""
     same = False
