@@ -96,7 +96,7 @@ def _effects(claims: list[list[dict[str, str]]]) -> str:
     body = "".join(f"   {line}\n" for line in cells.getvalue().splitlines())
     return (
         "**The main claims and how large their effects are:** median and range over videos, networks, seeds and "
-        "layers, and in how many of these cases the claim holds, which it does beyond its threshold and beyond chance.\n\n"
+        "layers, and in how many of these cases the claim holds: beyond its threshold, and beyond chance.\n\n"
         f".. csv-table::\n   :header-rows: 1\n   :widths: 54 20 12 14\n\n{body}"
     )
 
@@ -115,8 +115,8 @@ def _counts(claims: Mapping[str, list[dict[str, str]]]) -> str:
     beaten = sum(any(_tested(row) for row in claims[claim]) for claim in everywhere)
     return (
         f"**In all, of {len(claims)} sentences of the paper that state a comparison, {short}.** Everywhere means in "
-        f"every video, network and layer where it was measured; {beaten} of these {len(everywhere)} were tested against "
-        "chance, the others against a threshold only. *0. Findings* has all of them, with their numbers."
+        f"every video, network and layer where it was measured; {beaten} of these {len(everywhere)} were tested "
+        "against chance, the others against a threshold only. *0. Findings* has all of them, with their numbers."
     )
 
 
