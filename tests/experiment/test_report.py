@@ -23,7 +23,15 @@ DEFAULT = {
     "psnr": "33.0",
     "explained": "0.97",
 }
-NOTHING = {"video": "", "model": "", "bits_per_pixel": "", "psnr": "", "explained": "", "direction": "", "threshold": ""}
+NOTHING = {
+    "video": "",
+    "model": "",
+    "bits_per_pixel": "",
+    "psnr": "",
+    "explained": "",
+    "direction": "",
+    "threshold": "",
+}
 
 
 def row(claim: str, section: str, sentence: str, null: str, verdict: str, **others: str) -> dict[str, str]:
@@ -31,7 +39,11 @@ def row(claim: str, section: str, sentence: str, null: str, verdict: str, **othe
     return DEFAULT | about | others
 
 
-A, B, C = ("a", "1", "So it is.", "shifts"), ("b", "1", 'Or, *rather*, "so".', "none: no"), ("c_", "1", "It | is_ `not`.")
+A, B, C = (
+    ("a", "1", "So it is.", "shifts"),
+    ("b", "1", 'Or, *rather*, "so".', "none: no"),
+    ("c_", "1", "It | is_ `not`."),
+)
 ROWS = [
     row(*A, "holds", value="0.75"),
     row(*A, "holds", value="0.91"),
@@ -57,7 +69,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def cells(text: str) -> list[list[str]]:
     rows = [line.strip() for line in text.splitlines() if line.startswith('   "')]
-    return list(csv.reader(io.StringIO("\n".join(rows))))
+    return list(csv.reader(io.StringIO("\n".join(rows).replace("\u00a0", " "))))
 
 
 def test_findings_are_counted(tmp_path: Path) -> None:

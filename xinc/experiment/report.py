@@ -23,6 +23,8 @@ _GROUPS = {
 }
 #: The section that states the paper's main claims.
 _MAIN = "1"
+#: A blank at which no line is broken.
+_CLOSED = "\u00a0"
 
 
 def title_of(analysis: str) -> str:
@@ -85,15 +87,17 @@ def _effects(claims: list[list[dict[str, str]]]) -> str:
     writer.writerow([f"the paper's section {_MAIN}", "median (range)", "holds if", "holds in"])
     for rows in claims:
         first, effect = rows[0], effect_of(rows)
-        measure = re.split("[;:] ", first["measure"])[0]
+        # Without what explains it, which the page of findings has.
+        measure = re.sub(r" \([^)]*\)", "", re.split("[;:] ", first["measure"])[0])
         where = bound(first["direction"], float(first["threshold"])) if first["direction"] else ""
         counts = f"{effect.holds} of {effect.cases}" if effect.cases else _unjudged(rows)
-        writer.writerow([f"{_plain(first['sentence'])} *{_plain(measure)}*", in_words(effect), where, counts])
+        numbers = (in_words(effect), where.replace(" ", _CLOSED), counts.replace(" ", _CLOSED))
+        writer.writerow([f"{_plain(first['sentence'])} *{_plain(measure)}*", *numbers])
     body = "".join(f"   {line}\n" for line in cells.getvalue().splitlines())
     return (
-        "**The main claims and how large their effects are:** median and range over videos, networks, seeds and layers, "
-        "and in how many of these cases the claim holds, which it does beyond its threshold and beyond chance.\n\n"
-        f".. csv-table::\n   :header-rows: 1\n   :widths: 57 19 12 12\n\n{body}"
+        "**The main claims and how large their effects are:** median and range over videos, networks, seeds and "
+        "layers, and in how many of these cases the claim holds: beyond its threshold, and beyond chance.\n\n"
+        f".. csv-table::\n   :header-rows: 1\n   :widths: 54 20 12 14\n\n{body}"
     )
 
 
@@ -110,9 +114,9 @@ def _counts(claims: Mapping[str, list[dict[str, str]]]) -> str:
     short = ", ".join(f"{numbers[group]} {words}" for group, words in _GROUPS.items() if numbers[group])
     beaten = sum(any(_tested(row) for row in claims[claim]) for claim in everywhere)
     return (
-        f"**In all, of {len(claims)} sentences of the paper that state a comparison, {short}.** Everywhere means in every "
-        f"video, network and layer where it was measured; {beaten} of these {len(everywhere)} were tested against chance, "
-        "the others against a threshold only. *0. Findings* has all of them, with their numbers."
+        f"**In all, of {len(claims)} sentences of the paper that state a comparison, {short}.** Everywhere means in "
+        f"every video, network and layer where it was measured; {beaten} of these {len(everywhere)} were tested "
+        "against chance, the others against a threshold only. *0. Findings* has all of them, with their numbers."
     )
 
 
