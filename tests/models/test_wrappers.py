@@ -151,6 +151,20 @@ def test_what_layouts_know_is_not_told_of(tmp_path: Path) -> None:
         load_model(tmp_path / "theirs.pth", **network.hints, **video)
 
 
+@pytest.mark.parametrize("make", [foreign.siren, foreign.xinc_ffn])
+def test_no_biases_anywhere(make: Callable[[], foreign.Foreign], tmp_path: Path) -> None:
+    network = make()
+    for name, tensor in network.state.items():
+        if name.endswith("bias"):
+            tensor.zero_()
+    image = network.image(0)
+    weights = {name: tensor for name, tensor in network.state.items() if not name.endswith("bias")}
+    torch.save({"state_dict": weights}, tmp_path / "theirs.pth")
+    count = sum(tensor.numel() for name, tensor in weights.items() if not name.endswith("B"))
+    found = load_model(tmp_path / "theirs.pth", **network.hints, parameters=count).reconstruct(0)
+    torch.testing.assert_close(found, image, rtol=1e-4, atol=1e-5)
+
+
 def test_safetensors(tmp_path: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in prefixed("model.").items()}, tmp_path / "a.safetensors")
     found = load_model(tmp_path / "a.safetensors", resolution=[6, 10]).reconstruct(0)
@@ -216,7 +230,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "three coordinates": (
         lambda: bad(lambda s: s.update({"net.net.0.0.weight": torch.ones(8, 3)})),
-        r"tensor 'net\.net\.0\.0\.weight' has shape \(8, 3\), expected \(8, 2\)",
+        r"tensor 'net\.net\.0\.0\.weight' has shape \(8, 3\), expected \(any, 2\)",
+    ),
+    "transposed, as JAX keeps weights": (
+        lambda: {name: tensor.t() for name, tensor in SIREN.state.items()},
+        r"tensor 'net\.net\.0\.0\.weight' has shape \(2, 8\), expected \(any, 2\)",
+    ),
+    "one bias of three": (
+        lambda: {n: t for n, t in SIREN.state.items() if "bias" not in n or n.startswith("net.net.1")},
+        r"lacks the tensor 'net\.net\.0\.0\.bias'",
     ),
     "one colour": (
         lambda: bad(lambda s: s.update({"net.net.2.0.weight": torch.ones(1, 8)})),

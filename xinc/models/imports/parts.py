@@ -120,6 +120,16 @@ class Tensors(dict[str, Tensor]):
             self._read.add(name)
         return tensor.float()
 
+    @property
+    def has_biases(self) -> bool:
+        """Whether there is any bias; networks are also built without (``use_bias=False``)."""
+        return any(name.endswith("bias") for name in self)
+
+    def bias(self, weight: str, length: int) -> Tensor:
+        """The bias that goes with a weight; zeros in a network that has none anywhere."""
+        name = f"{weight.removesuffix('weight')}bias"
+        return self.shaped(name, length) if self.has_biases else torch.zeros(length)
+
     def leave(self, pattern: str) -> None:
         """Leave tensors of such names aside: the layout knows that no frame depends on them."""
         self._read |= {name for name in self if re.fullmatch(pattern, name)}
