@@ -146,6 +146,12 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
     "bad seed": (config(seeds=["a"]), ["'seeds.0' is 'a'", "integer"]),
     "seed twice": (config(seeds=[0, 0]), ["'seeds' is [0, 0]", "different integers"]),
     "negative seed": (config(seeds=[-1]), ["'seeds' is [-1]", "0 or above"]),
+    "seeds of another video": (
+        config(video_seeds={"clp": [1]}),
+        ["'video_seeds.clp'", "videos.tsv has no video 'clp'", "did you mean 'clip'"],
+    ),
+    "no seeds of a video": (config(video_seeds={"clip": []}), ["'video_seeds.clip' is []", "at least 1 item"]),
+    "seed of a video twice": (config(video_seeds={"clip": [2, 2]}), ["'video_seeds.clip' is [2, 2]", "different"]),
     "model name": (config(models={"my net/2": FFN}), ["model name 'my net/2'", "unfit for a path", "letters"]),
     "model name that is a number": (config(models={1: FFN}), ["'models.1'", "1 is not text", "quotes"]),
     "model name that is taken": (config(models={"video.zarr": FFN}), ["'video.zarr' is taken", "choose another"]),
