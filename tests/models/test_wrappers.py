@@ -116,6 +116,11 @@ UNREAD: dict[str, tuple[Callable[[], State], dict[str, Any], str]] = {
         {"resolution": [6, 10]},
         r"the tensors 'modulator\.layers\.0\.0\.weight', 'modulator\.layers\.0\.0\.bias' are not read",
     ),
+    "a SIREN and what modulates it": (
+        lambda: prefixed("siren.") | {"modulator.0.weight": torch.ones(8, 4)},
+        {"resolution": [6, 10]},
+        r"the tensors 'modulator\.0\.weight' are not read",
+    ),
     "a SIREN with a skip connection": (
         lambda: SIREN.state | {"net.net.1.0.skip": torch.ones(8, 8)},
         {"resolution": [6, 10]},

@@ -81,11 +81,20 @@ class Imported:
 
 
 class Tensors(dict[str, Tensor]):
-    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected."""
+    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected.
 
-    def __init__(self, path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    Parameters
+    ----------
+    path : the file, for messages.
+    tensors : by name.
+    beside : other tensors of the file, by their names there.
+    """
+
+    def __init__(
+        self, path: str | Path, tensors: Mapping[str, Tensor], beside: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__(tensors)
-        self.path = path
+        self.path, self._beside = path, dict(beside or {})
         self._read: set[str] = set()
 
     def __missing__(self, name: str) -> Tensor:
@@ -136,7 +145,8 @@ class Tensors(dict[str, Tensor]):
 
     def unread(self) -> list[str]:
         """Names of the tensors that were not read, but counters and other single numbers."""
-        return [name for name, tensor in self.items() if name not in self._read and tensor.numel() > 1]
+        left = {name: tensor for name, tensor in self.items() if name not in self._read} | self._beside
+        return [name for name, tensor in left.items() if tensor.numel() > 1]
 
     def numbers(self, pattern: str) -> list[int]:
         """The numbers that the group of a pattern takes in the names, ascending."""
