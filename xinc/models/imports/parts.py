@@ -124,10 +124,15 @@ class Tensors(dict[str, Tensor]):
                 f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}, expected "
                 "floating point numbers; a quantised network has its scale beside them."
             )
+        if tensor.is_meta:
+            raise InputError(
+                f"{self.path}: tensor '{name}' is on the device 'meta', without values: save it with them."
+            )
+        values = tensor.to_dense().float()
         if name not in self._read:
-            check_finite({name: tensor}, self.path)
+            check_finite({name: values}, self.path)
             self._read.add(name)
-        return tensor.float()
+        return values
 
     @property
     def has_biases(self) -> bool:
