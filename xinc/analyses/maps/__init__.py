@@ -17,12 +17,14 @@ class Maps(NetworkAnalysis):
     Each map is scaled to its own maximum, stated above it, so that weak neurons are visible too. The maximum is over
     all frames if these share one network (NeRV), and over each frame if each has a network of its own (FFN, SIREN). In
     the second case, neurons of the same number in two frames are unrelated. A constant map, all in one colour, is
-    usually that of a neuron in the last layer of an FFN that is off: what it contributes is its part of the bias.
+    usually that of a neuron in the last layer of an FFN that is off: what it contributes is its part of the bias. With
+    the analysis `faithfulness`, a line says how far maps of the layer agree with the effect of ablating their neurons.
     """
 
     question = "What does a neuron contribute to?"
     section = "4.2"
     figure_settings = frozenset({"animated", "zoom"})
+    figure_quotes = frozenset({"faithfulness"})
     undefined = {
         "contribution": "past the last neuron of a layer with fewer than are shown",
     }
