@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from xinc.analyses.findings.effects import bound, effect_of, in_words
@@ -25,6 +26,8 @@ _GROUPS = {
 _MAIN = "1"
 #: A blank at which no line is broken.
 _CLOSED = "\u00a0"
+#: Maps of the table of the analysis ``faithfulness`` that the first page tells of.
+_MAPS = ("|C|", "gained map")
 
 
 def title_of(analysis: str) -> str:
@@ -122,6 +125,43 @@ def _counts(claims: Mapping[str, list[dict[str, str]]]) -> str:
 
 def _tested(row: Mapping[str, str]) -> bool:
     return bool(row["null"]) and not row["null"].startswith("none")
+
+
+def summary_of_faithfulness(tables: Iterable[tuple[str, str | Path]]) -> str:
+    """How far maps agree with the effect of ablating their neurons, in a sentence for all networks.
+
+    Parameters
+    ----------
+    tables : the model's name and ``table.csv`` of the analysis ``faithfulness``, of every network.
+
+    Returns
+    -------
+    reStructuredText; empty if no table exists.
+    """
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for model, table in tables:
+        if not Path(table).is_file():
+            continue
+        with open(table, encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                if row["over"] == "pixels" and row["compared"] in _MAPS and row["correlation"]:
+                    own = found.setdefault((model, row["layer"]), {})
+                    own.setdefault(row["compared"], []).append(float(row["correlation"]))
+    if not found:
+        return ""
+    said: dict[str, list[str]] = {}
+    for (model, layer), values in found.items():
+        numbers = " / ".join(_correlation(values.get(name, [])) for name in _MAPS)
+        said.setdefault(model, []).append(f"{layer} {numbers}")
+    models = "; ".join(f"{_plain(model)}: {', '.join(map(_plain, layers))}" for model, layers in said.items())
+    return (
+        "**How far maps can be believed:** their correlation over pixels with what the colours lose without their "
+        f"neuron, of \\|C\\| / of gained maps, median over neurons, videos and seeds, is for {models}.\n"
+    )
+
+
+def _correlation(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f}" if values else "undefined"
 
 
 def _group(verdicts: Mapping[str, int]) -> str:
