@@ -7,7 +7,8 @@ from pathlib import Path
 from xinc.errors import InputError
 from xinc.models.base import INR
 from xinc.models.imports.unpickling import read_checkpoint
-from xinc.models.storage import FORMAT, restore
+from xinc.models.pruned import restore
+from xinc.models.storage import FORMAT
 
 
 def load(path: str | Path) -> INR:

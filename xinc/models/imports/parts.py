@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xinc.errors import InputError, nearest
 from xinc.models.base import INR
+from xinc.models.pruned import set_masks, split
 from xinc.models.storage import build
 
 #: Names of hints, and values that they may take together.
@@ -28,6 +29,7 @@ class Imported:
     ----------
     architecture, settings, resolution, frames, num_frames : see `xinc.models.storage.build`.
     state : the weights, by the architecture's own names; "embeddings" may be missing where there is an encoder.
+    pruning : how it was pruned, see `xinc.models.pruned.Pruned`; the masks are among the weights.
     """
 
     architecture: str
@@ -36,6 +38,7 @@ class Imported:
     frames: list[int]
     num_frames: int
     state: dict[str, Tensor] = field(repr=False)
+    pruning: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def needs_images(self) -> bool:
@@ -59,7 +62,7 @@ class Imported:
         """The network; ``images`` (frames, 3, H, W) are the frames it represents, where an encoder needs them."""
         model = build(self.architecture, self.settings, self.resolution, self.frames, self.num_frames)
         own = model.state_dict()
-        state = dict(self.state)
+        state, masks = split(self.state)
         if self.needs_images:
             state["embeddings"] = own["embeddings"]
         for name, tensor in own.items():
@@ -67,6 +70,8 @@ class Imported:
                 found = tuple(state[name].shape) if name in state else "missing"
                 raise InputError(f"{path}: the tensor for '{name}' is {found}, expected shape {tuple(tensor.shape)}.")
         model.load_state_dict(state)
+        if masks:
+            set_masks(model, masks, self.pruning)
         if self.needs_images:
             if images is None:
                 raise InputError(
