@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from xinc.frames import FrameChoice
 from xinc.settings import StrictModel
 
 Share = Annotated[float, Field(gt=0, le=1)]
+Ranking = Literal["map_weight", "magnitude", "wanda", "taylor", "taylor_squared", "gauss_newton"]
 
 
 @analyses.register("pruning")
@@ -36,12 +37,16 @@ class Pruning(NetworkAnalysis):
     }
 
     class Settings(StrictModel):
+        criteria: tuple[Ranking, ...] = Field(
+            ("map_weight", "magnitude", "wanda", "taylor_squared", "gauss_newton"),
+            description="Criteria beside contribution and random, see docs/how-to/python.md.",
+        )
         frames: FrameChoice = Field(
             2, description="Frames on which units are scored; a network of one frame is scored on it."
         )
         evaluated: FrameChoice = Field(8, description="Frames over which PSNR is averaged.")
         shares: tuple[Share, ...] = Field(
-            (0.1, 0.2, 0.3, 0.4, 0.5, 0.7), min_length=1, description="Shares that are removed, in curves."
+            (0.1, 0.3, 0.5, 0.7), min_length=1, description="Shares that are removed, in curves."
         )
         share: Share = Field(
             0.3, description="Share at which networks are trained on and criteria compared; one of the curves' as well."

@@ -13,10 +13,9 @@ import xarray as xr
 from xinc.analyses.pruning.names import BUDGETS, TUNED
 from xinc.analyses.pruning.verdicts import recommendation, verdicts
 from xinc.analyses.subject import Subject
-from xinc.errors import InputError
 from xinc.frames import select_frames
 from xinc.interventions.coding import quantised, size_of
-from xinc.interventions.criteria import CRITERIA, FIXED, UNITS, Calibration
+from xinc.interventions.criteria import FIXED, UNITS, Calibration
 from xinc.interventions.pruning import Left, Scores, apply, calibrations, choose, finetune, left, score, steps_to
 from xinc.models.base import INR
 from xinc.models.mlp.network import MLP
@@ -54,7 +53,7 @@ def compute(settings: Pruning.Settings, subject: Subject) -> xr.Dataset:
     # Of a linear layer a kernel is a weight: both would be the same.
     units = ["weight"] if isinstance(model, MLP) else list(UNITS)
     parts = []
-    with Progress(len(units) * (len(CRITERIA) + settings.draws - 1), "criteria") as progress:
+    with Progress(len(units) * (len(study.criteria) + settings.draws - 1), "criteria") as progress:
         for unit in units:
             parts.append(study.of_unit(unit, progress))
     result = xr.concat(parts, xr.Variable("unit", units))
@@ -100,18 +99,22 @@ class _Study:
         return sorted({*self.settings.shares, self.settings.share})
 
     @property
+    def criteria(self) -> list[str]:
+        return list(dict.fromkeys(["contribution", *self.settings.criteria, "random"]))
+
+    @property
     def epochs(self) -> int:
         return self.settings.finetune_epochs * (10 if self.model.per_frame else 1)
 
     def of_unit(self, unit: str, progress: Progress) -> xr.Dataset:
         """Every criterion and budget, of one unit."""
         by: dict[str, list[Scores]] = {}
-        for criterion in CRITERIA:
+        for criterion in self.criteria:
             draws = range(self.settings.draws if criterion == "random" else 1)
             by[criterion] = [self._scores(self.model, criterion, unit, seed) for seed in draws]
         given = {share: self._choice(by["contribution"][0], unit, share, "contribution") for share in self.shares}
         found = _nothing(self)
-        for criterion in CRITERIA:
+        for criterion in self.criteria:
             for draw, scores in enumerate(by[criterion]):
                 self._fill(found, unit, criterion, draw, scores, given)
                 progress.update()
@@ -213,7 +216,7 @@ def _nothing(study: _Study) -> xr.Dataset:
     """The variables of one unit, NaN."""
     dims: dict[str, list[Any]] = {
         "budget": list(BUDGETS),
-        "criterion": list(CRITERIA),
+        "criterion": study.criteria,
         "share": study.shares,
         "draw": list(range(study.settings.draws)),
         "layer": study.model.layer_names(),

@@ -29,7 +29,7 @@ def plot(analysis: Pruning, result: xr.Dataset) -> dict[str, Figure]:
 
 def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
     units = result["unit"].values
-    figure = layout.new_figure(layout.PAGE, 1.0 + 1.75 * len(units), question, of)
+    figure = layout.new_figure(layout.PAGE, 1.0 + 1.9 * len(units), question, of)
     axes = figure.subplots(len(units), len(BUDGETS), squeeze=False, sharex=True, sharey=True)
     for row, unit in zip(axes, units, strict=True):
         for axis, budget in zip(row, result["budget"].values, strict=True):
@@ -41,7 +41,7 @@ def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
                     drawn = one["random"]
                     axis.fill_between(shares, drawn.min("draw"), drawn.max("draw"), color=colour, alpha=0.3, lw=0)
                 axis.plot(shares, one["psnr"].sel(criterion=name), color=colour, marker=marker, ms=3, lw=1, label=name)
-            axis.set_title(f"{unit}s, {_TITLES[str(budget)]}")
+            axis.set_title(f"{unit}s\n{_TITLES[str(budget)]}")
             axis.axvline(100 * float(result.attrs["share"]), color="0.85", lw=0.8, zorder=0)
         row[0].set_ylabel("PSNR (dB)")
     for axis in axes[-1]:

@@ -54,7 +54,10 @@ def _standing(behind: float) -> str:
 
 
 def recommendation(result: xr.Dataset) -> str:
-    """In words: what is best of each unit, what ties with it, and by how much magnitude and random are below."""
+    """In words: what is best of each unit, what ties with it, and what magnitude and random come to.
+
+    Both also with the budgets of contribution: what is left between them and it is due to the ranking alone.
+    """
     table, said = verdicts(result), []
     tuned = bool(table["psnr_tuned"].notna().any())
     for unit, rows in table.groupby("unit", sort=False):
@@ -63,12 +66,14 @@ def recommendation(result: xr.Dataset) -> str:
         names = list(dict.fromkeys(ties["criterion"][ties["criterion"] != best["criterion"]]))
         others = []
         for name in ("magnitude", "random"):
-            own = rows[(rows["criterion"] == name) & (rows["budget"] == "global")].iloc[0]
-            others.append(f"{name} {_numbers(own, tuned)}")
+            own = rows[rows["criterion"] == name].set_index("budget")
+            if len(own):
+                others.append(f"{name} {_numbers(own.loc['global'], tuned)}")
+                others.append(f"{name} with contribution's budgets {own['psnr']['contribution']:.1f} dB")
         said.append(
             f"{str(unit).capitalize()}s, {best['share']:.0%} removed: {best['criterion']}, "
             f"{_WORDS.get(best['budget'], BUDGETS[best['budget']])}: {_numbers(best, tuned)} "
-            f"({', '.join(others)}; whole {float(result['whole']):.1f} dB). "
+            f"({'; '.join(others)}; whole {float(result['whole']):.1f} dB). "
             + (f"Within {TIE:g} dB of it: {', '.join(names)}." if names else f"No other is within {TIE:g} dB of it.")
         )
     return " ".join(said)
