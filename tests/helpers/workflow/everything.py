@@ -23,7 +23,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "distribution": [("points", 11), ("floor", 1e-3)],
     "findings": [("level", 0.01), ("wrap", 40)],
     "grouping": [("neurons", 3)],
-    "intensity": [("edges", "scharr")],
+    "intensity": [("edges", "scharr"), ("divided", True)],
     "maps": [("neurons", 2), ("zoom", 3)],
     "motion": [("threshold", 0.25), ("zoom", 3)],
     "neurons_per_pixel": [("percents", [20, 40])],
