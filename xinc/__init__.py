@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from xinc.models.checkpoints import load_model
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "ablate", "dissect", "effects", "load_model", "materialise", "open_canvas", "prune", "summarise"]
+__all__ = [
+    "__version__",
+    "ablate",
+    "dissect",
+    "effects",
+    "load_model",
+    "materialise",
+    "open_canvas",
+    "prune",
+    "summarise",
+]
 
 _WHERE = {
     "ablate": "xinc.interventions.ablation",

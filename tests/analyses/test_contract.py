@@ -190,7 +190,9 @@ def test_computing_twice_gives_the_same(name: str, subjects: Make, computed: Any
 
 @pytest.mark.slow
 def test_both_layouts_give_the_same(name: str, subjects: Make) -> None:
-    factored, dense = (make_analysis(name, QUICK.get(name)).compute(subjects("nerv", layout)) for layout in ("factored", "dense"))
+    factored, dense = (
+        make_analysis(name, QUICK.get(name)).compute(subjects("nerv", layout)) for layout in ("factored", "dense")
+    )
     xr.testing.assert_allclose(factored, dense, rtol=1e-4, atol=1e-6)
 
 

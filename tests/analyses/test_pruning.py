@@ -9,20 +9,24 @@ import pytest
 import xarray as xr
 
 import xinc
-from tests.helpers.judged import FAILS, HOLDS, UNMEASURED, judged
+from tests.helpers.judged import HOLDS, UNMEASURED, judged
+from tests.helpers.made_prunings import pruned
 from tests.helpers.subjects import Make
 from xinc.analyses.making import make_analysis
-from xinc.analyses.pruning.compute import CODINGS
-from xinc.analyses.pruning.names import BUDGETS
 from xinc.analyses.pruning.verdicts import recommendation, verdicts
 from xinc.analyses.subject import Subject
 from xinc.interventions.coding import quantised, size_of
-from xinc.interventions.criteria import CRITERIA
 from xinc.models.base import INR
 from xinc.training.settings import TrainingSettings
 
 SETTINGS = {"frames": [0, 2], "evaluated": [1, 3], "shares": [0.2], "share": 0.4, "rescore": 0.2, "draws": 2}
-SETTINGS |= {"criteria": ["magnitude", "taylor_squared"], "finetune_epochs": 2, "learning_rate": 1e-2, "threads": 1, "probes": 2}
+SETTINGS |= {
+    "criteria": ["magnitude", "taylor_squared"],
+    "finetune_epochs": 2,
+    "learning_rate": 1e-2,
+    "threads": 1,
+    "probes": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,59 +102,23 @@ def test_nothing_is_trained_on(subjects: Make) -> None:
     assert table["psnr"].is_monotonic_decreasing
 
 
-def made(**ahead: float) -> xr.Dataset:
-    """A result in which every PSNR is 20 dB before and 30 dB after, but for some kernels' criteria and budgets."""
-    dims = {"unit": ["kernel", "weight"], "budget": list(BUDGETS), "criterion": list(CRITERIA), "share": [0.3]}
-    shape = [len(values) for values in dims.values()]
-    result = xr.Dataset(
-        {
-            "psnr": (list(dims), np.full(shape, 20.0)),
-            "left": (list(dims), np.full(shape, 70)),
-            "psnr_tuned": (list(dims)[:3], np.full(shape[:3], 30.0)),
-            "psnr_quantised": (list(dims)[:3], np.full(shape[:3], 29.0)),
-            "bits": ([*list(dims)[:3], "coding"], np.ones([*shape[:3], len(CODINGS)])),
-            "whole": ((), 40.0),
-        },
-        dims | {"coding": list(CODINGS)},
-        {"share": 0.3, "finetune_epochs": 5},
-    )
-    for name, value in ahead.items():
-        unit, when, criterion = name.split("_", 2)
-        own = {"unit": unit, "criterion": criterion}
-        result["psnr" if when == "before" else "psnr_tuned"].loc[own] += value
-    return result
-
-
 def test_the_recommendation_names_the_best_and_its_ties() -> None:
-    text = recommendation(made(kernel_tuned_contribution=3, kernel_tuned_wanda=2.5, weight_tuned_gauss_newton=0.4))
+    text = recommendation(pruned(kernel_after_contribution=3, kernel_after_wanda=2.5, weight_after_gauss_newton=0.4))
     kernels, weights = text.split("Weights, ")
-    assert kernels.startswith("Kernels, 30% removed: contribution, the same share of every layer: 20.0 dB, 33.0 trained")
+    assert kernels.startswith(
+        "Kernels, 30% removed: contribution, the same share of every layer: 20.0 dB, 33.0 trained"
+    )
     assert "Within 1 dB of it: wanda." in kernels
     assert "(magnitude 20.0 dB, 30.0 trained on; magnitude with contribution's budgets 20.0 dB; random" in kernels
     assert weights.startswith("30% removed: gauss_newton")
     assert "Within 1 dB of it: contribution, map_weight, magnitude, wanda, taylor, taylor_squared, random." in weights
-    assert "No other is within 1 dB" in recommendation(made(kernel_tuned_contribution=3))
+    assert "No other is within 1 dB" in recommendation(pruned(kernel_after_contribution=3))
 
 
-@pytest.mark.parametrize(
-    ("claim", "number"),
-    [
-        ("contribution_ranks_kernels", "kernel_before_contribution"),
-        ("contribution_prunes_kernels", "kernel_before_contribution"),
-        ("contribution_prunes_weights", "weight_before_map_weight"),
-        ("contribution_beats_activation", "weight_before_map_weight"),
-    ],
-)
-def test_what_is_less_than_a_decibel_ahead_is_a_tie(claim: str, number: str) -> None:
-    assert judged(claim, made(**{number: 1.1}), "all") == HOLDS
-    assert judged(claim, made(**{number: 0.9}), "all") == FAILS
-    assert judged(claim, made(), "all") == FAILS
-
-
-def test_claims_of_what_is_trained_on() -> None:
-    claim = "contribution_prunes_kernels_tuned"
-    assert judged(claim, made(kernel_tuned_magnitude=0.9), "all") == HOLDS
-    assert judged(claim, made(kernel_tuned_magnitude=1.1), "all") == FAILS
-    weights_only = made().sel(unit=["weight"])
-    assert judged(claim, weights_only, "all") == UNMEASURED
+def test_of_linear_layers_nothing_is_said_about_kernels() -> None:
+    weights_only = pruned().sel(unit=["weight"])
+    assert judged("contribution_prunes_kernels_tuned", weights_only, "all") == UNMEASURED
     assert judged("contribution_prunes_kernels", weights_only, "all") == UNMEASURED
+    without = pruned(weight_before_map_weight=3).drop_sel(criterion="wanda")
+    assert judged("contribution_beats_activation", without, "all") == UNMEASURED
+    assert judged("contribution_prunes_weights", without, "all") == HOLDS

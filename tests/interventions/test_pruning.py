@@ -165,7 +165,9 @@ def test_gauss_newton_is_the_expectation() -> None:
     shown = model(torch.tensor([2]))[0].flatten()
     squares: dict[str, Any] = dict.fromkeys(own, 0)
     for value in shown:
-        parts = torch.autograd.grad(value, [model.get_parameter(one.parameter) for one in own.values()], retain_graph=True)
+        parts = torch.autograd.grad(
+            value, [model.get_parameter(one.parameter) for one in own.values()], retain_graph=True
+        )
         for (key, one), g in zip(own.items(), parts, strict=True):
             squares[key] += (one.of(g) * one.of(model.get_parameter(one.parameter))).detach().double().numpy() ** 2
     for key, exact in squares.items():
@@ -223,8 +225,11 @@ def test_a_pruned_network_is_one_like_any_other(name: str, tmp_path: Path) -> No
     bare = xinc.prune(model, 0.3, "wanda", budget="layer")
     found = xinc.prune(model, 0.3, "wanda", budget="layer", target=target, finetune_epochs=3, training=training)
     goal = torch.as_tensor(target).permute(0, 3, 1, 2)
-    errors = [sum(float((m.reconstruct(f) - g).square().mean()) for f, g in zip(m.frames, goal)) for m in (bare, found)]
-    assert errors[1] < errors[0]
+    before, after = (
+        sum(float((one.reconstruct(f) - g).square().mean()) for f, g in zip(one.frames, goal, strict=True))
+        for one in (bare, found)
+    )
+    assert after < before
     save_model(found, tmp_path / "model.pt")
     loaded = xinc.load_model(tmp_path / "model.pt")
     for key, mask in masks_of(loaded).items():

@@ -58,7 +58,9 @@ def test_training_leaves_it_zero(name: str) -> None:
     again = copy.deepcopy(model)
     fit(again, frames_of(model), settings)
     check(again, model)
-    moved = [float((model.get_parameter(key) != before[key])[mask].float().mean()) for key, mask in masks_of(model).items()]
+    moved = [
+        float((model.get_parameter(key) != before[key])[mask].float().mean()) for key, mask in masks_of(model).items()
+    ]
     assert min(moved) > 0.5  # some belong to neurons that are dead
 
 
@@ -112,7 +114,7 @@ def test_damaged_files(tmp_path: Path) -> None:
         load(tmp_path / "flipped.pt")
     del content["pruning"]
     torch.save(content, tmp_path / "lacking.pt")
-    with pytest.raises(InputError, match="lacking.pt is damaged, an entry is missing or malformed"):
+    with pytest.raises(InputError, match=r"lacking\.pt is damaged, an entry is missing or malformed"):
         load(tmp_path / "lacking.pt")
 
 
@@ -131,7 +133,9 @@ def test_imports_keep_them(name: str, tmp_path: Path) -> None:
 
 def test_masks_that_do_not_fit() -> None:
     weight = torch.ones(3, 2, 3, 3, dtype=torch.bool)
-    with pytest.raises(InputError, match=r"The mask of 'tail.weight' is of type bool and shape .*; expected bool and the"):
+    with pytest.raises(
+        InputError, match=r"The mask of 'tail.weight' is of type bool and shape .*; expected bool and the"
+    ):
         set_masks(network("nerv"), {"tail.weight": weight}, [])
     with pytest.raises(InputError, match=r"and shape \(1, 2, 3, 3\); expected bool and \(3, 2, 3, 3\)"):
         set_masks(network("nerv"), {"head.weight": weight[:1]}, [])

@@ -1,16 +1,16 @@
 """Criteria of pruning: how much each weight or kernel of a network counts.
 
 A criterion scores the weights w of a layer, or its kernels w_n; the lowest go first. All look at the same calibration
-frames. Of a weight, and of a kernel, with the contribution map C_n of the kernel, the layer's input x_i over all pixels,
-the colours f, and the gradient g of the sum of squared errors:
+frames. Of a weight, and of a kernel, with the contribution map C_n of the kernel, the layer's input x_i over all
+pixels, the colours f, and the gradient g of the sum of squared errors:
 
 - ``contribution``: Σ|C_n| · |w| / ‖w_n‖₁, and Σ|C_n| over pixels and frames;
 - ``map_weight``: Σ|C_n| · |w|, and Σ|C_n| · ‖w_n‖₂;
 - ``magnitude``: |w|, and ‖w_n‖₂ (Han et al. 2015, "Learning both weights and connections"; Li et al. 2017);
 - ``wanda``: |w| · ‖x_i‖₂, and ‖w_n‖₂ · ‖x_i‖₂ (Sun et al. 2024, "A simple and effective pruning approach for large
   language models", which ranks among the weights of one output; here the budget says among which);
-- ``taylor``: |⟨g, w⟩|; ``taylor_squared``: the sum over frames of ⟨g, w⟩² (Molchanov et al. 2019, "Importance estimation
-  for neural network pruning", with frames as samples);
+- ``taylor``: |⟨g, w⟩|; ``taylor_squared``: the sum over frames of ⟨g, w⟩² (Molchanov et al. 2019, "Importance
+  estimation for neural network pruning", with frames as samples);
 - ``gauss_newton``: E_u[⟨∂(u·f)/∂w, w⟩²], u = ±1 for each pixel and colour: what `xinc.effects` estimates;
 - ``random``: uniform in [0, 1).
 

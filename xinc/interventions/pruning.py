@@ -10,7 +10,6 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from xinc.canvas.layer import choose_frames
 from xinc.canvas.network import as_network
@@ -188,7 +187,9 @@ def _of_network(
     for name, values in found.items():
         total = float(values[before[name]].sum()) if by in RELATIVE else 1.0
         flat.append((values / (total or 1.0)).ravel())
-    kept = _highest(np.concatenate(flat), np.concatenate([one.ravel() for one in before.values()]), max(shares.values()))
+    kept = _highest(
+        np.concatenate(flat), np.concatenate([one.ravel() for one in before.values()]), max(shares.values())
+    )
     ends = np.cumsum([values.size for values in found.values()])[:-1]
     parts = np.split(kept, ends)
     return {name: part.reshape(values.shape) for (name, values), part in zip(found.items(), parts, strict=True)}

@@ -24,7 +24,7 @@ def both(*names: str) -> set[str]:
 
 
 CANVAS = {"canvas", "materialise", *both(*OF_CANVAS), *FINDINGS}
-NETWORK = {"train", *CANVAS, *both("quality")}
+NETWORK = {"train", *CANVAS, *both("quality", "pruning")}
 VIDEO = {"video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
 FIGURES = {f"figure {name}" for name in EVERY}
 

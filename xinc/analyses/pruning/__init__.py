@@ -57,8 +57,8 @@ class Pruning(NetworkAnalysis):
         finetune_epochs: int = Field(
             5,
             ge=0,
-            description="Epochs of training after pruning; ten times as many of networks of one frame, whose epochs are "
-            "single steps.",
+            description="Epochs of training after pruning; ten times as many of networks of one frame, whose epochs "
+            "are single steps.",
         )
         learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of that training.")
         threads: int = Field(2, ge=1, description="CPU threads of that training, on which its rounding depends.")

@@ -27,7 +27,10 @@ def _measure(what: str, when: str = "before training on", budget: str = "own bud
     return f"dB by which PSNR {when} is above that of {what}, {budget}"
 
 
-_KERNELS: dict[str, Any] = {"chance": _NOISE, "missing": "linear layers, whose kernels are single weights; or magnitude is not looked at"}
+_KERNELS: dict[str, Any] = {
+    "chance": _NOISE,
+    "missing": "linear layers, whose kernels are single weights; or magnitude is not looked at",
+}
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.pruning.names import BUDGETS, TUNED
+from xinc.analyses.pruning.names import BUDGETS, CODINGS, TUNED
 from xinc.analyses.pruning.verdicts import recommendation, verdicts
 from xinc.analyses.subject import Subject
 from xinc.frames import select_frames
@@ -39,8 +39,6 @@ _TEXT = {
     "whole_quantised": ("PSNR of the network as it is, at 8 bits a parameter", "dB"),
     "whole_bits": ("bits per pixel of the network as it is", "bit/pixel"),
 }
-#: Ways of counting bits, see `xinc.interventions.coding.Size`.
-CODINGS = ("dense", "sparse", "entropy")
 
 
 def compute(settings: Pruning.Settings, subject: Subject) -> xr.Dataset:
@@ -146,7 +144,7 @@ class _Study:
         if criterion in FIXED:  # scored anew they are ranked as before
             for name in ("psnr", "left", "removed", "psnr_tuned", "psnr_quantised", "bits", "random"):
                 own = {} if name == "random" else {"criterion": criterion}
-                found[name].loc[{"budget": "rescored"} | own] = found[name].sel(budget="global", **own)
+                found[name].loc[{"budget": "rescored"} | own] = found[name].sel({"budget": "global"} | own)
 
     def _pruned(
         self, unit: str, criterion: str, scores: Scores, given: dict[float, Left]
@@ -192,9 +190,7 @@ class _Study:
 
     def _tune(self, model: INR) -> None:
         s = self.settings
-        training = TrainingSettings(
-            learning_rate=s.learning_rate, batch_size=1, threads=s.threads, epochs=self.epochs
-        )
+        training = TrainingSettings(learning_rate=s.learning_rate, batch_size=1, threads=s.threads, epochs=self.epochs)
         finetune(model, self.target, self.epochs, training)
 
     def psnr(self, model: INR) -> float:
@@ -231,9 +227,7 @@ def _nothing(study: _Study) -> xr.Dataset:
         "psnr_quantised": ("budget", "criterion"),
         "bits": ("budget", "criterion", "coding"),
     }
-    return xr.Dataset(
-        {name: (of, np.full([len(dims[d]) for d in of], np.nan)) for name, of in variables.items()}, dims
-    )
+    return xr.Dataset({name: (of, np.full([len(dims[d]) for d in of], np.nan)) for name, of in variables.items()}, dims)
 
 
 def _removed(kept: Left) -> list[float]:

@@ -58,7 +58,9 @@ def _tuned(question: str, result: xr.Dataset, of: str) -> Figure:
     for (left, right), unit in zip(axes, units, strict=True):
         one = result.sel(unit=unit)
         _before_and_after(left, one, share)
-        left.set_title(f"{unit}s, {share:.0%} removed, and trained on (full) for {result.attrs['finetune_epochs']} epochs")
+        left.set_title(
+            f"{unit}s, {share:.0%} removed, and trained on (full) for {result.attrs['finetune_epochs']} epochs"
+        )
         _bits(right, result, one)
         right.set_title(f"{unit}s, trained on: entropy coded, with positions")
     figure.supxlabel("\n".join(textwrap.wrap(str(result.attrs["recommendation"]), 125)), fontsize=7, x=0.02, ha="left")
@@ -100,8 +102,10 @@ def _bits(axis: Axes, result: xr.Dataset, one: xr.Dataset) -> None:
 def _looks(result: xr.Dataset) -> list[tuple[str, Any, str]]:
     """Of each criterion its colour and mark."""
     names = [str(name) for name in result["criterion"].values]
-    colours = {name: colour for name, colour in zip(names, style.palette(len(names)), strict=True)}
-    return [(name, (0.6, 0.6, 0.6) if name == "random" else colours[name], mark) for name, mark in zip(names, "osD^v<>x")]
+    colours = [
+        (0.6, 0.6, 0.6) if name == "random" else colour for name, colour in zip(names, style.palette(10), strict=False)
+    ]
+    return list(zip(names, colours, "osD^v<>xp", strict=False))
 
 
 def _legend(figure: Figure, axis: Axes, result: xr.Dataset) -> None:

@@ -11,5 +11,7 @@ BUDGETS = {
 }
 #: Budgets with which networks are trained on.
 TUNED = ("layer", "global", "rescored")
+#: Ways of counting bits, see `xinc.interventions.coding.Size`.
+CODINGS = ("dense", "sparse", "entropy")
 #: Differences in dB that are noise on one network.
 TIE = 1.0

@@ -38,7 +38,9 @@ def verdicts(result: xr.Dataset) -> pd.DataFrame:
                         "psnr_tuned": float(one["psnr_tuned"]),
                         "psnr_8bit": float(one["psnr_quantised"]),
                         "parameters_left": int(one["left"].sel(share=share)),
-                        **{f"bpp_{coding}": float(one["bits"].sel(coding=coding)) for coding in result["coding"].values},
+                        **{
+                            f"bpp_{coding}": float(one["bits"].sel(coding=coding)) for coding in result["coding"].values
+                        },
                     }
                 )
     found = pd.DataFrame(rows)

@@ -73,11 +73,16 @@ class PrunedMLP(Pruned, MLP):
         return super().colours(encoded, at)
 
 
-@functools.cache
+_CLASSES: dict[type[INR], type[INR]] = {}
+
+
 def _pruned_class(base: type[INR]) -> type[INR]:
-    mixin = PrunedMLP if issubclass(base, MLP) else Pruned
-    about = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
-    return type(base.__name__, (mixin, base), about)
+    """The class of pruned networks of a class, the same each time."""
+    if base not in _CLASSES:
+        mixin = PrunedMLP if issubclass(base, MLP) else Pruned
+        about = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+        _CLASSES[base] = type(base.__name__, (mixin, base), about)
+    return _CLASSES[base]
 
 
 def _empty(base: type[INR]) -> INR:
