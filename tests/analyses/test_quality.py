@@ -23,6 +23,7 @@ class Network:
     images: dict[int, np.ndarray]
     count: int = 640
     name: str = "given"
+    output_activation: str = "identity"
     resolution: tuple[int, int] = (8, 10)
     frames: tuple[int, ...] = field(init=False)
     outcome: dict[str, Any] = field(default_factory=dict)
@@ -175,6 +176,8 @@ def test_a_real_network_and_its_history(subjects: Make) -> None:
     assert result["epoch"].values.tolist() == [1, 2]
     assert result.attrs["training_ended_by"] == "epochs"
     assert result.attrs["architecture"] == "ffn"
+    assert result.attrs["output_activation"] == "identity"
+    assert result["training_seconds"].values.tolist() == subjects("ffn").history["seconds"].tolist()
     subject = subjects("ffn")
     image = subject.model.reconstruct(3).clamp(0, 1).permute(1, 2, 0).numpy()
     error = np.square(image.astype(float) - subject.video["frames"].sel(frame=3).values).mean()

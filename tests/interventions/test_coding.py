@@ -10,7 +10,7 @@ import torch
 
 from tests.helpers.ablated import network
 from xinc.interventions.coding import entropy, position_bits, quantise, quantised, size_of
-from xinc.models.pruned import set_masks
+from xinc.models._pruned import set_masks
 
 
 def test_entropy() -> None:

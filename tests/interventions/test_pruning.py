@@ -18,8 +18,8 @@ from xinc.interventions.coding import size_of
 from xinc.interventions.criteria import CRITERIA, Calibration, scores
 from xinc.interventions.places import places
 from xinc.interventions.pruning import choose, left, steps_to
+from xinc.models._pruned import masks_of
 from xinc.models.base import INR
-from xinc.models.pruned import masks_of
 from xinc.models.storage import save_model
 from xinc.trace.layers import Trace
 from xinc.training.settings import TrainingSettings

@@ -15,10 +15,10 @@ import xinc
 from tests.helpers.ablated import NETWORKS, network
 from xinc.errors import InputError
 from xinc.models import storage
+from xinc.models._pruned import VERSION, masks_of, set_masks
 from xinc.models.base import INR
 from xinc.models.checkpoints import describe
 from xinc.models.loading import load
-from xinc.models.pruned import VERSION, masks_of, set_masks
 from xinc.training.loop import fit
 from xinc.training.settings import TrainingSettings
 

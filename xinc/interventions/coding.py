@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xinc.models._pruned import masks_of, zero_masked
 from xinc.models.base import INR
-from xinc.models.pruned import masks_of, zero_masked
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from xinc.errors import InputError, nearest
 from xinc.interventions.asked import check_target
 from xinc.interventions.criteria import CRITERIA, RELATIVE, SUPERVISED, UNITS, Calibration, Criterion, Unit, scores
 from xinc.interventions.places import bundle, places
+from xinc.models._pruned import masks_of, set_masks
 from xinc.models.base import INR
-from xinc.models.pruned import masks_of, set_masks
 from xinc.runtime.progress import Progress
 from xinc.training.history import History
 from xinc.training.loop import fit
@@ -52,7 +52,7 @@ def prune(
 
     Layers that can be dissected are pruned: no biases, and nothing before the first of them (a stem, embeddings). The
     result is a network like any other: it saves, loads, dissects and trains, and what was removed stays zero
-    (`xinc.models.pruned`). What an earlier pruning removed stays removed, and counts.
+    (`xinc.models._pruned`). What an earlier pruning removed stays removed, and counts.
 
     Parameters
     ----------

@@ -34,7 +34,8 @@ class Intensity(NetworkAnalysis):
     section = "4.3"
     undefined = {
         **dict.fromkeys(
-            ("heatmap", "intensity", "edges", "difference", "pearson", "spearman"), "images that are constant"
+            ("heatmap", "intensity", "edges", "mid_grey_distance", "difference", "pearson", "spearman"),
+            "images that are constant",
         ),
         "structure": "layers that treat all pixels alike, and those without a record, made by hand",
         **dict.fromkeys(("divided", "divided_pearson", "divided_spearman"), "images that are constant"),

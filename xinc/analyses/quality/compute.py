@@ -60,7 +60,7 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
             ),
         },
         {"frame": frames, "shown": shown, "bits": list(settings.bits), "channel": ["r", "g", "b"]},
-        {"parameters": parameters, "architecture": model.name},
+        {"parameters": parameters, "architecture": model.name, "output_activation": model.output_activation},
     )
     result["mean_psnr"] = result["psnr"].mean().assign_attrs(long_name="mean over frames of PSNR", units="dB")
     result["mean_ssim"] = result["ssim"].mean().assign_attrs(long_name="mean over frames of SSIM", units="1")
@@ -79,6 +79,11 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
             "epoch",
             history["psnr"].to_numpy(),
             {"long_name": "PSNR while training, mean over frames", "units": "dB"},
+        )
+        result["training_seconds"] = (
+            "epoch",
+            history["seconds"].to_numpy(),
+            {"long_name": "time since the training began", "units": "s"},
         )
         result = result.assign_coords(epoch=history["epoch"].to_numpy())
         result.attrs["training_ended_by"] = str(model.outcome.get("stopped", "epochs"))
