@@ -17,6 +17,7 @@ from tests.helpers import made_motions as motions
 from tests.helpers import made_things as things
 from tests.helpers.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
 from tests.helpers.made import made
+from tests.helpers.made_prunings import pruned
 from tests.helpers.made_types import networks, types
 from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
@@ -578,7 +579,29 @@ COMPARED: dict[str, dict[str, Case]] = {
     },
 }
 
-CASES = INTENSITY | DENSITY | PIXELS | DISTRIBUTION | GROUPING | OBJECTS | MOTION | CLUSTERS | COMPARED
+
+def removed(**ahead: float) -> Case:
+    """See `tests.helpers.made_prunings`."""
+    return lambda: (pruned(**ahead), "all")
+
+
+PRUNING: dict[str, dict[str, Case]] = {
+    **{
+        name: {HOLDS: removed(**{number: 1.1}), FAILS: removed(**{number: 0.9}), f"{FAILS} too": removed()}
+        for name, number in (
+            ("contribution_prunes_kernels", "kernel_before_contribution"),
+            ("contribution_ranks_kernels", "kernel_before_contribution"),
+            ("contribution_prunes_weights", "weight_before_map_weight"),
+            ("contribution_beats_activation", "weight_before_map_weight"),
+        )
+    },
+    "contribution_prunes_kernels_tuned": {
+        HOLDS: removed(kernel_after_magnitude=0.9),
+        FAILS: removed(kernel_after_magnitude=1.1),
+    },
+}
+
+CASES = INTENSITY | DENSITY | PIXELS | DISTRIBUTION | GROUPING | OBJECTS | MOTION | CLUSTERS | PRUNING | COMPARED
 
 
 @pytest.fixture(autouse=True)
