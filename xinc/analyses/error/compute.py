@@ -9,6 +9,7 @@ import xarray as xr
 
 from xinc.analyses.error.tiles import box, worst_tiles
 from xinc.analyses.subject import Subject
+from xinc.canvas.network import as_network
 from xinc.frames import select_frames
 from xinc.interventions.explanation import STANDS_OUT, FrameError
 from xinc.models.base import INR
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Variables of an explanation that are about each neuron, which are many: kept in single precision.
 _OF_NEURONS = ("error_change", "error_change_error", "alignment", "cosine")
+_IMAGES = ("looked_at", "y", "x", "channel")
 _SAID = {
     "squared_error": ("squared error, mean over colour channels, of clamped colours", "1"),
     "frame_psnr": ("PSNR of the frame", "dB"),
@@ -41,43 +43,26 @@ _COORDINATES = {
 
 
 def compute(settings: Error.Settings, subject: Subject) -> xr.Dataset:
-    model, video = subject.model, subject.video
+    model = as_network(subject.model)
     frames = list(model.frames)
-    stored = video["frames"].sel(frame=frames).transpose("frame", "channel", "y", "x")
+    stored = subject.video["frames"].sel(frame=frames).transpose("frame", "channel", "y", "x")
     errors = _errors(model, stored, frames)
     psnr = -10 * np.log10(np.maximum(errors.mean((1, 2), dtype=np.float64), 1e-20))
-    worst = [frames[at] for at in np.argsort(psnr, kind="stable")]
-    chosen = settings.frames
-    looked_at = worst[:chosen] if isinstance(chosen, int) else select_frames(frames, chosen, "the network")
-    looked_at = select_frames(frames, 0) if not looked_at else sorted(looked_at, key=worst.index)
+    looked_at = _looked_at(frames, psnr, settings)
+    model.check_trace(looked_at[0])
     found, masks, of = [], [], []
     for frame in looked_at:
-        others = [] if model.per_frame else [one for one in frames if one != frame]
-        checked = select_frames(others, settings.others) if others and settings.others else []
-        goals = {one: stored.sel(frame=one).values.astype(np.float32) for one in checked}
-        target = stored.sel(frame=frame).values.astype(np.float32)
-        one = FrameError(
-            model,
-            frame,
-            target,
-            goals,
-            settings.probes,
-            settings.candidates,
-            settings.granularity,
-            settings.seed,
-        )
+        one = _of_frame(model, stored, frame, settings)
         error = errors[frames.index(frame)]
-        areas = [
-            np.ones(error.shape, bool),
-            *worst_tiles(error, settings.tile, settings.share, settings.tiles),
-        ]
+        areas = [np.ones(error.shape, bool), *worst_tiles(error, settings.tile, settings.share, settings.tiles)]
         for at, mask in enumerate(areas):
             found.append(one.explain(mask, f", region {at + 1} of {len(areas)}"))
             masks.append(mask)
             of.append(frame)
-    result = xr.concat(found, "region", combine_attrs="drop", data_vars="all", coords="minimal", compat="override")
-    result = result.assign({name: result[name].astype(np.float32) for name in _OF_NEURONS})
-    result["stands_out"] = result["stands_out"].astype(bool)
+    result = xr.concat(
+        found, "region", combine_attrs="drop_conflicts", data_vars="all", coords="minimal", compat="override"
+    )
+    result = result.assign({name: result[name].astype(np.float32) for name in _OF_NEURONS}).drop_attrs(deep=False)
     images = [model.reconstruct(frame).clamp(0, 1).permute(1, 2, 0).cpu().numpy() for frame in looked_at]
     more: dict[str, Any] = {
         "squared_error": (("frame", "y", "x"), errors),
@@ -85,10 +70,9 @@ def compute(settings: Error.Settings, subject: Subject) -> xr.Dataset:
         "region_frame": ("region", of),
         "mask": (("region", "y", "x"), np.stack(masks)),
         "verdict": ("region", np.array([one.attrs["verdict"] for one in found], object)),
-        "source": (("looked_at", "y", "x", "channel"), stored.sel(frame=looked_at).transpose("frame", "y", "x", ...)),
-        "reconstruction": (("looked_at", "y", "x", "channel"), np.stack(images)),
+        "source": (_IMAGES, stored.sel(frame=looked_at).transpose("frame", "y", "x", "channel").values),
+        "reconstruction": (_IMAGES, np.stack(images)),
     }
-    more["source"] = (more["source"][0], more["source"][1].values)
     coordinates: dict[str, Any] = {
         "frame": frames,
         "region": [_name(frame, mask) for frame, mask in zip(of, masks, strict=True)],
@@ -114,6 +98,23 @@ def table(result: xr.Dataset) -> pd.DataFrame:
     about = result[["region_frame", "psnr", "p_value"]]
     found: pd.DataFrame = xr.merge([about, rows.assign(taken)]).drop_vars("neuron", errors="ignore").to_dataframe()
     return found.reset_index()
+
+
+def _looked_at(frames: list[int], psnr: np.ndarray, settings: Error.Settings) -> list[int]:
+    """Frames that are looked at, the worst first; of equal ones, the earliest."""
+    worst = [frames[at] for at in np.argsort(psnr, kind="stable")]
+    chosen = select_frames(frames, settings.frames, "the network")
+    return worst[: len(chosen)] if isinstance(settings.frames, int) else sorted(chosen, key=worst.index)
+
+
+def _of_frame(model: INR, stored: xr.DataArray, frame: int, settings: Error.Settings) -> FrameError:
+    """The error of a frame, with the other frames in which a neuron must cost nothing."""
+    others = [] if model.per_frame else [one for one in model.frames if one != frame]
+    checked = select_frames(others, settings.others) if others and settings.others else []
+    goals = {one: stored.sel(frame=one).values.astype(np.float32) for one in (frame, *checked)}
+    target = goals.pop(frame)
+    s = settings
+    return FrameError(model, frame, target, goals, s.probes, s.candidates, s.granularity, s.seed)
 
 
 def _errors(model: INR, stored: xr.DataArray, frames: list[int]) -> np.ndarray:

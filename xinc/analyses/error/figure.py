@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from xinc.analyses.error.tiles import box
 from xinc.plotting import layout, style
@@ -60,15 +60,11 @@ def _images(figure: Any, result: xr.Dataset, shown: np.ndarray, regions: np.ndar
 
 def _outline(axis: Any, mask: np.ndarray, label: str) -> None:
     """The edge of a region between its pixels and others, and its number."""
-    padded = np.pad(mask, 1)
-    for dx in (True, False):
-        apart = np.argwhere(np.diff(padded.astype(np.int8), axis=1 if dx else 0) != 0)
-        for y, x in apart - 1:
-            # The line between a pixel and the next one, half a pixel beyond its middle.
-            start = (x + 0.5, y - 0.5) if dx else (x - 0.5, y + 0.5)
-            axis.add_patch(
-                Rectangle(start, 0 if dx else 1, 1 if dx else 0, ec=_OUTLINE, fc="none", lw=0.9, clip_on=False)
-            )
+    padded = np.pad(mask, 1).astype(np.int8)
+    # Half a pixel beyond the middles of pixels (y, x) that differ from the next one, to the right or below.
+    upright = [((x + 0.5, y - 0.5), (x + 0.5, y + 0.5)) for y, x in np.argwhere(np.diff(padded, axis=1)) - 1]
+    level = [((x - 0.5, y + 0.5), (x + 0.5, y + 0.5)) for y, x in np.argwhere(np.diff(padded, axis=0)) - 1]
+    axis.add_collection(LineCollection(upright + level, colors=_OUTLINE, linewidths=0.9, capstyle="projecting"))
     top, _, _, _ = box(mask)
     column = int(np.flatnonzero(mask[top])[0])
     axis.text(column + 0.5, top + 0.5, label, color="white", fontsize=6, va="top", ha="left", fontweight="bold")
@@ -92,25 +88,15 @@ def _gains(axis: Any, result: xr.Dataset, regions: np.ndarray) -> None:
     spread = np.linspace(-0.3, 0.3, result.sizes["candidate"]) if result.sizes["candidate"] > 1 else np.zeros(1)
     for at, region in enumerate(regions):
         one = result.isel(region=region)
-        for candidate, place in enumerate(one["place"].values):
-            own = one.isel(candidate=candidate)
-            colour = colours[str(result["layer"].values[place])]
-            free = float(own["rest"]) >= 0 and not float(own["elsewhere"]) < 0
-            axis.plot(
-                at + spread[candidate],
-                max(float(own["gain"]), 0.0),
-                "o",
-                ms=4,
-                color=colour,
-                mfc=colour if free else "none",
-                mew=0.8,
-            )
+        places = one["place"].values
+        edges = [colours[name] for name in result["layer"].values[places].tolist()]
+        free = (one["rest"].values >= 0) & ~(one["elsewhere"].values < 0)
+        faces = [edge if full else "none" for edge, full in zip(edges, free, strict=True)]
+        gains = np.maximum(one["gain"].values, 0)
+        axis.scatter(at + spread, gains, s=16, c=faces, edgecolors=edges, linewidths=0.8, clip_on=False)
         if bool(one["stands_out"].values[0]):
-            place = int(one["place"].values[0])
-            text = f"{result['layer'].values[place]}, {int(result['number'].values[place])}"
-            axis.annotate(
-                text, (at - 0.3, float(one["gain"].values[0])), (0, 4), textcoords="offset points", fontsize=6
-            )
+            text = f"{result['layer'].values[places[0]]}, {int(result['number'].values[places[0]])}"
+            axis.annotate(text, (at - 0.3, gains[0]), (0, 4), textcoords="offset points", fontsize=6)
     threshold = float(result.attrs["threshold"])
     axis.axhline(0, color="0.4", lw=0.8)
     axis.axhline(threshold, color="0.4", lw=0.8, ls="--")
