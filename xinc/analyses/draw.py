@@ -15,7 +15,7 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
     """Draw an analysis's figures, animations and pages (html) from its result into the directory ``output``.
 
     Figures are written as svg and png. Animations are written twice, as ``<name>.gif`` and, for browsers, which show it
-    like any picture, as an animated ``<name>-animation.png``.
+    like any picture, as an animated ``<name>-animation.png``. A page is HTML unless its name has a suffix of its own.
     """
     data = open_result(result).load()
     analysis = make_analysis(name, settings, data.attrs.get("distribution", ""))
@@ -25,4 +25,4 @@ def draw_figures(name: str, settings: Any, result: str | Path, output: str | Pat
         for part, images in analysis.animate(data).items():
             animation.save_animation(images, partial / f"{part}.gif", partial / f"{part}-animation.png")
         for part, page in analysis.pages(data).items():
-            (partial / f"{part}.html").write_text(page, encoding="utf-8")
+            (partial / (part if "." in part else f"{part}.html")).write_text(page, encoding="utf-8")

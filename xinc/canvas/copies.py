@@ -14,7 +14,13 @@ from xinc.canvas.schema import NEURON_COORDINATES, LayerRecord
 
 
 def as_stored(record: LayerRecord, group: Any) -> LayerRecord:
-    """The record of a group as it is stored: dense where it holds maps in place of what they are computed from."""
+    """The record of a group as it is stored: dense where it holds maps in place of what they are computed from.
+
+    Copies of what was opened have no gains: it was opened without, or their maps are gained maps.
+    """
+    copied = "contribution" in group and is_foreign(group["contribution"]) and "input" not in group
+    if record.gain == "kept" and copied:
+        record = record.model_copy(update={"gain": "none", "probes": 0})
     if record.layout == "factored" and "contribution" in group and "input" not in group:
         return record.model_copy(update={"layout": "dense"})
     return record

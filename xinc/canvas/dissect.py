@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from xinc.canvas.layer import (
 from xinc.canvas.lazy import lazy_dataset
 from xinc.canvas.network import as_network, check_resolution
 from xinc.canvas.tree import Canvas
+from xinc.contributions.gains import check_probes, gains
 from xinc.contributions.maps import LayerMaps
 from xinc.errors import InputError
 from xinc.models.base import INR
@@ -36,6 +38,8 @@ def dissect(
     granularity: str | None = None,
     resolution: tuple[int, int] | None = None,
     head_activation: bool = False,
+    gain: bool = False,
+    probes: int = 32,
 ) -> Canvas:
     """The contribution maps of a network, computed where they are read (paper section 3).
 
@@ -54,7 +58,12 @@ def dissect(
         paper's figures) or ``"output"`` (an output feature, as in section 3.1's formula).
     resolution : (height, width) at which to evaluate a network of coordinates (default: that of its training).
     head_activation : pass the last layer's maps through its activation (tanh or sigmoid), which section 3.2.1 calls
-        optional.
+        optional. Gained maps are not passed through it.
+    gain : gained maps in place of the paper's. Each position of a neuron's response (`xinc.ablate` sets it to zero) is
+        weighted by how strongly the colours answer to a change of the channel there, which the weights of all later
+        layers decide. Gained maps are not negative, in colours, and an estimate of the effect of ablation.
+    probes : backward passes a frame from which gains are estimated; their relative standard error is at most
+        sqrt(2 / probes). Probes are the same whenever a frame is computed.
 
     Returns
     -------
@@ -65,8 +74,8 @@ def dissect(
 
     Raises
     ------
-    InputError : not a network; a frame, layer, granularity or resolution that it does not have; a trace that is not the
-        network, or an output that is not finite.
+    InputError : not a network; a frame, layer, granularity or resolution that it does not have; no probes; a trace that
+        is not the network, or an output that is not finite.
 
     Examples
     --------
@@ -82,7 +91,8 @@ def dissect(
     network = as_network(model)
     chosen = choose_frames(network, frames)
     names = choose_layers(network.layer_names(), layers, f"this {network.name}")
-    traces = _Traces(network, chosen, check_resolution(resolution))
+    gained = _Gained(tuple(names), granularity, check_probes(probes)) if gain else None
+    traces = _Traces(network, chosen, check_resolution(resolution), gained)
     network.check_trace(chosen[-1], traces.room)
     traces.check_resolution()
     digest = identity(network)
@@ -90,22 +100,49 @@ def dissect(
     def dataset(name: str) -> Any:
         layer_at = _TracedLayer(traces, name, granularity, head_activation)
         maps, v = layer_at(0)
-        record = make_record(network, digest, maps, "factored", map_resolution(maps, v))
+        how: Literal["none", "applied"] = "applied" if gain else "none"
+        record = make_record(network, digest, maps, "factored", map_resolution(maps, v), how, probes)
         return lazy_dataset(record, chosen, maps.neurons, layer_at)
 
     return Canvas.from_dict({name: dataset(name) for name in names}, name="canvas")
 
 
+@dataclass(frozen=True)
+class _Gained:
+    """Of which layers gains are wanted, of what neurons, from how many probes."""
+
+    layers: tuple[str, ...]
+    granularity: str | None
+    probes: int
+
+
 class _Traces:
     """From a position on the frame axis to the network's trace and its layers' inputs; can be pickled, as all here."""
 
-    def __init__(self, model: INR, frames: list[int], resolution: tuple[int, int] | None) -> None:
-        self.model, self.frames, self.resolution = model, frames, resolution
+    def __init__(
+        self, model: INR, frames: list[int], resolution: tuple[int, int] | None, gained: _Gained | None
+    ) -> None:
+        self.model, self.frames, self.resolution, self.gained = model, frames, resolution, gained
         self.room = Room(f"a pass through this {model.name}")
         self.at = functools.lru_cache(maxsize=2)(self._trace)
+        self.gains = functools.lru_cache(maxsize=2)(self._gains)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Traces, (self.model, self.frames, self.resolution)
+        return _Traces, (self.model, self.frames, self.resolution, self.gained)
+
+    def _gains(self, position: int) -> dict[str, Tensor]:
+        """Gains of the layers that they are wanted of, if any."""
+        wanted = self.gained
+        if wanted is None:
+            return {}
+        frame = self.frames[position]
+
+        def found(network: INR) -> dict[str, Tensor]:
+            trace = network.trace(frame, self.resolution)
+            return gains(trace, network.colours_of, wanted.layers, wanted.granularity, wanted.probes, (frame,))
+
+        with full_precision():
+            return self.room.run(self.model, found)
 
     def _trace(self, position: int) -> tuple[Trace, dict[str, Tensor]]:
         def traced(network: INR) -> tuple[Trace, dict[str, Tensor]]:
@@ -138,4 +175,4 @@ class _TracedLayer:
     def __call__(self, position: int) -> tuple[LayerMaps, Tensor]:
         trace, inputs = self.traces.at(position)
         maps = trace_layer(trace, self.name, self.granularity, self.head_activation, self.traces.model)
-        return maps, inputs[self.name]
+        return replace(maps, gain=self.traces.gains(position).get(self.name)), inputs[self.name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -56,7 +56,15 @@ def as_layer(layer: Any) -> xr.Dataset:
     return found
 
 
-def make_record(model: INR, network: str, maps: LayerMaps, layout: str, resolution: tuple[int, int]) -> LayerRecord:
+def make_record(
+    model: INR,
+    network: str,
+    maps: LayerMaps,
+    layout: str,
+    resolution: tuple[int, int],
+    gain: Literal["none", "kept", "applied"] = "none",
+    probes: int = 0,
+) -> LayerRecord:
     """The record of a layer of a model's canvas; ``network`` is `xinc.models.storage.identity`."""
     layer = maps.layer
     return LayerRecord(
@@ -73,11 +81,13 @@ def make_record(model: INR, network: str, maps: LayerMaps, layout: str, resoluti
         resolution=resolution,
         architecture=model.name,
         network=network,
+        gain=gain,
+        probes=0 if gain == "none" else probes,
     )
 
 
-def restore_maps(record: LayerRecord, weight: Array, bias: Array) -> LayerMaps:
-    """The `LayerMaps` that a record and one frame's weights describe."""
+def restore_maps(record: LayerRecord, weight: Array, bias: Array, gain: Array | None = None) -> LayerMaps:
+    """The `LayerMaps` that a record and one frame's weights describe; gained maps with its gains."""
     layer: Layer
     if record.layer_type == "Linear":
         layer = Linear(record.layer, weight, bias, record.activation, record.frequency)
@@ -85,7 +95,7 @@ def restore_maps(record: LayerRecord, weight: Array, bias: Array) -> LayerMaps:
         layer = Convolution(record.layer, weight, bias, record.activation, record.upscale)
     neurons = enumerate_neurons(layer.channels, record.granularity, record.upscale)
     later = tuple(Stage(**stage.model_dump()) for stage in record.later)
-    return LayerMaps(layer, neurons, later, record.head_activation)
+    return LayerMaps(layer, neurons, later, record.head_activation, gain)
 
 
 def neuron_coordinates(neurons: Neurons, upscale: int) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from xinc.canvas.layer import neuron_coordinates
-from xinc.canvas.schema import ATTRIBUTES, LayerRecord
+from xinc.canvas.schema import ATTRIBUTES, GAINED, LayerRecord
 from xinc.contributions.expansion import Expander, Window, expand_into, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
@@ -108,7 +108,7 @@ def lazy_dataset(
     variable = xr.Variable(
         ("frame", "neuron", "y", "x"),
         indexing.LazilyIndexedArray(array),
-        ATTRIBUTES["contribution"],
+        GAINED if record.gain == "applied" else ATTRIBUTES["contribution"],
         {"preferred_chunks": {"frame": 1, "neuron": block, "y": height, "x": width}},
     )
     axes = {"frame": np.asarray(frames), "neuron": np.arange(len(neurons)), "y": np.arange(height)}

@@ -14,7 +14,7 @@ from xinc.canvas.dense import create_group, describe_error, write_dense
 from xinc.canvas.layer import as_layer, choose_layers
 from xinc.canvas.lazy import expanded_maps
 from xinc.canvas.reader import open_canvas, open_layer
-from xinc.canvas.schema import NO_ERROR, record_of
+from xinc.canvas.schema import GAINED, NO_ERROR, record_of
 from xinc.canvas.settings import DenseSettings, MaterialiseSettings, NeuronChoice
 from xinc.canvas.writer import coordinates
 from xinc.contributions.expansion import Expander, Window
@@ -118,6 +118,10 @@ def write_dense_layer(layer: xr.Dataset, output: str | Location, settings: Mater
         if record.error != NO_ERROR:  # the source was rounded before
             lost = record.error if precision == DenseSettings() else f"{record.error}; then {lost}"
         dense = record.model_copy(update={"layout": "dense", "error": lost, "dtype": settings.dtype})
+        if record.gain == "applied":
+            group["contribution"].attrs.update(GAINED)
+        else:
+            dense = dense.model_copy(update={"gain": "none", "probes": 0})
         group.attrs["xinc"] = dense.model_dump(mode="json")
     ensure_group(locate(output).parent)
 

@@ -16,7 +16,7 @@ from xinc.canvas.copies import as_stored
 from xinc.canvas.groups import check_group
 from xinc.canvas.layer import restore_maps
 from xinc.canvas.lazy import lazy_dataset
-from xinc.canvas.schema import LayerRecord, read_record
+from xinc.canvas.schema import LayerRecord, factor_arrays, read_record
 from xinc.canvas.tree import Canvas
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import enumerate_neurons
@@ -26,12 +26,13 @@ from xinc.storage.datasets import quiet_zarr
 from xinc.storage.locations import Location, groups_in, locate, open_group, zarr_store
 
 
-def open_canvas(path: str | Path) -> Canvas:
+def open_canvas(path: str | Path, gain: bool = False) -> Canvas:
     """Open a canvas: a child per layer, each with the lazy variable ``contribution`` (frame, neuron, y, x).
 
     Parameters
     ----------
     path : ``…/canvas.zarr``, a directory or on object storage (``s3://…``); only what is asked for is read.
+    gain : gained maps in place of the paper's, see `xinc.dissect`: of a canvas written with the setting ``gain: true``.
 
     Returns
     -------
@@ -39,8 +40,8 @@ def open_canvas(path: str | Path) -> Canvas:
 
     Raises
     ------
-    InputError : there is no canvas; a layer of it is damaged, incomplete or of another version; or its layers are of
-        different networks.
+    InputError : there is no canvas; a layer of it is damaged, incomplete or of another version; its layers are of
+        different networks; or it has no gains and they are asked for.
 
     Examples
     --------
@@ -49,7 +50,7 @@ def open_canvas(path: str | Path) -> Canvas:
     >>> canvas["head"]["contribution"].sel(frame=0, neuron=5).plot()  # doctest: +SKIP
     """
     root = locate(path)
-    layers = {name: open_layer(root / name) for name in stored_layers(root)}
+    layers = {name: open_layer(root / name, gain) for name in stored_layers(root)}
     check_one_network(layers, root)
     return Canvas.from_dict(layers, name="canvas")
 
@@ -84,10 +85,14 @@ def stored_layers(root: Location) -> list[str]:
         raise InputError(f"There is no canvas {root}: a directory that ends in canvas.zarr was expected.")
     if not layers:
         raise InputError(f"{root} holds no layers.")
+    if "canvas.zarr" in layers:
+        raise InputError(f"{root} is not a canvas, but the folder of one: give {root / 'canvas.zarr'}.")
+    if set(layers) >= {"contribution", "neuron"} or set(layers) >= {"weight", "input"}:
+        raise InputError(f"{root} is not a canvas, but one layer of it: give the folder of all layers, canvas.zarr.")
     return sorted(layers, key=_natural)
 
 
-def open_layer(path: str | Location) -> xr.Dataset:
+def open_layer(path: str | Location, gain: bool = False) -> xr.Dataset:
     """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`."""
     place = locate(path)
     record = read_record(place)
@@ -95,10 +100,18 @@ def open_layer(path: str | Location) -> xr.Dataset:
         group = open_group(place)
         record = as_stored(record, group)
         check_group(place, record, group)
-        if record.layout == "factored":
-            return _open_factored(place, record, group)
+        gained = gain and record.gain == "kept"
+        if gain and record.gain == "none":
+            raise InputError(
+                f"{place} has no gains, from which gained maps are computed: write the canvas with the setting gain: "
+                "true, take xinc.dissect(model, gain=True), or open it without gain=True."
+            )
+        if record.layout == "factored" or gained:
+            opened = record.model_copy(update={"gain": "applied", "layout": "factored"}) if gained else record
+            return _open_factored(place, opened, group)
         store: Any = zarr_store(place)
-        layer = xr.open_zarr(store, consolidated=False, chunks=None, mask_and_scale=False)
+        beside = [name for name in factor_arrays(record) if name in group]
+        layer = xr.open_zarr(store, consolidated=False, chunks=None, mask_and_scale=False, drop_variables=beside)
         layer.attrs["xinc"] = record.model_dump(mode="json")
         # xarray writes no chunks of dask into the shards that earlier versions stored them in.
         layer["contribution"].encoding.pop("shards", None)
@@ -129,7 +142,8 @@ class _StoredLayer:
     def _read(self, position: int) -> tuple[LayerMaps, np.ndarray]:
         at = None if self.record.shared_weights else position
         weight, bias = self._array("weight", at), self._array("bias", at)
-        return restore_maps(self.record, weight, bias), self._array("input", position)
+        gain = self._array("gain", position) if self.record.gain == "applied" else None
+        return restore_maps(self.record, weight, bias, gain), self._array("input", position)
 
     def _array(self, name: str, position: int | None) -> np.ndarray:
         array: Any = self.group[name]

@@ -7,6 +7,8 @@ says how its maps are stored:
 - layout ``factored``: the layer's ``input`` (frame, in_channel, source_y, source_x) with ``weight`` and ``bias``, from
   which the maps follow without loss, and are computed when they are read.
 
+With gains (entry ``gain``: ``kept``) both layouts hold these arrays and ``gain``, from which gained maps are computed.
+
 Both carry the same coordinates, so that both open as the same xarray dataset.
 """
 
@@ -29,6 +31,13 @@ NO_ERROR = "none: maps are float32 as computed"
 
 #: Coordinates along the neuron axis, in both layouts.
 NEURON_COORDINATES = ("in_channel", "out_channel", "phase_y", "phase_x")
+
+#: Attributes of the variable ``contribution`` where it holds gained maps.
+GAINED = {
+    "long_name": "gained contribution of a neuron to a pixel",
+    "units": "1",
+    "description": "not negative, in colours: responses weighted by how strongly the colours answer to them",
+}
 
 ATTRIBUTES = {
     "contribution": {
@@ -79,19 +88,31 @@ class LayerRecord(StrictModel):
     network: str = Field("", description="Digest of the network's weights and settings.")
     dtype: Literal["float32", "float16"] = Field("float32", description="Type of dense maps on disk.")
     error: str = Field(NO_ERROR, description="Error of the stored maps, if any.")
+    gain: Literal["none", "kept", "applied"] = Field(
+        "none", description="Whether gains are kept beside the maps, or applied: then these are gained maps."
+    )
+    probes: int = Field(0, description="Probes from which gains were estimated; 0 without gains.")
 
 
 def data_arrays(record: LayerRecord) -> dict[str, tuple[str, ...]]:
     """Names and dimensions of the data arrays that a group with this record must hold."""
+    found = {} if record.layout == "dense" and record.gain != "kept" else factor_arrays(record)
     if record.layout == "dense":
-        return {"contribution": ("frame", "neuron", "y", "x")}
+        found["contribution"] = ("frame", "neuron", "y", "x")
+    return found
+
+
+def factor_arrays(record: LayerRecord) -> dict[str, tuple[str, ...]]:
+    """Names and dimensions of the arrays from which maps are computed."""
     kernel = () if record.layer_type == "Linear" else ("kernel_y", "kernel_x")
     lead = () if record.shared_weights else ("frame",)
+    gained = "in" if record.granularity == "input" else "out"
+    gain = {"gain": ("frame", gained, "source_y", "source_x")} if record.gain == "kept" else {}
     return {
         "input": ("frame", "in", "source_y", "source_x"),
         "weight": (*lead, "out", "in", *kernel),
         "bias": (*lead, "out"),
-    }
+    } | gain
 
 
 def coordinate_arrays() -> dict[str, tuple[str, ...]]:

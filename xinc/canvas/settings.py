@@ -25,6 +25,10 @@ class CanvasSettings(StrictModel):
         None, description="What a neuron is; default: kernel for NeRV, input for FFN and SIREN."
     )
     head_activation: bool = Field(False, description="Pass the last layer's maps through its tanh or sigmoid.")
+    gain: bool = Field(
+        False, description="Keep gains beside the maps, from which open_canvas(…, gain=True) computes gained maps."
+    )
+    probes: int = Field(32, ge=1, description="Backward passes a frame from which gains are estimated.")
     memory_mb: float = Field(512, gt=0, description="Memory in MB that expanding maps may take.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one.")
 

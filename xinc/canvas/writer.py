@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
@@ -24,6 +25,7 @@ from xinc.canvas.network import as_network
 from xinc.canvas.schema import LayerRecord, coordinate_arrays, data_arrays
 from xinc.canvas.settings import CanvasSettings
 from xinc.contributions.expansion import Expander, expander
+from xinc.contributions.gains import gains
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
 from xinc.models.base import INR
@@ -85,19 +87,32 @@ def write_layer(
     maps, v = layer_at(chosen[0])
     resolution = map_resolution(maps, v)
     layout = settings.layout_of(name, prefers_dense(maps, v, resolution))
-    record = make_record(model, network, maps, layout, resolution)
+    kept: Literal["none", "kept"] = "kept" if settings.gain else "none"
+    record = make_record(model, network, maps, layout, resolution, kept, settings.probes)
+
+    def factors_at(frame: int) -> dict[str, np.ndarray]:
+        def found(network: INR) -> Tensor:
+            trace = network.trace(frame)
+            return gains(trace, network.colours_of, [name], settings.granularity, settings.probes, (frame,))[name]
+
+        own, v = layer_at(frame)
+        with full_precision():
+            return _factors(replace(own, gain=passes.run(model, found) if settings.gain else None), v, frame)
+
     with whole_group(path) as store:
         small: dict[str, Any] = coordinates(record, chosen, np.arange(len(maps.neurons)), maps.neurons)
-        factors = {name: dims for name, dims in data_arrays(record).items() if layout == "factored"}
+        factors = {name: dims for name, dims in data_arrays(record).items() if name != "contribution"}
         framed = {name: dims for name, dims in factors.items() if dims[0] == "frame"}
         values = _factors(maps, v, chosen[0])
         small |= {name: (dims, values[name]) for name, dims in factors.items() if name not in framed}
         group = create_group(store, {"xinc": record.model_dump(mode="json")}, small)
-        with Progress(len(chosen), f"canvas {name} ({len(maps.neurons)} neurons)") as progress:
-            if layout == "factored":
-                for done in _write_factored(group, framed, chosen, layer_at):
+        steps = len(chosen) * (bool(factors) + (layout == "dense"))
+        with Progress(steps, f"canvas {name} ({len(maps.neurons)} neurons)") as progress:
+            if framed:
+                for done in _write_factored(group, framed, chosen, factors_at):
                     progress.update(done - progress.done)
-            else:
+            if layout == "dense":
+                before = progress.done
                 shape = (len(chosen), len(maps.neurons), *resolution)
                 every = np.arange(len(maps.neurons))
                 room = Room(f"a map of {name}", f"maps of {name}")
@@ -106,7 +121,7 @@ def write_layer(
                     return expander(*layer_at(chosen[position]), room)
 
                 for done, _, _ in write_dense(group, expander_at, shape, every, settings.memory_mb, name):
-                    progress.update(done - progress.done)
+                    progress.update(before + done - progress.done)
     ensure_group(locate(path).parent)
 
 
@@ -145,21 +160,23 @@ def coordinates(
 
 def _factors(maps: LayerMaps, v: Tensor, frame: int) -> dict[str, np.ndarray]:
     """What a factored layer keeps of a frame, by the name of its array; `InputError` where it is not finite."""
-    tensors = {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias}
-    values = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    tensors = {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias, "gain": maps.gain}
+    values = {name: tensor.cpu().numpy() for name, tensor in tensors.items() if tensor is not None}
     for name, array in values.items():
         require_finite(array, f"'{name}' of the layer '{maps.layer.name}' in frame {frame}", REMEDY)
     return values
 
 
 def _write_factored(
-    group: zarr.Group, framed: dict[str, tuple[str, ...]], frames: list[int], layer_at: Any
+    group: zarr.Group,
+    framed: dict[str, tuple[str, ...]],
+    frames: list[int],
+    factors_at: Callable[[int], dict[str, np.ndarray]],
 ) -> Iterator[int]:
     """The arrays that differ from frame to frame, by name with their dimensions; yields after every frame."""
     arrays: dict[str, Any] = {}
     for at, frame in enumerate(frames):
-        maps, v = layer_at(frame)
-        values = _factors(maps, v, frame)
+        values = factors_at(frame)
         for name, dims in framed.items():
             own = values[name].shape
             if name not in arrays:

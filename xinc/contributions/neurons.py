@@ -38,6 +38,11 @@ class Neurons:
     def __len__(self) -> int:
         return len(self.in_channel)
 
+    @property
+    def fed(self) -> np.ndarray:
+        """(N,) the channel whose gain each neuron has: that which it feeds, or is (see `xinc.contributions.gains`)."""
+        return self.in_channel if self.granularity == "input" else self.out_channel
+
 
 def check_granularity(granularity: str | None, layer_type: str, layer: str) -> str:
     """The granularity to use for a layer; `InputError` for an unknown or inapplicable one."""

@@ -10,6 +10,8 @@ subset in any order.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -86,3 +88,28 @@ def source_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) 
         share = layer.bias.sum() / layer.channels[0]
         return respond(layer.activation, layer.frequency * (total * v[select] + share), layer.frequency)
     return layer.frequency * torch.einsum("oi,ihw->ohw", layer.weight[select], v)
+
+
+def lost_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) -> Tensor:
+    """What is missing without each of the selected neurons, `xinc.ablate`'s zeros: before any activation.
+
+    Parameters
+    ----------
+    layer, v, neurons, select : as for `source_responses`.
+
+    Returns
+    -------
+    (n, h, w), of the channel `Neurons.fed`:
+
+    - ``kernel``: (w_ij * v_i), which the pre-activation of j loses; its bias is kept;
+    - ``input``: v_i, which the layer's input loses;
+    - ``output``: the pre-activation of j, bias included.
+    """
+    if neurons.granularity == "input":
+        return v[select]
+    if neurons.granularity == "output":
+        return replace(layer, weight=layer.weight[select], bias=layer.bias[select]).preactivation(v)
+    bare = replace(layer, bias=torch.zeros_like(layer.bias))
+    i = torch.as_tensor(neurons.in_channel, device=v.device).long()[select]
+    j = torch.as_tensor(neurons.out_channel, device=v.device).long()[select]
+    return edge_responses(bare, v, i, j)

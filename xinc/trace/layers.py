@@ -50,11 +50,15 @@ class Linear:
 
         return self.frequency * (torch.einsum("oi,ihw->ohw", self.weight, v) + self.bias[:, None, None])
 
-    def forward(self, v: Tensor) -> Tensor:
-        """(C_in, h, w) -> (C_out, h, w)."""
+    def activated(self, z: Tensor) -> Tensor:
+        """The layer's output (C_out, h, w) from its pre-activation."""
         from xinc.trace.activations import activate
 
-        return activate(self.activation, self.preactivation(v), self.frequency)
+        return activate(self.activation, z, self.frequency)
+
+    def forward(self, v: Tensor) -> Tensor:
+        """(C_in, h, w) -> (C_out, h, w)."""
+        return self.activated(self.preactivation(v))
 
 
 @dataclass(frozen=True)
@@ -96,13 +100,17 @@ class Convolution:
 
         return F.conv2d(v[None], self.weight, self.bias, padding=self.kernel_size // 2)[0]
 
-    def forward(self, v: Tensor) -> Tensor:
-        """(C_in, h, w) -> (C_out / r², r·h, r·w)."""
+    def activated(self, z: Tensor) -> Tensor:
+        """The layer's output (C_out / r², r·h, r·w) from its pre-activation."""
         import torch.nn.functional as F
 
         from xinc.trace.activations import ACTIVATIONS
 
-        return ACTIVATIONS[self.activation](F.pixel_shuffle(self.preactivation(v), self.upscale))
+        return ACTIVATIONS[self.activation](F.pixel_shuffle(z, self.upscale))
+
+    def forward(self, v: Tensor) -> Tensor:
+        """(C_in, h, w) -> (C_out / r², r·h, r·w)."""
+        return self.activated(self.preactivation(v))
 
 
 Layer: TypeAlias = Linear | Convolution

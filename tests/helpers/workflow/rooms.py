@@ -14,8 +14,8 @@ VALUES: dict[str, Any] = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 EVERY = set(analyses)
 OF_CANVAS = {name for name in EVERY if "canvas" in analyses[name].needs and analyses[name].scope != "project"}
 #: What follows from any result of an analysis that is judged, and from any video.
-PROJECT = {"analysis dataset", "figure dataset", "analysis findings", "figure findings"}
-FINDINGS = {"analysis findings", "figure findings"}
+FINDINGS = {f"{kind} {name}" for kind in ("analysis", "figure") for name in ("findings", "paper_claims")}
+PROJECT = {"analysis dataset", "figure dataset", *FINDINGS}
 
 
 def both(*names: str) -> set[str]:

@@ -39,7 +39,8 @@ def compared(opened: list[tuple[Record, xr.Dataset]]) -> Iterator[dict[str, Any]
     for comparison in COMPARISONS:
         for record, other, pair in pairs_of(comparison, opened):
             for row in layers_of(comparison.claim, record, pair):
-                yield row | {"measure": f"{row['measure']} (against model '{other.model}')"}
+                networks = (*row["networks"], (other.video, other.model, other.seed))
+                yield row | {"measure": f"{row['measure']} (against model '{other.model}')", "networks": networks}
 
 
 def undecided() -> Iterator[dict[str, Any]]:
@@ -47,7 +48,8 @@ def undecided() -> Iterator[dict[str, Any]]:
     for sentence in SENTENCES:
         nothing = dict.fromkeys(TEXTS, "") | dict.fromkeys(NUMBERS, np.nan)
         about = {"claim": sentence.name, "section": sentence.section, "sentence": sentence.text}
-        yield nothing | about | {"of": None, "applies": sentence.applicable, "reason": sentence.because, "enough": True}
+        said = {"of": None, "applies": sentence.applicable, "reason": sentence.because, "enough": True, "networks": ()}
+        yield nothing | about | said
 
 
 def layers_of(claim: Claim, record: Record, about: Any) -> Iterator[dict[str, Any]]:
@@ -82,6 +84,7 @@ def _row(claim: Claim, record: Record, layer: str) -> dict[str, Any]:
         "threshold": claim.threshold,
         "null": claim.chance,
         "depends": claim.depends,
+        "networks": ((record.video, record.model, record.seed),),
         "enough": True,
         "applies": True,
         "reason": "",

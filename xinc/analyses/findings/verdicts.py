@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xinc.analyses.claim import Claim
-from xinc.analyses.findings.table import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
+from xinc.analyses.findings.names import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
 from xinc.statistics.false_discoveries import false_discovery_rates
 
 

@@ -26,6 +26,9 @@ CODES = {
 
 _SIN, _FINER = CODES["sin"], CODES["finer"]
 
+#: The square root, with which gained maps end: the code of no activation.
+ROOT = len(CODES)
+
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
 FAST_MATH = {"contract", "reassoc", "nsz", "arcp"}
 
@@ -92,6 +95,9 @@ def activate(code: int, row: Any, erf: Any) -> None:
     elif code == 12:
         for i in range(n):
             row[i] = np.float32(math.expm1(-row[i] * row[i]))
+    elif code == 14:
+        for i in range(n):
+            row[i] = np.sqrt(row[i])
 
 
 @njit(nogil=True, fastmath=FAST_MATH)
@@ -230,17 +236,22 @@ def _step(
 @njit(nogil=True, fastmath=FAST_MATH)
 def expand_convolution(
     v: Any, kernels: Any, bias: Any, channel: Any, phase: Any, upscale: int, own: int,
-    factors: Any, taps: Any, codes: Any, sizes: Any, windows: Any, erf: Any, first: Any, second: Any, lines: Any,
-    wide: Any, out: Any,
+    fed: Any, gain: Any, factors: Any, taps: Any, codes: Any, sizes: Any, windows: Any, erf: Any, first: Any,
+    second: Any, lines: Any, wide: Any, out: Any,
 ) -> None:  # fmt: skip
-    """Maps of some neurons on a window; see `Expansion` for the arguments."""
+    """Maps of some neurons on a window; see `Expansion` for the arguments. Gains of no channel: the paper's maps."""
     steps = factors.shape[0]
     for n in range(kernels.shape[0]):
         window = windows[0]
         target = out[n] if steps == 0 else first
         _source(v[channel[n]], kernels[n], bias[n], window, target)
         for y in range(window[1] - window[0]):
-            activate(own, target[y, : window[3] - window[2]], erf)
+            row = target[y, : window[3] - window[2]]
+            if gain.shape[0]:
+                weights = gain[fed[n], window[0] + y, window[2] : window[3]]
+                for x in range(row.shape[0]):
+                    row[x] *= row[x] * weights[x]
+            activate(own, row, erf)
         here, there = first, second
         for s in range(steps):
             py, px = (phase[n] // upscale, phase[n] % upscale) if s == 0 else (0, 0)
@@ -271,3 +282,14 @@ def expand_linear(
             else:
                 activate(own, row, erf)
             activate(head, row, erf)
+
+
+@njit(nogil=True, fastmath=FAST_MATH)
+def expand_gained_linear(v: Any, channel: Any, scale: Any, fed: Any, gain: Any, window: Any, out: Any) -> None:
+    """Gained maps sqrt((scale · v_i)² · G_j) of some neurons, on a window of their feature i and of gains (C, h, w)."""
+    y0, y1, x0, x1 = window
+    for n in range(out.shape[0]):
+        for y in range(y0, y1):
+            row, line, weights = out[n, y - y0], v[channel[n], y, x0:x1], gain[fed[n], y, x0:x1]
+            for x in range(x1 - x0):
+                row[x] = abs(scale[n] * line[x]) * np.sqrt(weights[x])

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from xinc.contributions.kernels.compiled import CODES, ERF, expand_convolution
+from xinc.contributions.kernels.compiled import CODES, ERF, ROOT, expand_convolution
 from xinc.contributions.maps import LayerMaps
 from xinc.trace.layers import Array, Convolution
 
@@ -66,8 +66,12 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
         factor, inserted = stage.upscale, False
     if factor != 1:
         steps.append((factor, 1, inserted, "identity"))
-    if maps.head_activation != "identity":
+    codes = [CODES[name] for _, _, _, name in steps]
+    if maps.gain is not None:
+        codes = [CODES["identity"]] * (len(steps) - 1) + [ROOT] * bool(steps)
+    elif maps.head_activation != "identity":
         steps.append((1, 1, False, maps.head_activation))
+        codes.append(CODES[maps.head_activation])
     phases = [[_taps(f, k, p) for p in range(f)] if zeros else [_taps(f, k, None)] for f, k, zeros, _ in steps]
     reach = max((t.shape[1] // 2 for p in phases for t in p), default=0)
     largest = max((f for f, _, _, _ in steps), default=1)
@@ -85,7 +89,7 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
     return _Plan(
         np.array([f for f, _, _, _ in steps], np.int64),
         table,
-        np.array([CODES[name] for _, _, _, name in steps], np.int64),
+        np.array(codes, np.int64),
         np.array(sizes, np.int64).reshape(-1, 2),
         tuple(reaches),
     )
@@ -112,6 +116,11 @@ class Expansion:
         self._kernels = np.asarray(layer.weight)
         self._bias = np.asarray(layer.bias) / np.float32(layer.channels[0])
         self._own = CODES[layer.activation]
+        self._gain = np.empty((0, 0, 0), np.float32)
+        if maps.gain is not None:
+            self._gain = np.asarray(maps.gain) * np.float32(1 / maps.spread() ** 2)
+            self._bias = np.zeros_like(self._bias)
+            self._own = CODES["identity"] if len(self._plan.codes) else ROOT
         self._upscale = layer.upscale
         self._i = maps.neurons.in_channel.astype(np.int64)
         self._j = maps.neurons.out_channel.astype(np.int64)
@@ -154,7 +163,7 @@ class Expansion:
         i = self._i[select]
         expand_convolution(
             self._v, self._kernels[j, i], self._bias[j], i, self._phase[select], self._upscale, self._own,
-            self._plan.factors, self._plan.taps, self._plan.codes, self._plan.sizes, windows, ERF,
+            j, self._gain, self._plan.factors, self._plan.taps, self._plan.codes, self._plan.sizes, windows, ERF,
             buffers[0], buffers[1], lines, wide, out,
         )  # fmt: skip
         return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinc.contributions.kernels.compiled import CODES, ERF, expand_linear
+from xinc.contributions.kernels.compiled import CODES, ERF, expand_gained_linear, expand_linear
 from xinc.contributions.maps import LayerMaps
 from xinc.trace.layers import Array, Linear
 
@@ -33,7 +33,9 @@ class LinearExpansion:
         else:
             self._scale = self._weight.sum(0)
             self._share = np.full(len(self._scale), bias.sum() / layer.channels[0], np.float32)
-        self._frequency = layer.frequency
+        self._bias, self._frequency = bias, layer.frequency
+        self._fed, self._gain = neurons.fed.astype(np.int64), None if maps.gain is None else np.asarray(maps.gain)
+        self._whole = neurons.granularity == "input"
         self._own, self._head = CODES[layer.activation], CODES[maps.head_activation]
 
     def expand(
@@ -43,6 +45,9 @@ class LinearExpansion:
         wanted = (0, self._v.shape[1], 0, self._v.shape[2]) if window is None else window
         if out is None:
             out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
+        if self._gain is not None:
+            self._expand_gained(self._gain, select, wanted, out)
+            return out
         if self._sums:  # without bias and activation: each is a map of its own, times the frequency
             part = self._v[:, wanted[0] : wanted[1], wanted[2] : wanted[3]]
             v = np.tensordot(self._weight[self._j[select]], part, 1)
@@ -53,3 +58,17 @@ class LinearExpansion:
             scale, share = self._scale[select], self._share[select]
         expand_linear(v, channel, scale, share, self._frequency, inner, own, self._head, ERF, out)
         return out
+
+    def _expand_gained(
+        self, gain: np.ndarray, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray
+    ) -> None:
+        v, channel, scale = self._v, self._i[select], np.ones(len(select), np.float32)
+        if self._sums:
+            y0, y1, x0, x1 = window
+            weight, bias = self._weight[self._j[select]], self._bias[self._j[select], None, None]
+            v = np.zeros((len(select), *self._v.shape[1:]), np.float32)
+            v[:, y0:y1, x0:x1] = np.tensordot(weight, self._v[:, y0:y1, x0:x1], 1) + bias
+            channel, scale = np.arange(len(select)), scale * np.float32(self._frequency)
+        elif not self._whole:
+            scale = self._scale[select] * np.float32(self._frequency)
+        expand_gained_linear(v, channel, scale, self._fed[select], gain, window, out)

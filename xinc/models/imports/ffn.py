@@ -60,7 +60,7 @@ def one_frame(architecture: str, settings: dict[str, Any], state: dict[str, Any]
     if resolution is None:
         hints.take("resolution", required="[height, width] of the frame it was trained on")
         raise AssertionError("unreachable: the hint was there")
-    frames = [int(f) for f in listed(hints.take("frames", [0]))]
+    frames = hints.listed_frames(range(hints.video_frames or 1) if "frames" in hints else [0])
     if len(frames) != 1:
         raise InputError(
             f"{hints.path}: the hint frames is {frames}, but the tensors make one frame: say which one it is, e.g. [0]."

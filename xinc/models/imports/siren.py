@@ -81,7 +81,7 @@ def matches(tensors: Tensors, _: Mapping[str, Any]) -> bool:
 
 def read(tensors: Tensors, hints: Hints) -> Imported:
     names = _layers(tensors, hints)
-    if not hints.take("outermost_linear", True):
+    if not hints.flag("outermost_linear", True):
         raise InputError(
             f"{hints.path}: outermost_linear is false, but a network that ends in a sine cannot be dissected: its last "
             "layer must be linear."
