@@ -23,7 +23,15 @@ DEFAULT = {
     "psnr": "33.0",
     "explained": "0.97",
 }
-NOTHING = {"video": "", "model": "", "bits_per_pixel": "", "psnr": "", "explained": "", "direction": "", "threshold": ""}
+NOTHING = {
+    "video": "",
+    "model": "",
+    "bits_per_pixel": "",
+    "psnr": "",
+    "explained": "",
+    "direction": "",
+    "threshold": "",
+}
 
 
 def row(claim: str, section: str, sentence: str, null: str, verdict: str, **others: str) -> dict[str, str]:
@@ -31,7 +39,11 @@ def row(claim: str, section: str, sentence: str, null: str, verdict: str, **othe
     return DEFAULT | about | others
 
 
-A, B, C = ("a", "1", "So it is.", "shifts"), ("b", "1", 'Or, *rather*, "so".', "none: no"), ("c_", "1", "It | is_ `not`.")
+A, B, C = (
+    ("a", "1", "So it is.", "shifts"),
+    ("b", "1", 'Or, *rather*, "so".', "none: no"),
+    ("c_", "1", "It | is_ `not`."),
+)
 ROWS = [
     row(*A, "holds", value="0.75"),
     row(*A, "holds", value="0.91"),
