@@ -214,9 +214,11 @@ class Plan(Jobs):
             "question": cls.question,
             "section": cls.section,
         }
-        before = self._spec_of(analysis, video, model, seed)
-        upstream = {result_path(analysis, video, model, seed): before}
-        return self._spec("figure", settings, ["xinc.analyses.draw", *_done_by(cls, "figure")], upstream)
+        quoted = [] if seed is None else self.quoted(analysis, video, model)
+        named = [analysis, *quoted]
+        modules = [name for one in named for name in _done_by(self._analysis(one), "figure")]
+        upstream = {result_path(one, video, model, seed): self._spec_of(one, video, model, seed) for one in named}
+        return self._spec("figure", settings, ["xinc.analyses.draw", *modules], upstream)
 
     def _spec_of(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
         scope = self._analysis(analysis).scope

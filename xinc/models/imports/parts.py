@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xinc.errors import InputError, nearest
 from xinc.frames import frame_list
+from xinc.models._pruned import set_masks, split
 from xinc.models.base import INR
 from xinc.models.storage import build, check_finite
 
@@ -30,6 +31,7 @@ class Imported:
     architecture, settings, resolution, frames, num_frames : see `xinc.models.storage.build`.
     state : the weights, by the architecture's own names; "embeddings" may be missing where there is an encoder.
     unread : names of tensors in the file that the layout has no use for.
+    pruning : how it was pruned, see `xinc.models._pruned.Pruned`; the masks are among the weights.
     """
 
     architecture: str
@@ -39,6 +41,7 @@ class Imported:
     num_frames: int
     state: dict[str, Tensor] = field(repr=False)
     unread: list[str] = field(default_factory=list)
+    pruning: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def needs_images(self) -> bool:
@@ -62,7 +65,7 @@ class Imported:
         """The network; ``images`` (frames, 3, H, W) are the frames it represents, where an encoder needs them."""
         model = build(self.architecture, self.settings, self.resolution, self.frames, self.num_frames)
         own = model.state_dict()
-        state = dict(self.state)
+        state, masks = split(self.state)
         if self.needs_images:
             state["embeddings"] = own["embeddings"]
         for name, tensor in own.items():
@@ -70,6 +73,8 @@ class Imported:
                 found = tuple(state[name].shape) if name in state else "missing"
                 raise InputError(f"{path}: the tensor for '{name}' is {found}, expected shape {tuple(tensor.shape)}.")
         model.load_state_dict(state)
+        if masks:
+            set_masks(model, masks, self.pruning)
         if self.needs_images:
             if images is None:
                 raise InputError(
