@@ -11,7 +11,7 @@ UPGRADE ?=
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint docs bench env lock clean
+.PHONY: help demo study check test lint docs bench env lock clean
 .NOTPARALLEL:
 
 # An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
@@ -75,6 +75,17 @@ demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and w
 		echo "    import xinc"; \
 		echo "    canvas = xinc.open_canvas(\"$$last\")"; \
 	fi
+
+# The page in docs is what the workflow wrote, copied.
+study: .venv/.ready-workflow-$(KEY) ## train and analyse at the paper's size (hours), and renew docs/explanation/paper-claims.md
+	@$(enter_env); \
+	videos=config/study-clips.tsv; \
+	if [ ! -e clips ]; then \
+		echo "There is no folder 'clips': dogs_jump and tennis_flow of $$videos are left out."; \
+		videos=config/study.tsv; \
+	fi; \
+	python -m snakemake --cores "$(CORES)" --configfile config/study.yaml --config "videos=$$videos" $(ARGS); \
+	cp results/figures/paper_claims/project/paper-claims.{md,json,png} docs/explanation/
 
 env: .venv/.ready-test-$(KEY) ## only make the environment, with what tests, linters and documentation need
 	@echo "Ready: .venv"

@@ -21,9 +21,10 @@ from xinc.analyses.findings import rows as table_rows
 from xinc.analyses.findings.colours import COLOURS
 from xinc.analyses.findings.comparisons import COMPARISONS
 from xinc.analyses.findings.figure import HIGHEST, MOST, section_figures
+from xinc.analyses.findings.names import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
 from xinc.analyses.findings.rows import compared
 from xinc.analyses.findings.sentences import SENTENCES
-from xinc.analyses.findings.table import COLUMNS, FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
+from xinc.analyses.findings.table import COLUMNS
 from xinc.analyses.findings.verdicts import corrected
 from xinc.analyses.findings.verdicts import verdict as verdict_on
 from xinc.analyses.results import Project, Record
@@ -84,7 +85,9 @@ def project(monkeypatch: pytest.MonkeyPatch) -> Project:
         {"layer": LAYERS},
         {"architecture": "ffn"},
     )
-    size = xr.Dataset({"bits_per_pixel": ("bits", [32.0]), "mean_psnr": ((), 35.5)}, {"bits": [32]})
+    size = xr.Dataset(
+        {"bits_per_pixel": ("bits", [32.0]), "mean_psnr": ((), 35.5), "explained": ((), 0.98)}, {"bits": [32]}
+    )
     stored = {("made", "nerv"): of_nerv, ("made", "ffn"): of_ffn, ("quality", "nerv"): size}
     monkeypatch.setattr(Record, "open", lambda self: stored[self.analysis, self.model])
     return Project({}, tuple(Record(analysis, "clip", model, 0, Path("nowhere")) for analysis, model in stored))
@@ -176,7 +179,15 @@ def test_not_applicable_is_not_unmeasured(project: Project) -> None:
 
 
 def test_a_null_without_a_probability_is_no_proof(project: Project) -> None:
-    row = {"of": TESTED, "applies": True, "enough": True, "value": 1.0, "p_value": np.nan, "q_value": np.nan}
+    row = {
+        "of": TESTED,
+        "applies": True,
+        "enough": True,
+        "premise": True,
+        "value": 1.0,
+        "p_value": np.nan,
+        "q_value": np.nan,
+    }
     assert verdict_on(row, Findings.Settings().level)[0] == UNCLEAR
 
 
@@ -184,8 +195,77 @@ def test_the_size_of_the_networks_is_stated(project: Project) -> None:
     table = Findings().table(Findings().compute(project))
     assert set(table[table["model"] == "nerv"]["bits_per_pixel"]) == {8.0}  # 32 at 32 bits
     assert set(table[table["model"] == "nerv"]["psnr"]) == {35.5}
+    assert set(table[table["model"] == "nerv"]["explained"]) == {0.98}
+    assert set(table[table["model"] == "nerv"]["warning"]) == {""}
     assert table[table["model"] == "ffn"]["bits_per_pixel"].isna().all()
+    assert set(table[table["model"] == "ffn"]["warning"]) == {"not checked"}
     assert tuple(table.columns) == COLUMNS
+
+
+def test_no_claim_is_judged_on_a_network_that_has_not_learned_its_video(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Record.open
+    for explained, reason in ((0.49, "has not learned the video: 16.0 dB, 49% of the"), (np.nan, "nothing to see")):
+        poor = xr.Dataset(
+            {"bits_per_pixel": ("bits", [32.0]), "mean_psnr": ((), 16.0), "explained": ((), explained)}, {"bits": [32]}
+        )
+        monkeypatch.setattr(Record, "open", lambda self, p=poor: p if self.analysis == "quality" else before(self))
+        result = Findings().compute(project)
+        table = Findings().table(result)
+        of_nerv = table[table["model"] == "nerv"]
+        assert set(of_nerv["verdict"]) == {INAPPLICABLE}
+        assert of_nerv["note"].str.contains(reason).any()
+        assert of_nerv["q_value"].isna().all()  # not a test
+        assert of_nerv["value"].notna().any()  # and yet measured
+        said = rows(result)
+        assert said["plain", "ffn", "l1"]["verdict"] == HOLDS
+        assert said["plain", "ffn", "l1"]["cases"] == 3
+        assert len(result.attrs["warnings"]) == 2
+
+
+def test_pairs_need_two_networks_that_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of a result over seeds, all of them."""
+    made = xr.Dataset({"variation": (("layer", "frame", "percent"), np.ones((1, 1, 2)))}, {"layer": ["a"]})
+    poor = xr.Dataset(
+        {"bits_per_pixel": ("bits", [8.0]), "mean_psnr": ((), 12.0), "explained": ((), 0.1)}, {"bits": [8]}
+    )
+    good = poor.assign(explained=0.99, mean_psnr=35.0)
+    stored = {
+        ("neurons_per_pixel", "ffn", 0): made.assign_attrs(architecture="ffn"),
+        ("neurons_per_pixel", "nerv", 0): made.assign_attrs(architecture="nerv"),
+        ("made", "ffn", None): xr.Dataset({"value": ("layer", [3.0])}, {"layer": ["a"]}, {"architecture": "ffn"}),
+        ("quality", "ffn", 0): good,
+        ("quality", "ffn", 1): good,
+        ("quality", "nerv", 0): poor,
+    }
+    nothing = SimpleNamespace(claims=lambda: ())
+    known = {"made": SimpleNamespace(claims=lambda: (PLAIN,)), "quality": nothing, "neurons_per_pixel": nothing}
+    monkeypatch.setattr(table_rows, "analyses", known)
+    monkeypatch.setattr("xinc.analyses.findings.compute.claims_of", lambda name: True)
+    monkeypatch.setattr(
+        "xinc.analyses.findings.rows.COMPARISONS", [c for c in COMPARISONS if c.claim.name == "ffn_more_even"]
+    )
+    monkeypatch.setattr(Record, "open", lambda self: stored[self.analysis, self.model, self.seed])
+    project = Project({}, tuple(Record(a, "clip", m, s, Path("nowhere")) for a, m, s in stored))
+    said = rows(Findings().compute(project))
+    assert said["ffn_more_even", "ffn", "all"]["verdict"] == INAPPLICABLE
+    assert "12.0 dB" in str(said["ffn_more_even", "ffn", "all"]["note"])
+    assert said["plain", "ffn", "a"]["verdict"] == HOLDS
+    stored["quality", "ffn", 1] = poor
+    said = rows(Findings().compute(project))
+    assert said["plain", "ffn", "a"]["verdict"] == INAPPLICABLE
+
+
+def test_effects_are_of_the_rows_with_a_verdict(project: Project) -> None:
+    said = rows(Findings().compute(project))
+    row = said["plain", "nerv", "l3"]  # itself not measured; the others 3, 0.6 and 3, -1, 1
+    assert (row["cases"], row["median"], row["lowest"], row["highest"]) == (5, 1.0, -1.0, 3.0)
+    row = said["ffn_only", "ffn", "l2"]
+    assert (row["cases"], row["median"], row["lowest"], row["highest"]) == (1, -1.0, -1.0, -1.0)
+    row = said["neurons_capture_depth", "", ""]
+    assert row["cases"] == 0
+    assert np.isnan(row["median"])  # type: ignore[call-overload]
 
 
 def test_sections_are_in_order_and_sentences_without_a_number_are_there(project: Project) -> None:
@@ -237,6 +317,8 @@ def test_figures_by_section_fit_into_a_window(project: Project) -> None:
     assert "A sentence." in texts
     assert "1/2" in texts  # plain on nerv: holds in one of two layers measured
     assert "1/3" in texts
+    assert "1.8" in texts  # the median of 3 and 0.6
+    assert "1 (−1 to 3)\n> 1" in texts  # of both networks
 
 
 def test_long_sections_are_cut(monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
@@ -300,7 +382,13 @@ def test_the_page_has_every_row_and_stands_alone(project: Project) -> None:
     table = Findings().table(result)
     [(name, page)] = Findings().pages(result).items()
     assert name == "table"
-    assert page.count("<tr>") == len(table) + 1
+    # Beside the heads of the two tables.
+    assert page.count("<tr>") == len(table) + 2
+    decided = table[table["verdict"].isin([HOLDS, FAILS, UNCLEAR])]
+    assert page.count('<tr class="e">') == len(set(zip(decided["claim"], decided["model"], strict=True)))
+    assert "1 of 2</td>" in page  # plain on nerv
+    assert "1.8 (0.6 to 3)</td>" in page
+    assert '<p class="w">Not checked (clip ffn, 1 of 2)' in page
     assert not re.search(r"(src|href)=", page)
     for sentence in set(table["sentence"]):
         assert sentence.replace("'", "&#x27;") in page
@@ -320,6 +408,7 @@ def test_every_claim_of_every_analysis_is_complete() -> None:
         # What has no null says why; what has one says which.
         assert claim.chance.startswith("none: ") == (claim.null is None), claim.name
         assert (claim.applies is None) == (not claim.unless), claim.name
+        assert (claim.premise is None) == (not claim.without), claim.name
     names = [claim.name for claim in claims] + [sentence.name for sentence in SENTENCES]
     assert len(names) == len(set(names))
     assert {"1", "4.2", "4.3", "4.4", "4.5", "4.6"} <= {claim.section for claim in claims}

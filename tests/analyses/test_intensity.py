@@ -15,6 +15,7 @@ from tests.helpers.subjects import Make
 from xinc.analyses.intensity.attention import numbers_of_shifts, strongest
 from xinc.analyses.intensity.numbers import NUMBERS
 from xinc.analyses.making import make_analysis
+from xinc.canvas.iid import expected_sum_abs, iid_layers
 
 LAYOUTS = ["factored", "dense"]
 RNG = np.random.default_rng(0)
@@ -125,10 +126,49 @@ def test_the_table_is_tidy(subjects: Make) -> None:
     result = analysis.compute(subjects("nerv"))
     table = analysis.table(result)
     assert table is not None
-    assert len(table) == 2 * 3 * 3
-    assert {"layer", "frame", "with", "pearson", "spearman"} <= set(table.columns)
+    assert len(table) == 2 * 3 * 4
+    assert {"layer", "frame", "with", "pearson", "spearman", "divided_pearson"} <= set(table.columns)
     row = table[(table["layer"] == "head") & (table["frame"] == 2) & (table["with"] == "edges")]
     assert float(row["pearson"].iloc[0]) == float(result["pearson"].sel(layer="head", frame=2, **{"with": "edges"}))
+
+
+def test_structure_is_told_from_content(subjects: Make) -> None:
+    """The structure is that of an i.i.d. network; a heatmap is divided by it, and its correlations follow."""
+    subject = subjects("nerv")
+    result = make_analysis("intensity", {"frames": [1]}).compute(subject)
+    drawn = iid_layers(subject.canvas, maps=1000)
+    bright = subject.video["frames"].sel(frame=1).values.astype(float).sum(-1)
+    for layer, data in subject.canvas.items():
+        one = result.sel(layer=layer, frame=1)
+        structure = expected_sum_abs(drawn[layer])
+        np.testing.assert_allclose(one["structure"], scaled(structure), atol=1e-6)
+        heat = np.abs(data["contribution"].sel(frame=1).values.astype(float)).sum(0)
+        np.testing.assert_allclose(one["divided"], scaled(heat / structure), atol=1e-5)
+        pairs = {"pearson": (heat, structure), "divided_pearson": (heat / structure, bright)}
+        for (name, (a, b)), other in zip(pairs.items(), ("structure", "intensity"), strict=True):
+            assert float(one[name].sel({"with": other})) == pytest.approx(
+                np.corrcoef(a.ravel(), b.ravel())[0, 1], abs=1e-5
+            )
+
+
+def test_what_treats_all_pixels_alike_has_no_structure(subjects: Make) -> None:
+    for result in (
+        make_analysis("intensity").compute(subjects("ffn")),
+        make_analysis("intensity").compute(made(RNG.random((1, *SHAPE, 3)), by_hand=RNG.random((1, 2, *SHAPE)))),
+    ):
+        assert result["structure"].isnull().all()
+        assert result["pearson"].sel({"with": "structure"}).isnull().all()
+        np.testing.assert_allclose(result["divided"], result["heatmap"], atol=1e-12)
+
+
+def test_a_figure_of_divided_heatmaps(subjects: Make) -> None:
+    result = make_analysis("intensity", {"frames": [0]}).compute(subjects("nerv"))
+    for divided, shown in ((False, "heatmap"), (True, "divided")):
+        (figure,) = make_analysis("intensity", {"divided": divided}).plot(result).values()
+        titles = {axis.get_title(): axis for axis in figure.axes}
+        axis = next(axis for title, axis in titles.items() if title.startswith("block2: Σ|C|"))
+        np.testing.assert_array_equal(axis.images[0].get_array(), result[shown].sel(layer="block2", frame=0))
+        assert any(title.startswith("block1, i.i.d.\nheatmap: r ") for title in titles)
 
 
 def test_numbers_of_attention_against_brute_force() -> None:

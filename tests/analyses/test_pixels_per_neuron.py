@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import comb
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +18,11 @@ from tests.helpers.made import made_of
 from tests.helpers.subjects import Make
 from xinc.analyses.making import make_analysis
 from xinc.analyses.pixels_per_neuron import PixelsPerNeuron
+from xinc.analyses.subject import Subject
+from xinc.canvas.dissect import dissect
+from xinc.canvas.writer import write_layer
+from xinc.interventions.ablation import ablate
+from xinc.models.storage import build, save_model
 
 CLAIMS = {claim.name: claim for claim in PixelsPerNeuron.claims()}
 
@@ -119,6 +127,114 @@ def test_many_frames_have_an_axis_each(subjects: Make) -> None:
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles == [f"frame {k}" for k in range(4)]
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
-    assert [label.split(":")[0] for label in labels] == ["block1", "block2", "head"]
+    drawn = "i.i.d. network of the same structure"
+    assert [label.split(":")[0] for label in labels] == ["block1", "block2", "head", drawn]
     one = make_analysis("pixels_per_neuron", {"frames": 1})
     assert len(one.plot(one.compute(subjects("nerv")))["all"].axes) == 1
+
+
+def test_idle_neurons_of_a_network_of_coordinates_against_ablation(tmp_path: Path) -> None:
+    """A feature that never is positive is inactive, yet its bias contributes; one that ReLU clips is dead, not idle."""
+    model = build("ffn", {"fourier_features": 3, "hidden_width": 5}, (16, 32), [0, 1], 2)
+    with torch.no_grad():
+        for frame in (0, 1):
+            model.biases[0][frame, 1 + frame] = -100.0  # type: ignore[index]
+            model.biases[1][frame] += 1.0  # type: ignore[index]
+            model.weights[1][frame, :, 4] = -1.0  # type: ignore[index]
+            model.biases[0][frame, 4] = 5.0  # type: ignore[index]
+    save_model(model, tmp_path / "model.pt")
+    paths = {name: tmp_path / "canvas.zarr" / name for name in model.layer_names()}
+    for name, path in paths.items():
+        write_layer(model, path, name)
+    result = compute(Subject(tmp_path, tmp_path / "model.pt", layer_paths=paths))
+    names = ["dead", "dead_zero_input", "dead_no_effect"]
+    assert [result[name].sel(layer="layer2").values.tolist() for name in names] == [[1, 1], [0, 0], [0, 0]]
+    for layer in paths:
+        for frame in (0, 1):
+            one = result.sel(layer=layer, frame=frame)
+            maps = dissect(model, [frame], layer)[layer]["contribution"].values[0]
+            outputs = dissect(model, [frame], layer, "output")[layer]["contribution"].values[0]
+            v = model.trace(frame).input_of(layer).numpy()
+            idle, of_output = (
+                ablate(model, layer, frames=[frame], granularity=g)["absolute_effect"].values[0] == 0
+                for g in ("input", "output")
+            )
+            dead, silent = (maps == 0).all((1, 2)), (v == 0).all((1, 2))
+            expected = {"dead": dead, "zero_input": silent, "no_effect": idle, "dead_zero_input": dead & silent}
+            expected |= {"dead_no_effect": dead & idle, "output_dead": (outputs == 0).all((1, 2))}
+            expected |= {"output_no_effect": of_output, "output_zero_input": np.full(len(outputs), silent.all())}
+            assert {name: int(one[name]) for name in expected} == {name: mask.sum() for name, mask in expected.items()}
+    assert result["zero_input"].sel(layer="layer2").values.tolist() == [1, 1]
+    assert result["no_effect"].sel(layer="layer2").min() >= 1
+
+
+def test_a_network_is_opened_only_where_a_neuron_is_dead_or_a_layer_linear(subjects: Make) -> None:
+    subject = subjects("nerv")
+    result = compute(subject)
+    assert "model" not in subject.__dict__
+    assert (result["dead_no_effect"] == 0).all()
+    assert result["no_effect"].isnull().all()
+    assert result["output_dead"].isnull().all()
+
+
+def test_dead_kernels_are_ablated(tmp_path: Path) -> None:
+    """Without input and bias a kernel has neither contribution nor effect."""
+    settings = {"fc_dim": 4, "strides": [2, 2], "embed_levels": 4, "activation": "relu"}
+    model: Any = build("nerv", settings, (16, 32), [0], 1)
+    with torch.no_grad():
+        model.blocks[1].bias[:] = 0
+        model.blocks[0].bias[:4] = -100.0  # the first channel after PixelShuffle
+    save_model(model, tmp_path / "model.pt")
+    write_layer(model, tmp_path / "canvas.zarr" / "block2", "block2")
+    result = compute(Subject(tmp_path, tmp_path / "model.pt", layer_paths={"block2": tmp_path / "canvas.zarr/block2"}))
+    one = result.isel(layer=0, frame=0)
+    kernels = model.blocks[1].out_channels
+    assert int(one["dead"]) >= kernels
+    assert int(one["dead_zero_input"]) == kernels
+    idle = ablate(model, "block2")["absolute_effect"].values[0] == 0
+    dead = (dissect(model, layers="block2")["block2"]["contribution"].values[0] == 0).all((1, 2))
+    assert int(one["dead_no_effect"]) == (idle & dead).sum()
+
+
+def test_without_a_network_dead_neurons_are_not_told_apart() -> None:
+    result = compute(made_of(dead=np.zeros((1, 3, 2, 2)), alive=np.ones((1, 3, 2, 2))))
+    assert result["dead_no_effect"].sel(layer="dead").isnull().all()
+    assert (result["dead_no_effect"].sel(layer="alive") == 0).all()
+
+
+def test_the_order_of_layers_counts_only_beyond_that_of_an_iid_network() -> None:
+    """Neurons of two layers drawn alike, but for a difference that is taken off."""
+    generator = np.random.default_rng(0)
+    pixels = np.stack([generator.normal(300, 50, 200), generator.normal(400, 50, 200)])
+    result = xr.Dataset(
+        {
+            "pixels": (("layer", "frame", "neuron"), pixels[:, None]),
+            "median": (("layer", "frame"), np.median(pixels, 1)[:, None] / 10),
+        },
+        {"layer": ["block1", "head"]},
+        {"pixels_of_a_frame": 1000},
+    )
+    claim = CLAIMS["outermost_layer_represents_most"]
+    assert claim.null is not None
+    p_values = {}
+    for structure in (0.0, 10.0, 20.0, np.nan):
+        drawn = result.assign(null_median=("layer", [30, 30 + structure]))
+        null = claim.null(drawn).sel(layer="block1")
+        assert float(null.sel(null="mean")) == pytest.approx(structure, nan_ok=True)
+        p_values[structure] = float(null.sel(null="p_value"))
+    assert p_values[0.0] < 1e-6 < 0.05 < p_values[10.0] < 0.95 < p_values[20.0]
+    assert p_values[np.nan] == p_values[0.0]
+
+
+@pytest.mark.parametrize(("dead", "explained"), [(49, True), (53, True), (75, False)])
+def test_half_of_an_iid_layer_is_dead(dead: int, explained: bool) -> None:
+    """The probability of as many of 104 neurons where each is dead with a probability of one half."""
+    result = xr.Dataset(
+        {"almost_none": (("layer", "frame"), [[dead / 104]]), "neurons": ("layer", [104])},
+        {"layer": ["layer2"]},
+    ).assign(null_almost_none=("layer", [0.5]))
+    claim = CLAIMS["ffn_layer2_half_dead"]
+    assert claim.null is not None
+    p_value = float(claim.null(result).sel(null="p_value").squeeze())
+    assert p_value == pytest.approx(sum(comb(104, k) for k in range(dead, 105)) / 2**104)
+    assert (p_value > 0.05) == explained

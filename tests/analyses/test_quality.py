@@ -23,6 +23,7 @@ class Network:
     images: dict[int, np.ndarray]
     count: int = 640
     name: str = "given"
+    output_activation: str = "identity"
     resolution: tuple[int, int] = (8, 10)
     frames: tuple[int, ...] = field(init=False)
     outcome: dict[str, Any] = field(default_factory=dict)
@@ -131,6 +132,30 @@ def test_the_papers_pair_has_equal_budgets() -> None:
     assert nerv / 30 / ffn == pytest.approx(1, abs=0.02)
 
 
+def test_the_variance_explained(video: xr.Dataset, quality: Any) -> None:
+    """1 of the frames themselves, 0 of their mean colours, 1 − w² if w of a mean colour is mixed in; of all frames."""
+    frames = video["frames"].values
+    plain = np.broadcast_to(frames.mean((1, 2), keepdims=True), frames.shape)
+    for weight in (0, 0.3, 1, 1.4):
+        mixed = frames + np.float32(weight) * (plain - frames)
+        # Clamping would come between: the frames are grey enough.
+        inner = video.assign(frames=video["frames"] * 0 + (0.3 + 0.3 * frames))
+        network = Network({f: 0.3 + 0.3 * mixed[f] for f in (0, 3)})
+        result = make_analysis("quality").compute(Given(network, inner))  # type: ignore[arg-type]
+        assert float(result["explained"]) == pytest.approx(1 - weight**2, abs=1e-5)
+    one_flat = {0: frames[0], 1: np.zeros_like(frames[1]) + 0.5}
+    video["frames"].values[1] = 0.5
+    assert float(quality(one_flat)["explained"]) == pytest.approx(1)
+
+
+def test_frames_of_one_colour_have_no_variance(video: xr.Dataset, quality: Any) -> None:
+    """Up to half a step of 8 bits, which nobody sees."""
+    noise = np.random.default_rng(0).choice([-1, 1], video["frames"].shape)
+    for step, known in ((0, False), (0.4 / 255, False), (0.6 / 255, True)):
+        video["frames"].values[:] = 0.5 + step * noise
+        assert np.isfinite(float(quality({0: video["frames"].values[0]})["explained"])) == known
+
+
 def test_frames_shown(video: xr.Dataset, quality: Any) -> None:
     images = {f: video["frames"].values[f] for f in (0, 1, 2, 4)}
     assert quality(images, show=2)["shown"].values.tolist() == [0, 2]
@@ -151,6 +176,8 @@ def test_a_real_network_and_its_history(subjects: Make) -> None:
     assert result["epoch"].values.tolist() == [1, 2]
     assert result.attrs["training_ended_by"] == "epochs"
     assert result.attrs["architecture"] == "ffn"
+    assert result.attrs["output_activation"] == "identity"
+    assert result["training_seconds"].values.tolist() == subjects("ffn").history["seconds"].tolist()
     subject = subjects("ffn")
     image = subject.model.reconstruct(3).clamp(0, 1).permute(1, 2, 0).numpy()
     error = np.square(image.astype(float) - subject.video["frames"].sel(frame=3).values).mean()

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tests.helpers.subjects import SETTINGS
+from xinc import dissect
 from xinc.analyses import analyses
 from xinc.analyses.base import NetworkAnalysis
 from xinc.analyses.quality import Quality
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
+from xinc.analyses.subject import Subject
 from xinc.errors import InputError
+from xinc.models.storage import build
 
 
 def giving(monkeypatch: pytest.MonkeyPatch, undefined: dict[str, str] | None = None, **variables: object) -> None:
@@ -29,6 +33,18 @@ def test_every_analysis_says_where(name: str) -> None:
     undefined = analyses[name].undefined
     assert undefined is not None
     assert all(text and not text.endswith(".") for text in undefined.values())
+
+
+def test_colours_that_are_all_as_far_from_grey(tmp_path: Path) -> None:
+    """Black frames, and drawings in black and white: their distance from grey is constant, which is no error."""
+    video = xr.Dataset({"frames": (("frame", "y", "x", "channel"), np.zeros((2, 16, 32, 3), np.float32))})
+    layer = dissect(build("ffn", SETTINGS["ffn"], (16, 32), [0, 1], 2, seed=1), [0, 1], "layer3")["layer3"]
+    subject = Subject(tmp_path / "video.zarr")
+    subject.video, subject.canvas = video, {"layer3": layer.to_dataset()}
+    run_analysis("intensity", None, subject, tmp_path / "out")
+    result = open_result(tmp_path / "out")
+    assert np.isnan(result["mid_grey_distance"]).all()
+    assert result["mid_grey_distance"].attrs["undefined"] == "NaN: images that are constant"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

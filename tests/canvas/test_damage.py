@@ -72,7 +72,7 @@ def test_binary_metadata(canvas):
 def test_damaged_metadata_of_an_array(canvas, content, layout):
     array = "input" if layout == "factored" else "contribution"
     (canvas / "head" / array / "zarr.json").write_text(content)
-    refused(canvas, "damaged|incomplete|has dimensions")
+    refused(canvas, "damaged|incomplete|has the dimensions")
 
 
 def test_missing_arrays(canvas):
@@ -169,7 +169,7 @@ def test_dimensions_of_another_name(canvas):
     content = json.loads(file.read_text())
     content["dimension_names"] = ["channel"]
     file.write_text(json.dumps(content))
-    refused(canvas, "'in_channel' has dimensions .*channel.*, expected .*neuron")
+    refused(canvas, "'in_channel' has the dimensions .*channel.*, expected .*neuron")
 
 
 def test_what_snakemake_and_a_crash_leave_behind_does_not_disturb(canvas, recwarn):

@@ -170,7 +170,7 @@ def test_summary_of_some_frames(nerv):
     found = xinc.summarise(layer, frames=[2])
     np.testing.assert_array_equal(found["fluctuation"], fluctuation(layer, [2]))
     assert found["frame"].values.tolist() == [2]
-    with pytest.raises(InputError, match="A label map is called 'percent', which is a dimension of the summary"):
+    with pytest.raises(InputError, match="A label map is called 'percent', which is a name in the summary"):
         xinc.summarise(layer, {"percent": np.zeros((layer.sizes["y"], layer.sizes["x"]), int)})
 
 
@@ -426,6 +426,10 @@ def test_results_describe_themselves(nerv):
         (lambda x: region_sums(x, {"a": np.zeros((24, 16))}), r"'a' has shape \(24, 16\); expected \(16, 24\), or 4"),
         (lambda x: region_sums(x, {"a": np.zeros((3, 16, 24))}), r"'a' has shape \(3, 16, 24\)"),
         (lambda x: region_sums(x, {"a": np.zeros(24)}), r"'a' has shape \(24,\)"),
+        (lambda x: region_sums(x, {"a": np.full((16, 24), 0.7)}), "'a' is of type float64, not of whole numbers"),
+        (lambda x: region_sums(x, {"a": np.full((16, 24), np.nan)}), "negative where it belongs to no region"),
+        (lambda x: xinc.summarise(x, {"total": np.zeros((16, 24), int)}), "'total', which is a name in the summary"),
+        (lambda x: xinc.summarise(x, np.zeros((16, 24), int)), "an object of type ndarray: expected them by name"),
         (lambda x: neurons_over(x, np.zeros((3, 2))), r"Thresholds have shape \(3, 2\); expected .* or 4 of them"),
         (lambda x: neurons_over(x, 0.5), r"Thresholds have shape \(\)"),
     ],

@@ -146,6 +146,12 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
     "bad seed": (config(seeds=["a"]), ["'seeds.0' is 'a'", "integer"]),
     "seed twice": (config(seeds=[0, 0]), ["'seeds' is [0, 0]", "different integers"]),
     "negative seed": (config(seeds=[-1]), ["'seeds' is [-1]", "0 or above"]),
+    "seeds of another video": (
+        config(video_seeds={"clp": [1]}),
+        ["'video_seeds.clp'", "videos.tsv has no video 'clp'", "did you mean 'clip'"],
+    ),
+    "no seeds of a video": (config(video_seeds={"clip": []}), ["'video_seeds.clip' is []", "at least 1 item"]),
+    "seed of a video twice": (config(video_seeds={"clip": [2, 2]}), ["'video_seeds.clip' is [2, 2]", "different"]),
     "model name": (config(models={"my net/2": FFN}), ["model name 'my net/2'", "unfit for a path", "letters"]),
     "model name that is a number": (config(models={1: FFN}), ["'models.1'", "1 is not text", "quotes"]),
     "model name that is taken": (config(models={"video.zarr": FFN}), ["'video.zarr' is taken", "choose another"]),
@@ -380,6 +386,7 @@ HEADERS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "size of a frame": (_other_size, ["clip/1.png", "20x24", "clip/0.png", "16x32", "same size"]),
     "size of a mask": (_mask_size, ["clip_masks/1.png", "8x16", "16x32"]),
     "size of the masks of a movie": (_masks_of_a_movie, ["clip_masks/0.png", "16x32", "64x96"]),
+    "crop": (table("clip clip 64x64", columns="video source crop"), ["'clip'", "crop 64x64", "16x32", "'fit'"]),
     "colour mask": (_mask_colour, ["clip_masks/1.png", "colour image", "convert it"]),
     "colour mask with transparency": (_mask_with_alpha, ["clip_masks/1.png", "mode RGBA", "convert it"]),
     "frame that is not an image": (_no_image("clip/2.png"), ["clip/2.png", "not in a known image format"]),
@@ -389,7 +396,6 @@ HEADERS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 READING: dict[str, tuple[Callable[[Path], None], list[str]]] = HEADERS | {
     "corrupt frame": (_corrupt_frame, ["clip/2.png", "replace the file"]),
     "truncated movie": (truncated_movie, ["clip.avi", "truncated", "copy it again"]),
-    "crop": (table("clip clip 64x64", columns="video source crop"), ["'clip'", "crop 64x64", "16x32", "'fit'"]),
 }
 
 
@@ -423,6 +429,20 @@ def test_checks_look_at_headers(experiment: Path, spoil: Callable[[Path], None],
     """``snakemake -n`` and ``xinc check`` do this."""
     spoil(experiment)
     _raised(Plan(Config(config())).check_files, expected)
+
+
+def test_files_that_are_read_as_something_else_are_looked_at_again(
+    experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was looked at as frames may be no masks."""
+    monkeypatch.setattr("xinc.experiment.input_digests._TICK", 0)  # files of this moment are kept, too
+    write_table(experiment, "clip clip", columns="video source")
+    known = experiment / "known"
+    plan = Plan(Config(config()), known)
+    plan.check_files()
+    plan.video_spec("clip")
+    write_table(experiment, "clip clip clip", columns="video source masks")
+    _raised(Plan(Config(config()), known).check_files, ["Mask 'clip/0.png' is a colour image"])
 
 
 def _counted_from_1(root: Path) -> None:
@@ -488,6 +508,8 @@ def test_a_source_that_leaves_a_doubt(experiment: Path, spoil: Callable[[Path], 
         ("seeds: [0]\nvideos: a: b\n", ["config.yaml is not valid YAML, line 2", "mapping values"]),
         ("videos: \x07\n", ["config.yaml is not valid YAML", "position"]),
         ('{"seeds": [0],\n\t"models": }', ["config.yaml is not valid YAML, line 2", "a tab"]),
+        ("a: 1\nmodels: {x: 1}\nmodels: {y: 2}\n", ["config.yaml, line 3", "'models' stands in line 2", "merge them"]),
+        ("models:\n  a: {b: 1}\n  c: 2\n  a: 3\n", ["line 4", "'a' stands in line 2", "would be left out"]),
         ("", ["config.yaml holds no settings"]),
         ("- a\n- b\n", ["config.yaml holds no settings", "mapping"]),
         (None, ["no configuration file config.yaml", "relative ones start from"]),

@@ -84,8 +84,9 @@ def test_settings_of_an_analysis_are_its_own(name: str) -> None:
     "values",
     [
         SMALL,
-        SMALL | dict.fromkeys(("roots", "canvas", "regions", "flow", "materialise", "analyses")),
+        SMALL | dict.fromkeys(("roots", "video_seeds", "canvas", "regions", "flow", "materialise", "analyses")),
         SMALL | {"resolution": "64x128"},
+        SMALL | {"video_seeds": {"clip": [0, 1]}},
         SMALL | {"resolution": [64, 128]},
         SMALL | {"canvas": {"layout": {"head": "dense"}, "frames": [0, 8]}, "regions": {"grid": [2, 4]}},
         SMALL | {"materialise": {"mine": {"layers": ["head"], "dtype": "float16", "neurons": 8}}},
@@ -106,6 +107,7 @@ def test_accepts_what_is_read(values: dict[str, Any]) -> None:
         SMALL | {"vidoes": "a.tsv"},
         SMALL | {"resolution": "64"},
         SMALL | {"seeds": []},
+        SMALL | {"video_seeds": {"clip": []}},
         SMALL | {"canvas": {"layout": "sparse"}},
         SMALL | {"regions": {"grid": [1, 2, 3]}},
         SMALL | {"flow": {"method": "raft"}},

@@ -294,6 +294,24 @@ def test_folders_are_listed_as_often_whatever_is_asked_of_a_video(
     assert {folder: listed[folder] for folder in folders} == dict.fromkeys(folders, 2)
 
 
+def test_a_video_may_have_seeds_of_its_own(tmp_path: Path) -> None:
+    write_clip(tmp_path, "second")
+    write_table(tmp_path, "clip clip clip_masks", "second second second_masks")
+    both = config(seeds=[0, 1], analyses={"quality": {}, "clusters": {}})
+    every, own = Plan(Config(both)), Plan(Config(both | {"video_seeds": {"second": [4]}}))
+    seeds = {(video, seed) for video, _, seed in own.triples}
+    assert seeds == {("clip", 0), ("clip", 1), ("second", 4)}
+    assert own.seeds == [0, 1, 4]
+    assert own.seeds_of("clusters", "second", "nerv") == [4]
+    assert {run[1:] for run in own.runs() if run[0] == "quality"} == set(own.triples)
+    before, after = specs(both), specs(both | {"video_seeds": {"second": [4]}})
+    added = {name for name in after if after[name] != before.get(name)}
+    assert added
+    assert all("video=second" in name for name in added), "nothing of the other video"
+    assert not {name for name in added if name.startswith(("video", "regions")) or "seed=0" in name}
+    assert every.train_spec("clip", "nerv", 1) == own.train_spec("clip", "nerv", 1)
+
+
 #: What a plan has no use for, and what would cost each start of Snakemake tenths of a second or more.
 HEAVY = {
     *("av", "cv2", "dask", "matplotlib", "numba", "pandas", "PIL"),

@@ -5,27 +5,71 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docutils.core import publish_parts
 
 from xinc.experiment.report import summary_of_faithfulness, summary_of_findings, title_of, view_of
 
-COLUMNS = ("claim", "section", "sentence", "null", "verdict")
+DEFAULT = {
+    "measure": "a number, of something; threshold: what chance gives",
+    "direction": ">",
+    "threshold": "0.5",
+    "value": "",
+    "video": "clip",
+    "model": "nerv",
+    "bits_per_pixel": "8.1",
+    "psnr": "33.0",
+    "explained": "0.97",
+}
+NOTHING = {
+    "video": "",
+    "model": "",
+    "bits_per_pixel": "",
+    "psnr": "",
+    "explained": "",
+    "direction": "",
+    "threshold": "",
+}
+
+
+def row(claim: str, section: str, sentence: str, null: str, verdict: str, **others: str) -> dict[str, str]:
+    about = {"claim": claim, "section": section, "sentence": sentence, "null": null, "verdict": verdict}
+    return DEFAULT | about | others
+
+
+A, B, C = (
+    ("a", "1", "So it is.", "shifts"),
+    ("b", "1", 'Or, *rather*, "so".', "none: no"),
+    ("c_", "1", "It | is_ `not`."),
+)
 ROWS = [
-    *[("a", "1", "So it is.", "shifts", verdict) for verdict in ("holds", "holds", "not measured")],
-    *[("b", "1", 'Or, *rather*, "so".', "none: no", verdict) for verdict in ("holds", "does not hold")],
-    *[("c_", "1", "It | is_ `not`.", "shifts", verdict) for verdict in ("not significant", "does not hold")],
-    *[("d", "4.4", "Who knows.", "shifts", verdict) for verdict in ("not significant", "not applicable")],
-    ("e", "4.5", "Nobody does.", "", "not measured"),
-    ("f", "4.5", "It is large.", "none: a threshold", "holds"),
+    row(*A, "holds", value="0.75"),
+    row(*A, "holds", value="0.91"),
+    row(*A, "not measured"),
+    row(*B, "holds", value="1200"),
+    row(*B, "does not hold", value="-0.25"),
+    row(*C, "shifts", "not significant", value="0.6"),
+    row(*C, "shifts", "does not hold", value="0.1"),
+    row("d", "4.4", "Who knows.", "shifts", "not significant", value="1"),
+    row("d", "4.4", "Who knows.", "shifts", "not applicable"),
+    row("e", "4.5", "Nobody does.", "", "not measured", **NOTHING),
+    row("f", "4.5", "It is large.", "none: a threshold", "holds", value="1"),
 ]
 
 
-def write(path: Path, rows: list[tuple[str, ...]]) -> Path:
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     with open(path, "w", newline="", encoding="utf-8") as lines:
-        csv.writer(lines).writerows([COLUMNS, *rows])
+        writer = csv.DictWriter(lines, list(ROWS[0]))
+        writer.writeheader()
+        writer.writerows(rows)
     return path
+
+
+def cells(text: str) -> list[list[str]]:
+    rows = [line.strip() for line in text.splitlines() if line.startswith('   "')]
+    return list(csv.reader(io.StringIO("\n".join(rows).replace("\u00a0", " "))))
 
 
 def test_findings_are_counted(tmp_path: Path) -> None:
@@ -33,13 +77,39 @@ def test_findings_are_counted(tmp_path: Path) -> None:
     counts = "2 hold everywhere, 1 in part, 1 nowhere, 1 undecided, 1 not measured"
     assert f"of 6 sentences of the paper that state a comparison, {counts}." in text
     assert "1 of these 2 were tested against chance" in text
-    table = [row for row in csv.reader(io.StringIO(text), skipinitialspace=True) if len(row) == 4]
-    assert table == [
-        ["the paper's section 1", "holds", "not significant", "does not hold"],
-        ["So it is.", "2", "", ""],
-        [r'Or, \*rather\*, "so".', "1", "", "1"],
-        [r"It \| is\_ \`not\`.", "", "1", "1"],
+
+
+def test_the_effects_of_main_claims_lead(tmp_path: Path) -> None:
+    text = summary_of_findings(write(tmp_path / "table.csv", ROWS))
+    assert text.startswith("**The main claims and how large their effects are:**")
+    assert cells(text) == [
+        ["the paper's section 1", "median (range)", "holds if", "holds in"],
+        ["So it is. *a number, of something*", "0.83 (0.75 to 0.91)", "> 0.5", "2 of 2"],
+        [r'Or, \*rather\*, "so". *a number, of something*', "600 (−0.25 to 1200)", "> 0.5", "1 of 2"],
+        [r"It \| is\_ \`not\`. *a number, of something*", "0.35 (0.1 to 0.6)", "> 0.5", "0 of 2"],
     ]
+
+
+def test_what_is_wrong_with_the_networks_stands_above_all(tmp_path: Path) -> None:
+    """Sixteen dB, far too large, and one that nobody looked at."""
+    poor = {"psnr": "16.04", "explained": "0.31", "bits_per_pixel": "32.2"}
+    poor_rows = [row(*A, "not applicable", value="0.7", **poor), row(*B, "holds", value="0.8", model="ffn")]
+    unknown = row(*C, "shifts", "holds", value="0.8", model="siren", bits_per_pixel="", psnr="", explained="")
+    text = summary_of_findings(write(tmp_path / "table.csv", [*poor_rows, unknown]))
+    assert text.startswith("**Mind the networks before you read the findings.**")
+    warnings = [line for line in text.splitlines() if line.startswith("* ")]
+    assert [line.partition(":")[0] for line in warnings] == [
+        "* Not checked (clip siren, 1 of 3)",
+        "* Not learned (clip nerv, 1 of 3)",
+        "* Far larger than the paper's networks (clip nerv, 1 of 3)",
+    ]
+    assert "16.0 dB, 31% of the variance of colours" in warnings[1]
+    assert "32.2 bits per pixel" in warnings[2]
+    assert cells(text)[1][1:] == ["", "> 0.5", "not applicable"]
+
+
+def test_nothing_is_warned_of_without_a_reason(tmp_path: Path) -> None:
+    assert "Mind" not in summary_of_findings(write(tmp_path / "table.csv", ROWS))
 
 
 def test_there_may_be_no_main_claims(tmp_path: Path) -> None:
@@ -49,9 +119,11 @@ def test_there_may_be_no_main_claims(tmp_path: Path) -> None:
 
 
 def test_it_is_proper_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = publish_parts(summary_of_findings(write(tmp_path / "table.csv", ROWS)), writer="html")["body"]
+    poor = [one | {"psnr": "20", "model": "a_b*"} for one in ROWS[:-2]]
+    page = publish_parts(summary_of_findings(write(tmp_path / "table.csv", poor)), writer="html")["body"]
     assert "system-message" not in page
     assert page.count("<tr>") == 4
+    assert page.count("<li>") == 1
     assert capsys.readouterr().err == ""
 
 

@@ -15,7 +15,10 @@ from PIL import Image
 
 import xinc
 from tests.helpers.small import FRAMES, HEIGHT, WIDTH, config
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import ANALYSES, LAYERS, Workspace, canvases, jobs, of_video, studied
+from xinc.analyses.paper_claims.figure import read
+from xinc.analyses.paper_claims.page import NAME, page
 from xinc.analyses.results import open_result
 from xinc.plotting.layout import MOST_PIXELS
 from xinc.video.store import open_video
@@ -38,6 +41,21 @@ def test_exactly_the_expected_outputs(finished: Workspace) -> None:
         *("clip", "clip_masks", "videos.tsv", "config.yaml"),
         *("results", "logs", ".snakemake"),
     }
+
+
+@exhaustive
+def test_the_page_of_the_papers_claims_is_written(complete: Workspace) -> None:
+    """By the jobs of `paper_claims`, from the numbers that lie beside it, with the times of all jobs."""
+    folder = complete.run / "results" / "figures" / "paper_claims" / "project"
+    assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == {
+        f"{NAME}.{suffix}" for suffix in ("md", "json", "png", "svg")
+    }
+    text = (folder / f"{NAME}.md").read_text(encoding="utf-8")
+    kept = read((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+    assert page(kept) == text
+    assert "The numbers are those of 1 network on 1 video: clip (nerv; seed 0)." in text
+    assert np.isfinite(kept["job_seconds"].sel(kind=["training", "canvases", "analyses"])).all()
+    assert int(kept["canvas_bytes"].sum()) > 0
 
 
 def test_nothing_is_left_to_do(finished: Workspace) -> None:

@@ -132,7 +132,7 @@ class Analysis:
         return {} if state is None else dict(state(result))
 
     def pages(self, result: xr.Dataset) -> dict[str, str]:
-        """Pages of HTML by name, beside the figures, where a table says more than a picture."""
+        """Pages of HTML by name, of other kinds by name and suffix, where a table says more than a picture."""
         draw = getattr(self._module("figure"), "pages", None)
         return {} if draw is None else dict(draw(self, result))
 

@@ -18,8 +18,9 @@ def draw_figures(
     """Draw an analysis's figures, animations and pages (html) from its result into the directory ``output``.
 
     Figures are written as svg and png. Animations are written twice, as ``<name>.gif`` and, for browsers, which show it
-    like any picture, as an animated ``<name>-animation.png``. Results that are ``quoted`` are of other analyses of the
-    same network; what they state of each layer is noted in the attribute ``quoted`` of the result to be drawn.
+    like any picture, as an animated ``<name>-animation.png``. A page is HTML unless its name has a suffix of its own.
+    Results that are ``quoted`` are of other analyses of the same network; what they state of each layer is noted in the
+    attribute ``quoted`` of the result to be drawn.
     """
     data = open_result(result).load()
     said: dict[str, list[str]] = {}
@@ -36,4 +37,4 @@ def draw_figures(
         for part, images in analysis.animate(data).items():
             animation.save_animation(images, partial / f"{part}.gif", partial / f"{part}-animation.png")
         for part, page in analysis.pages(data).items():
-            (partial / f"{part}.html").write_text(page, encoding="utf-8")
+            (partial / (part if "." in part else f"{part}.html")).write_text(page, encoding="utf-8")

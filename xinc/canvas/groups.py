@@ -22,8 +22,10 @@ def check_group(path: Location, record: LayerRecord, group: Any) -> None:
         if name not in group:
             raise InputError(f"{path} {_lacking(name, copied)}.")
         array = group[name]
-        if array.metadata.dimension_names != dims:
-            raise InputError(f"{path}: '{name}' has dimensions {array.metadata.dimension_names}, expected {dims}.")
+        found = tuple(array.metadata.dimension_names or ())
+        if found != dims:
+            kept = "; select with lists, which keep a dimension, as in .isel(frame=[0])" if copied else ""
+            raise InputError(f"{path}: '{name}' has the dimensions {found}, expected {dims}{kept}.")
         for dim, size in zip(dims, array.shape, strict=True):
             if copied and dim in ("y", "x") and size < sizes[dim]:
                 raise InputError(

@@ -85,6 +85,10 @@ def stored_layers(root: Location) -> list[str]:
         raise InputError(f"There is no canvas {root}: a directory that ends in canvas.zarr was expected.")
     if not layers:
         raise InputError(f"{root} holds no layers.")
+    if "canvas.zarr" in layers:
+        raise InputError(f"{root} is not a canvas, but the folder of one: give {root / 'canvas.zarr'}.")
+    if set(layers) >= {"contribution", "neuron"} or set(layers) >= {"weight", "input"}:
+        raise InputError(f"{root} is not a canvas, but one layer of it: give the folder of all layers, canvas.zarr.")
     return sorted(layers, key=_natural)
 
 

@@ -6,9 +6,9 @@ import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from xinc.analyses import analyses
 from xinc.analyses.making import make_analysis
@@ -93,6 +93,15 @@ class ModelConfig(StrictModel):
         return self
 
 
+def _differ(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise ValueError("seeds must be different integers, 0 or above")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_differ)]
+
+
 class ConfigFile(StrictModel):
     """The configuration file."""
 
@@ -110,7 +119,10 @@ class ConfigFile(StrictModel):
         " the project; 'project' is these analyses alone, of existing results. Meant for the command "
         "line.",
     )
-    seeds: tuple[int, ...] = Field((0,), min_length=1, description="Every model is trained once with each seed.")
+    seeds: Seeds = Field((0,), description="Every model is trained once with each seed.")
+    video_seeds: dict[str, Seeds] = Field(
+        default_factory=dict, description="Seeds of single videos, by name, in the place of `seeds`."
+    )
     models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
     canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
     regions: RegionSettings = Field(default_factory=RegionSettings, description="How pixels are grouped.")
@@ -122,7 +134,7 @@ class ConfigFile(StrictModel):
         default_factory=dict, description="Analyses to run, by registered name, each with its settings."
     )
 
-    @field_validator("roots", "canvas", "regions", "flow", "materialise", "analyses", mode="before")
+    @field_validator("roots", "video_seeds", "canvas", "regions", "flow", "materialise", "analyses", mode="before")
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value
@@ -135,13 +147,6 @@ class ConfigFile(StrictModel):
         numbers = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", value)
         if numbers is None or int(numbers[1]) > int(numbers[2]):
             raise ValueError("expected a part such as 3/50, from 1/50 to 50/50, or 'project'")
-        return value
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_differ(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(value)) != len(value) or min(value) < 0:
-            raise ValueError("seeds must be different integers, 0 or above")
         return value
 
     @field_validator("models")
@@ -182,7 +187,9 @@ class Config:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.file = validate(ConfigFile, dict(values), "")
-        self.videos = self._part_of(read_videos(self.file.videos, self.file.resolution, self.file.roots))
+        videos = read_videos(self.file.videos, self.file.resolution, self.file.roots)
+        self._check_video_seeds([video.name for video in videos])
+        self.videos = self._part_of(videos)
         self.architectures: dict[str, Any] = {}
         self.canvases: dict[str, CanvasConfig] = {}
         self.imports: dict[str, dict[tuple[str, int], Imported]] = {}
@@ -223,9 +230,9 @@ class Config:
             return next(iter(self.imports[model].values())).architecture
         return self.file.models[model].architecture
 
-    def seeds(self, model: str) -> list[int]:
-        """Seeds of a model: all; an import that is the same for each has the first only."""
-        every = sorted(self.file.seeds)
+    def seeds(self, model: str, video: str) -> list[int]:
+        """Seeds of a model on a video: all; an import that is the same for each has the first only."""
+        every = sorted(self.file.video_seeds.get(video, self.file.seeds))
         return every if self.file.models[model].import_ is None or self._seeded(model) else every[:1]
 
     def seeds_of(self, analysis: str, video: str, model: str) -> list[int]:
@@ -234,11 +241,18 @@ class Config:
         videos = self.analyses[analysis].get("videos")
         same_for_all = self.file.models[model].import_ is not None and not self._seeded(model)
         if same_for_all or not own or (videos is not None and video not in videos):
-            return self.seeds(model)
+            return self.seeds(model, video)
         return sorted(own)
 
     def _seeded(self, model: str) -> bool:
         return "{seed}" in (self.file.models[model].import_ or "")
+
+    def _check_video_seeds(self, videos: list[str]) -> None:
+        for name in self.file.video_seeds:
+            if name not in videos:
+                raise InputError(
+                    f"Setting 'video_seeds.{name}': {self.file.videos} has no video '{name}': {nearest(name, videos)}."
+                )
 
     def _part_of(self, videos: list[VideoSettings]) -> dict[str, VideoSettings]:
         """By name, the videos that the setting ``part`` leaves; every n-th, for a table may be sorted by size."""
@@ -345,7 +359,7 @@ class Config:
 
     def _seeds_needed(self, model: str, video: str) -> list[int]:
         """Seeds of a model that any job uses."""
-        found = set(self.seeds(model))
+        found = set(self.seeds(model, video))
         if self._seeded(model):
             for analysis in self.analyses:
                 if analyses[analysis].scope == "seeds":
@@ -358,7 +372,7 @@ class Config:
             where = f"Model '{name}' on video '{video.name}'"
             try:
                 if name in self.imports:
-                    frames = self.imports[name][video.name, self.seeds(name)[0]].frames
+                    frames = self.imports[name][video.name, self.seeds(name, video.name)[0]].frames
                 else:
                     architectures[model.architecture].check(self.architectures[name], video.resolution)
                     frames = select_frames(range(count), model.frames, of="the video")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,8 @@ def read_file(path: str | Path, loader: Any = yaml.SafeLoader) -> dict[str, Any]
 
     Raises
     ------
-    InputError : the file does not exist, cannot be read, is neither YAML nor JSON, or holds no mapping.
+    InputError : the file does not exist, cannot be read, is neither YAML nor JSON, holds no mapping, or says something
+        twice.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -58,7 +60,7 @@ def read_file(path: str | Path, loader: Any = yaml.SafeLoader) -> dict[str, Any]
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"{path} cannot be read as a configuration ({reason}): expected a YAML file.") from None
     try:
-        values = _parsed(text, loader)
+        values = _parsed(text, loader, path)
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML{_place(error)}: {_problem(error)}.") from None
     if not isinstance(values, dict):
@@ -66,11 +68,26 @@ def read_file(path: str | Path, loader: Any = yaml.SafeLoader) -> dict[str, Any]
     return values
 
 
-def _parsed(text: str, loader: Any) -> Any:
-    try:
+def _parsed(text: str, loader: Any, path: str | Path) -> Any:
+    with contextlib.suppress(json.JSONDecodeError):
         return json.loads(text)  # JSON may be indented with tabs, YAML not
-    except ValueError:
-        return yaml.load(text, Loader=loader)
+    _check_keys(yaml.compose(text, Loader=loader), path)
+    return yaml.load(text, Loader=loader)
+
+
+def _check_keys(node: yaml.Node | None, path: str | Path) -> None:
+    """`InputError` where a section has a key twice: YAML forbids it, and PyYAML keeps the last one silently."""
+    seen: dict[str, int] = {}
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        line = key.start_mark.line + 1
+        if isinstance(key, yaml.ScalarNode) and key.value != "<<" and seen.setdefault(key.value, line) != line:
+            raise InputError(
+                f"{path}, line {line}: '{key.value}' stands in line {seen[key.value]} already, and one of them would "
+                "be left out: merge them, or remove one."
+            )
+        _check_keys(value, path)
+    for item in node.value if isinstance(node, yaml.SequenceNode) else ():
+        _check_keys(item, path)
 
 
 def _place(error: yaml.YAMLError) -> str:

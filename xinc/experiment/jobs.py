@@ -73,7 +73,8 @@ class Jobs:
 
     @property
     def seeds(self) -> list[int]:
-        return sorted(self.config.file.seeds)
+        """Seeds of any network."""
+        return sorted({seed for _, _, seed in self.triples})
 
     @property
     def analyses(self) -> list[str]:
@@ -195,4 +196,4 @@ class Jobs:
     @cached_property
     def triples(self) -> list[tuple[str, str, int]]:
         """Every (video, model, seed)."""
-        return [(v, m, s) for v in self.videos for m in self.models for s in self.config.seeds(m)]
+        return [(v, m, s) for v in self.videos for m in self.models for s in self.config.seeds(m, v)]

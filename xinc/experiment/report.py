@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-#: Verdicts of the table of findings that count, in the order of the columns.
-_VERDICTS = ("holds", "not significant", "does not hold")
+from xinc.analyses.findings.effects import bound, effect_of, in_words
+from xinc.analyses.findings.names import DECIDED
+from xinc.analyses.findings.regime import networks_of, warnings_of
+
 #: What becomes of a claim over all videos, networks and layers.
 _GROUPS = {
     "everywhere": "hold everywhere",
@@ -22,6 +24,8 @@ _GROUPS = {
 }
 #: The section that states the paper's main claims.
 _MAIN = "1"
+#: A blank at which no line is broken.
+_CLOSED = "\u00a0"
 #: Maps of the table of the analysis ``faithfulness`` that the first page tells of.
 _MAPS = ("|C|", "gained map")
 
@@ -46,14 +50,13 @@ def view_of(part: str) -> str:
 
 
 def summary_of_findings(table: str | Path) -> str:
-    """How many of the paper's claims hold here, and the verdicts on the main ones.
+    """What to mind about the networks, how large the effects of the main claims are, and how many claims hold.
 
     It is short: with the text above it, it is to fit on a screen or two.
 
     Parameters
     ----------
-    table : ``table.csv`` of the analysis ``findings``, with the columns section, claim, sentence, null and verdict, and
-        a row for each video, model and layer.
+    table : ``table.csv`` of the analysis ``findings``, with a row for each claim, video, model and layer.
 
     Returns
     -------
@@ -61,38 +64,67 @@ def summary_of_findings(table: str | Path) -> str:
     """
     if not Path(table).is_file():
         return ""
-    verdicts: dict[str, Counter[str]] = {}
-    main: dict[str, str] = {}
-    tested: set[str] = set()
     with open(table, encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            verdicts.setdefault(row["claim"], Counter())[row["verdict"]] += 1
-            if row["section"] == _MAIN:
-                main[row["claim"]] = row["sentence"]
-            if row["null"] and not row["null"].startswith("none"):
-                tested.add(row["claim"])
-    if not verdicts:
+        rows = list(csv.DictReader(lines))
+    if not rows:
         return ""
-    groups = {claim: _group(counts) for claim, counts in verdicts.items()}
+    claims: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        claims.setdefault(row["claim"], []).append(row)
+    main = [several for several in claims.values() if several[0]["section"] == _MAIN]
+    parts = [_warned(warnings_of(networks_of(rows))), _effects(main) if main else "", _counts(claims)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _warned(warnings: list[str]) -> str:
+    """What to mind, before anything else."""
+    if not warnings:
+        return ""
+    return "\n".join(["**Mind the networks before you read the findings.**", "", *(f"* {_plain(w)}" for w in warnings)])
+
+
+def _effects(claims: list[list[dict[str, str]]]) -> str:
+    """The main claims: what is measured, its median and range, where the claim holds, and in how many cases."""
+    cells = io.StringIO()
+    writer = csv.writer(cells, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow([f"the paper's section {_MAIN}", "median (range)", "holds if", "holds in"])
+    for rows in claims:
+        first, effect = rows[0], effect_of(rows)
+        # Without what explains it, which the page of findings has.
+        measure = re.sub(r" \([^)]*\)", "", re.split("[;:] ", first["measure"])[0])
+        where = bound(first["direction"], float(first["threshold"])) if first["direction"] else ""
+        counts = f"{effect.holds} of {effect.cases}" if effect.cases else _unjudged(rows)
+        numbers = (in_words(effect), where.replace(" ", _CLOSED), counts.replace(" ", _CLOSED))
+        writer.writerow([f"{_plain(first['sentence'])} *{_plain(measure)}*", *numbers])
+    body = "".join(f"   {line}\n" for line in cells.getvalue().splitlines())
+    return (
+        "**The main claims and how large their effects are:** median and range over videos, networks, seeds and "
+        "layers, and in how many of these cases the claim holds: beyond its threshold, and beyond chance.\n\n"
+        f".. csv-table::\n   :header-rows: 1\n   :widths: 54 20 12 14\n\n{body}"
+    )
+
+
+def _unjudged(rows: list[dict[str, str]]) -> str:
+    """The commonest of the verdicts that no number decides."""
+    return Counter(row["verdict"] for row in rows).most_common(1)[0][0]
+
+
+def _counts(claims: Mapping[str, list[dict[str, str]]]) -> str:
+    """How many of all claims hold everywhere, in part, or nowhere."""
+    groups = {claim: _group(Counter(row["verdict"] for row in rows)) for claim, rows in claims.items()}
     numbers = Counter(groups.values())
     everywhere = [claim for claim, group in groups.items() if group == "everywhere"]
     short = ", ".join(f"{numbers[group]} {words}" for group, words in _GROUPS.items() if numbers[group])
-    beaten = len(tested.intersection(everywhere))
-    text = (
-        f"**The findings in short: of {len(verdicts)} sentences of the paper that state a comparison, {short}.** "
-        f"Everywhere means in every video, network and layer where it was measured; {beaten} of these "
-        f"{len(everywhere)} were tested against chance, the others against a threshold only. Below are the main claims "
-        "and in how many cases each holds; *0. Findings* has all of them, with their numbers."
+    beaten = sum(any(_tested(row) for row in claims[claim]) for claim in everywhere)
+    return (
+        f"**In all, of {len(claims)} sentences of the paper that state a comparison, {short}.** Everywhere means in "
+        f"every video, network and layer where it was measured; {beaten} of these {len(everywhere)} were tested "
+        "against chance, the others against a threshold only. *0. Findings* has all of them, with their numbers."
     )
-    if not main:
-        return f"{text}\n"
-    cells = io.StringIO()
-    writer = csv.writer(cells, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([f"the paper's section {_MAIN}", *_VERDICTS])
-    for claim, sentence in main.items():
-        writer.writerow([_plain(sentence), *(verdicts[claim][verdict] or "" for verdict in _VERDICTS)])
-    body = "".join(f"   {line}\n" for line in cells.getvalue().splitlines())
-    return f"{text}\n\n.. csv-table::\n   :header-rows: 1\n   :widths: 67 9 13 11\n\n{body}"
+
+
+def _tested(row: Mapping[str, str]) -> bool:
+    return bool(row["null"]) and not row["null"].startswith("none")
 
 
 def summary_of_faithfulness(tables: Iterable[tuple[str, str | Path]]) -> str:
@@ -133,7 +165,7 @@ def _correlation(values: Sequence[float]) -> str:
 
 
 def _group(verdicts: Mapping[str, int]) -> str:
-    holds, unclear, fails = (verdicts.get(verdict, 0) for verdict in _VERDICTS)
+    holds, unclear, fails = (verdicts.get(verdict, 0) for verdict in DECIDED)
     if holds:
         return "in part" if unclear or fails else "everywhere"
     return "nowhere" if fails else "undecided" if unclear else "not measured"

@@ -9,20 +9,24 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
-from xinc.models import storage
+from xinc.models import _pruned, storage
 from xinc.models.base import INR
 from xinc.models.imports import MIN_PSNR, ffn, hnerv, hnerv_nerv, nerv, siren
 from xinc.models.imports.conventions import Trial, Tried, decibels, find_conventions, judged
+from xinc.models.imports.mistaken import shown_instead
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors
 from xinc.models.imports.tensors import find_tensors
 from xinc.models.imports.unpickling import read_checkpoint
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from xinc.models.imports.footage import Footage
 
 #: On how many frames an imported network is judged.
@@ -57,21 +61,27 @@ def load_model(
 
     Warns
     -----
-    UserWarning : several conventions show the video equally well.
+    UserWarning : several conventions show the video equally well; the network shows it mirrored, or other frames of it,
+        better than as it is given; or tensors were not read.
 
     Examples
     --------
     >>> import xinc
     >>> model = xinc.load_model("results/bunny/nerv/seed0/model.pt")  # doctest: +SKIP
     """
+    if min_psnr is not None and (not isinstance(min_psnr, int | float) or min_psnr != min_psnr):
+        raise InputError(f"min_psnr is {min_psnr!r}; expected a number of dB, or None.")
     content = read_checkpoint(path, trust)
     if content.get("format") == storage.FORMAT:
         if hints or video is not None:
             given = sorted([*hints, *(["video"] if video is not None else [])])
             raise InputError(f"{path} is a file of xinc, complete in itself: leave the hints {given} out.")
-        return _checked(storage.restore(content, path))
+        return _checked(_pruned.restore(content, path))
     if video is None:
-        return _checked(_described(content, path, hints).make(path))
+        found = _described(content, path, hints)
+        for text in doubts(found, path):
+            warnings.warn(text, stacklevel=2)
+        return _checked(found.make(path))
     from xinc.models.imports.footage import open_footage
 
     with open_footage(video) as footage:
@@ -80,10 +90,27 @@ def load_model(
         found = _described(content, path, own, footage.resolution, footage.num_frames)
         model = found.make(path, footage.read(found.frames) if found.needs_images else None)
         trial = judge(model, footage, trial, min_psnr, path)
-    if trial.ambiguous:
-        warnings.warn(f"{path}: its conventions are {trial}", stacklevel=2)
+    for text in doubts(found, path, trial):
+        warnings.warn(text, stacklevel=2)
     model.outcome = {"conventions": trial.as_dict()}
     return _checked(model)
+
+
+def doubts(found: Imported, path: str | Path, trial: Trial | None = None) -> list[str]:
+    """Sentences on what leaves a doubt about a network that is imported."""
+    said = []
+    if trial is not None and trial.instead:
+        said.append(f"{path} {trial.instead}: give the video, or the frames, that it was fitted to.")
+    elif trial is not None and trial.ambiguous:
+        said.append(f"{path}: its conventions are {trial}")
+    if found.unread:
+        shown = ", ".join(f"'{name}'" for name in found.unread[:3])
+        more = f" and {len(found.unread) - 3} more" if len(found.unread) > 3 else ""
+        said.append(
+            f"{path}: the tensors {shown}{more} are not read, because no network of this kind has them: if they belong "
+            "to the network, it is of another kind, and its maps would be wrong."
+        )
+    return said
 
 
 def _checked(model: INR) -> INR:
@@ -131,7 +158,19 @@ def try_conventions(
         chosen = [first.frames[0] if frame is None else frame]
     else:
         chosen = sorted({first.frames[len(first.frames) // 3], first.frames[-1]})
-    return find_conventions(layout, hints, read, dict(zip(chosen, footage.read(chosen), strict=True)))
+    trial = find_conventions(layout, hints, read, dict(zip(chosen, footage.read(chosen), strict=True)))
+    some = chosen if first.per_frame else select_frames(first.frames, min(_JUDGED, len(first.frames)), of="the network")
+
+    def rendered(convention: Mapping[str, Any], frame: int) -> Tensor:
+        found = read({**hints, **convention}, frame)
+        return found.make(path, footage.read([frame]) if found.needs_images else None).reconstruct(frame)
+
+    # Where the video is another, the trial may have chosen a wrong convention because of it: see the usual one, too.
+    for convention in ({}, trial.best.hints):
+        instead = shown_instead({at: rendered(convention, at) for at in some}, footage)
+        if instead is not None and instead.psnr > max(trial.best.psnr, trial.plain):
+            return replace(trial, instead=str(instead))
+    return trial
 
 
 def judge(model: INR, footage: Footage, trial: Trial, min_psnr: float | None, path: str | Path) -> Trial:
@@ -156,9 +195,10 @@ def judge(model: INR, footage: Footage, trial: Trial, min_psnr: float | None, pa
     if trial.tried > 1:
         shown += f", and with none of {trial.tried} combinations of conventions more than {trial.best.psnr:.1f} dB"
     tried = f" (tried: {trial.list_tried()})" if trial.varied else ""
+    instead = f"; it {trial.instead}" if trial.instead else ""
     raise InputError(
-        f"{path} does not show this video: {shown}{tried}: give the video that it was fitted to, state its conventions "
-        "as hints, or lower min_psnr."
+        f"{path} does not show this video: {shown}{tried}{instead}: give the video that it was fitted to, state its "
+        "conventions as hints, or lower min_psnr."
     )
 
 
@@ -207,7 +247,9 @@ def _described(
     num_frames: int | None = None,
 ) -> Imported:
     tensors, layout = _recognised(content, path, hints)
-    return layout.read(tensors, Hints(path, _own_hints(hints), layout.hints, resolution, num_frames))
+    found = layout.read(tensors, Hints(path, _own_hints(hints), layout.hints, resolution, num_frames))
+    found.unread = tensors.unread()
+    return found
 
 
 def _recognised(content: Mapping[str, Any], path: str | Path, hints: Mapping[str, Any]) -> tuple[Tensors, Layout]:
@@ -231,10 +273,11 @@ def _own(content: dict[str, Any], path: str | Path, hints: Mapping[str, Any]) ->
     """A ``model.pt``, which knows everything about itself."""
     if hints:
         raise InputError(f"{path} is a file of xinc, complete in itself: leave the hints {sorted(hints)} out.")
-    model = storage.restore(content, path)
+    model = _pruned.restore(content, path)
     settings = model.settings.model_dump(mode="json")
-    state = dict(model.state_dict())
-    return Imported(model.name, settings, model.resolution, list(model.frames), model.num_frames, state)
+    state, record = dict(model.state_dict()), getattr(model, "pruning", [])
+    frames = list(model.frames)
+    return Imported(model.name, settings, model.resolution, frames, model.num_frames, state, pruning=record)
 
 
 def _check_video(found: Imported, path: str | Path, resolution: tuple[int, int], num_frames: int) -> None:

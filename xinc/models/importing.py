@@ -11,11 +11,12 @@ import torch
 
 from xinc.errors import InputError, nearest
 from xinc.frames import FrameChoice, select_frames
-from xinc.models.checkpoints import describe, judge, try_conventions
+from xinc.models.checkpoints import describe, doubts, judge, try_conventions
 from xinc.models.imports.footage import open_footage
 from xinc.models.imports.parts import Imported
 from xinc.models.imports.unpickling import read_checkpoint
 from xinc.models.storage import save_model
+from xinc.runtime.progress import say
 
 #: What the path of an import may contain.
 FIELDS = ("video", "seed", "frame")
@@ -87,10 +88,10 @@ def _together(found: Sequence[Imported], files: Sequence[str]) -> Imported:
     first = found[0]
     for other, file in zip(found, files, strict=True):
         same = (other.architecture, other.settings) == (first.architecture, first.settings)
-        if not other.per_frame or not same:
+        if not other.per_frame or not same or other.state.keys() != first.state.keys():
             raise InputError(
                 f"{file} and {files[0]} do not go together: one network for each frame was expected, all of the same "
-                "architecture and settings."
+                "architecture and settings, and all pruned or none."
             )
     state = {}
     for name, tensor in first.state.items():
@@ -106,7 +107,10 @@ def _together(found: Sequence[Imported], files: Sequence[str]) -> Imported:
                 )
         state[name] = tensor
     frames = [frame for one in found for frame in one.frames]
-    return Imported(first.architecture, first.settings, first.resolution, frames, first.num_frames, state)
+    return Imported(
+        first.architecture, first.settings, first.resolution, frames, first.num_frames, state, first.unread,
+        first.pruning,
+    )  # fmt: skip
 
 
 def import_model(video_store: str | Path, output: str | Path, settings: Mapping[str, Any]) -> None:
@@ -137,9 +141,12 @@ def import_model(video_store: str | Path, output: str | Path, settings: Mapping[
         trial = judge(model, footage, trial, settings["min_psnr"], path)
     model.check_trace()
     print(f"{path}: {trial}")
+    for text in doubts(found, path, trial):
+        say(text)
     save_model(model, output, {"imported": dict(settings), "outcome": {"conventions": trial.as_dict()}})
 
 
 def _filled_hints(hints: Mapping[str, Any], video: str, seed: int) -> dict[str, Any]:
     """Hints with the path of a table of embeddings filled in."""
-    return {name: filled(value, video, seed) if name == "embeddings" else value for name, value in hints.items()}
+    path = hints.get("embeddings")
+    return {**hints, "embeddings": filled(path, video, seed)} if isinstance(path, str) else dict(hints)

@@ -118,7 +118,8 @@ class VideoSettings(StrictModel):
     source: str = Field(
         min_length=1,
         description="Folder of frames, video file, image, or one of the examples 'example:bunny', 'example:bikes', "
-        "'example:carphone' and 'example:collage'; or a data set: 'cityscapes-vps:<root>', 'vipseg:<root>' or 'coco-panoptic:<root or JSON>'; `roots` may give the root.",
+        "'example:carphone' and 'example:collage'; or a data set: 'cityscapes-vps:<root>', "
+        "'vipseg:<root>' or 'coco-panoptic:<root or JSON>'; `roots` may give the root.",
     )
     split: str | None = Field(None, min_length=1, description="Split of a data set; the only one when left out.")
     clips: str | None = Field(

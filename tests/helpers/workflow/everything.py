@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from tests.helpers.small import CONFIG
+from tests.helpers.subjects import QUICK
 from tests.helpers.workflow.runs import jobs
 from xinc.analyses import analyses
 
@@ -13,7 +14,9 @@ from xinc.analyses import analyses
 EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
     "models": {"nerv": copy.deepcopy(CONFIG["models"]["nerv"])},
     # Without UMAP in `released`, which takes ten seconds to start, in each of many runs.
-    "analyses": {name: {} for name in sorted(analyses)} | {"released": {"clusters": None}},
+    "analyses": {name: {} for name in sorted(analyses)}
+    | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}}
+    | {"pruning": QUICK["pruning"], "faithfulness": QUICK["faithfulness"]},
 }
 
 #: By analysis, a setting and another value for it: first of what it computes, then of what it draws, where it has one.
@@ -21,14 +24,18 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "clusters": [("clusters", 3), ("shown", 2)],
     "dataset": [("datasets", {"mine": ["clip"]}), ("listed", 1)],
     "distribution": [("points", 11), ("floor", 1e-3)],
+    "error": [("tile", 8), ("shown", 1)],
+    "faithfulness": [("neurons", 5)],
     "findings": [("level", 0.01), ("wrap", 40)],
     "grouping": [("neurons", 3)],
-    "intensity": [("edges", "scharr")],
+    "intensity": [("edges", "scharr"), ("divided", True)],
     "maps": [("neurons", 2), ("zoom", 3)],
     "motion": [("threshold", 0.25), ("zoom", 3)],
     "neurons_per_pixel": [("percents", [20, 40])],
     "objects": [("neurons", 2)],
+    "paper_claims": [("min_psnr", 10)],
     "pixels_per_neuron": [("points", 11)],
+    "pruning": [("draws", 1)],
     "quality": [("bits", [6])],
     "released": [("lattices", [[2, 4]])],
 }
@@ -50,12 +57,19 @@ def figures_of(analysis: str) -> set[str]:
 
 
 def brought_about(analysis: str, drawn: bool) -> set[str]:
-    """What a change of a setting makes again: the figures; of one that counts, the result, and the findings from it."""
+    """What a change of a setting makes again: the figures; of one that counts, the result, and what is made of it."""
     if drawn:
         return figures_of(analysis)
-    own = result_of(analysis) | figures_of(analysis)
-    counts = analyses[analysis].scope != "project"
-    return own | (result_of("findings") | figures_of("findings") if counts else set())
+    found = result_of(analysis) | figures_of(analysis)
+    for name in analyses:
+        if analysis in analyses[name].figure_quotes:
+            found |= figures_of(name)
+    if analyses[analysis].scope != "project":
+        for name in analyses:
+            uses = analyses[name].uses
+            if analyses[name].scope == "project" and (uses is None or analysis in uses):
+                found |= result_of(name) | figures_of(name)
+    return found
 
 
 def of_regions() -> set[str]:

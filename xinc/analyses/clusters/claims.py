@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from xinc.analyses.claim import Claim
+from xinc.statistics.standing import combined
 
 #: Silhouette up to which there is no substantial structure (Kaufman and Rousseeuw 1990, "Finding groups in data").
 STRUCTURE = 0.25
+#: Probability, under a normal distribution, of clusters as separate, up to which there are types that seeds can share.
+LEVEL = 0.05
+
+
+def _types_to_share(result: xr.Dataset) -> xr.DataArray:
+    """Whether a layer has types, (layer,): k-means cuts what has none, and networks without any share the cut."""
+    p_values = result["separation_null"].sel(null="p_value", drop=True).transpose("layer", "frame").values
+    return (result["separation"].mean("frame") > STRUCTURE) & (np.array([combined(one) for one in p_values]) <= LEVEL)
+
 
 _TYPES: tuple[str, Callable[[Any], xr.DataArray]] = (
     "mean silhouette of the neurons' vectors by cluster (k-means), of 300 at most: 0 where clusters touch, 1 "
@@ -21,13 +32,17 @@ _NULL: dict[str, Any] = {
     "threshold": STRUCTURE,
     "null": lambda result: result["separation_null"],
     "chance": "99 sets of vectors drawn from one normal distribution with their covariance, clustered alike",
-    "missing": "fewer neurons than clusters",
+    "missing": "fewer neurons than clusters, or a frame without edges, which has one Gabor region only",
 }
 _SEEDS: dict[str, Any] = {
     "direction": "<",
     "absence": True,
     "chance": "999 relabellings of the neurons by seed; p: of seeds as separate as here",
-    "missing": "one seed only on this video, or a seed with too few neurons",
+    "premise": _types_to_share,
+    "without": "no types that seeds could share: clusters are not separate, or no more than those of one normal "
+    "distribution (group_similar_neurons)",
+    "missing": "one seed only on this video, a seed with too few neurons, or a frame without edges, which has one "
+    "Gabor region only",
 }
 
 CLAIMS: tuple[Claim, ...] = (

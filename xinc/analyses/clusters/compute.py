@@ -89,6 +89,9 @@ def _part(settings: Clusters.Settings, subjects: dict[int, Subject], layer: str,
     wanted = wanted.get(layer, NEIGHBOURS) if isinstance(wanted, dict) else wanted
     # A few neurons in as many clusters would say that seeds share nothing.
     enough = min(sizes) >= _LEAST_A_CLUSTER * settings.clusters
+    # Without edges there is one region, by whose mean no types can be told apart.
+    told_apart = len(found[0]["regions"]) > 1
+    enough = enough and told_apart
     part = {
         "regions": found[0]["regions"],
         "vectors": vectors.astype(np.float32),
@@ -105,7 +108,7 @@ def _part(settings: Clusters.Settings, subjects: dict[int, Subject], layer: str,
     tests = {
         "mixing": mixing(assigned, places, settings.seed) if enough else nothing,
         "neighbouring": neighbouring(vectors, places, settings.seed) if enough else nothing,
-        "separation": separation(vectors, settings.clusters, settings.seed),
+        "separation": separation(vectors, settings.clusters, settings.seed) if told_apart else nothing,
     }
     part |= {name: values[0] for name, values in tests.items()}
     part |= {f"{name}_null": standing_of(values) for name, values in tests.items()}

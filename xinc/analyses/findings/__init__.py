@@ -18,9 +18,11 @@ class Findings(ProjectAnalysis):
     must be beyond chance as well: beyond the same label, motion or density map shifted around the frame, or labels
     exchanged; the probability is corrected for the number of tests (Benjamini and Hochberg 1995). A number beyond the
     threshold that chance explains is not significant, nor is one of too few cases. A sentence that denies a
-    correspondence fails if a correspondence is seen. A claim that does not hold is a finding, not a failure. Mind the
-    size of the networks, which the table states in bits per pixel of 8-bit weights: the paper's have about 8, raw
-    colours have 24, and what a network learns may depend on how much it has to compress.
+    correspondence fails if a correspondence is seen. A claim that does not hold is a finding, not a failure. Beside the
+    counts stands the size of the effect: the median of the numbers and their range. No claim is judged on a network
+    that has not learned its video. Mind the size of the networks, which the table states in bits per pixel of 8-bit
+    weights: the paper's have about 8, raw colours have 24, and what a network learns may depend on how much it has to
+    compress.
     """
 
     question = "Which of the paper's claims hold here?"
@@ -31,7 +33,9 @@ class Findings(ProjectAnalysis):
     undefined = {
         **dict.fromkeys(("value", "threshold"), "sentences that are not measured"),
         **dict.fromkeys(("null_mean", "null_edge", "p_value", "q_value"), "claims without a null"),
+        **dict.fromkeys(("median", "lowest", "highest"), "claims without a verdict"),
         **dict.fromkeys(("bits_per_pixel", "psnr"), "networks without the analysis 'quality'"),
+        "explained": "networks without the analysis 'quality', and frames of one colour",
     }
 
     class Settings(StrictModel):

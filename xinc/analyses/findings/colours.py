@@ -1,6 +1,6 @@
 """Colours of the verdicts, in figures and on the page."""
 
-from xinc.analyses.findings.table import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
+from xinc.analyses.findings.names import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
 
 #: Verdicts with a colour, those that a number decides first. Light enough for text on them, safe for colour-blind
 #: readers; what no number decides is white.

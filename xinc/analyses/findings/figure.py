@@ -13,17 +13,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from xinc.analyses.findings.colours import COLOURS
+from xinc.analyses.findings.effects import bound, effect_of, in_words, short
+from xinc.analyses.findings.names import DECIDED, INAPPLICABLE, UNMEASURED
 from xinc.analyses.findings.page import page
-from xinc.analyses.findings.table import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED, table
+from xinc.analyses.findings.table import table
 from xinc.plotting import layout
 
 if TYPE_CHECKING:
     from xinc.analyses.findings import Findings
 
-DECIDED = (HOLDS, FAILS, UNCLEAR)
 #: Inches of the highest figure: 200 of its pixels each, it has to fit into a browser's window.
 HIGHEST = 4.4
 _CELL, _LINE, _FOOT = 0.75, 0.125, 0.35
+#: Inches of the column for the effects of all networks.
+_EFFECT = 1.25
 #: Characters of a video's name that fit above a cell.
 _NAME = 10
 #: Columns up to which each network has its own; beyond, a model's column is of all its videos.
@@ -31,7 +34,7 @@ MOST = 24
 
 
 def plot(analysis: Findings, result: xr.Dataset) -> dict[str, Figure]:
-    """A figure for each section, or several: rows: claims; columns: video and model."""
+    """A figure for each section, or several: rows: claims; columns: video and model, and the effect over all."""
     return section_figures(table(result), analysis.question, analysis.settings.wrap)
 
 
@@ -106,7 +109,8 @@ def _figure(
     top = sum(_height(one) for one in lines)
     text_width = 0.047 * wrap + 0.2
     # A single column leaves room for the legend.
-    width = max(text_width + _CELL * len(columns), 6.6)
+    right = _CELL * len(columns)
+    width = max(text_width + right + _EFFECT, 6.6)
     figure = layout.new_figure(width + 0.1, top + head + _FOOT + 0.35, title)
     axis = figure.add_subplot()
     axis.axis("off")
@@ -114,6 +118,7 @@ def _figure(
     for at, (video, model) in enumerate(columns):
         heading = "\n".join(_broken(video) + _broken(model))
         axis.text(_CELL * (at + 0.5), top + 0.08, heading, ha="center", va="bottom", fontsize=6.5)
+    axis.text(right + 0.08, top + 0.08, "median (range),\nwhere it holds", va="bottom", fontsize=6.5)
     y = top
     for name, own in zip(names, lines, strict=True):
         height = _height(own)
@@ -124,29 +129,41 @@ def _figure(
             _reason(axis, y, height, _CELL * len(columns), claim)
             continue
         for at, (video, model) in enumerate(columns):
-            verdicts = claim["verdict"][(claim["video"] == video) & (claim["model"] == model)]
-            _cell(axis, _CELL * at, y, height, list(verdicts))
+            _cell(axis, _CELL * at, y, height, claim[(claim["video"] == video) & (claim["model"] == model)])
+        _overall(axis, right + 0.08, y + height / 2, claim)
     _legend(axis, -text_width)
     return figure
 
 
-def _cell(axis: Axes, x: float, y: float, height: float, verdicts: list[str]) -> None:
-    """A cell divided in proportion to the verdicts on its layers; in how many of those decided the claim holds."""
-    decided = [verdict for verdict in verdicts if verdict in DECIDED]
-    if not decided:
+def _cell(axis: Axes, x: float, y: float, height: float, rows: pd.DataFrame) -> None:
+    """A cell divided in proportion to the verdicts on its layers; in how many it holds, and the median number."""
+    verdicts = list(rows["verdict"])
+    effect = effect_of(rows.to_dict("records"))
+    if not effect.cases:
         verdict = UNMEASURED if UNMEASURED in verdicts else INAPPLICABLE
         label = "–" if verdict == UNMEASURED else ""
         parts = {verdict: 1.0}
     else:
-        parts = {verdict: decided.count(verdict) / len(decided) for verdict in DECIDED}
-        label = f"{decided.count(HOLDS)}/{len(decided)}"
+        parts = {verdict: verdicts.count(verdict) / effect.cases for verdict in DECIDED}
+        label = f"{effect.holds}/{effect.cases}"
+        axis.text(x + _CELL / 2, y + height / 2 - 0.02, short(effect.median), ha="center", va="top", fontsize=6.5)
     left = x + 0.01
     for verdict, share in parts.items():
         if share:
             part = (_CELL - 0.02) * share
             axis.add_patch(Rectangle((left, y + 0.015), part, height - 0.03, facecolor=COLOURS[verdict], lw=0))
             left += part
-    axis.text(x + _CELL / 2, y + height / 2, label, ha="center", va="center", fontsize=7)
+    at = y + height / 2 + (0.01 if effect.cases else 0)
+    axis.text(x + _CELL / 2, at, label, ha="center", va="bottom" if effect.cases else "center", fontsize=7)
+
+
+def _overall(axis: Axes, x: float, y: float, claim: pd.DataFrame) -> None:
+    """The effect over all networks and layers, and where the claim holds."""
+    records = claim.to_dict("records")
+    effect = in_words(effect_of(records))
+    if effect:
+        where = bound(records[0]["direction"], records[0]["threshold"])
+        axis.text(x, y, f"{effect}\n{where}", va="center", fontsize=6.5)
 
 
 def _reason(axis: Axes, y: float, height: float, width: float, claim: pd.DataFrame) -> None:
@@ -161,4 +178,5 @@ def _legend(axis: Axes, left: float) -> None:
         x = left + 1.05 * at
         axis.add_patch(Rectangle((x, -0.31), 0.2, 0.14, facecolor=colour, edgecolor="0.7", lw=0.4))
         axis.text(x + 0.25, -0.24, verdict, va="center", fontsize=6.5)
-    axis.text(left + 1.05 * len(COLOURS), -0.24, "2/4: holds in 2 of 4 layers", va="center", fontsize=6.5)
+    words = "2/4: holds in 2 of 4 layers; below, the median"
+    axis.text(left + 1.05 * len(COLOURS), -0.24, words, va="center", fontsize=6.5)

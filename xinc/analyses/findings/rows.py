@@ -39,7 +39,8 @@ def compared(opened: list[tuple[Record, xr.Dataset]]) -> Iterator[dict[str, Any]
     for comparison in COMPARISONS:
         for record, other, pair in pairs_of(comparison, opened):
             for row in layers_of(comparison.claim, record, pair):
-                yield row | {"measure": f"{row['measure']} (against model '{other.model}')"}
+                networks = (*row["networks"], (other.video, other.model, other.seed))
+                yield row | {"measure": f"{row['measure']} (against model '{other.model}')", "networks": networks}
 
 
 def undecided() -> Iterator[dict[str, Any]]:
@@ -47,22 +48,24 @@ def undecided() -> Iterator[dict[str, Any]]:
     for sentence in SENTENCES:
         nothing = dict.fromkeys(TEXTS, "") | dict.fromkeys(NUMBERS, np.nan)
         about = {"claim": sentence.name, "section": sentence.section, "sentence": sentence.text}
-        yield nothing | about | {"of": None, "applies": sentence.applicable, "reason": sentence.because, "enough": True}
+        said = {"of": None, "applies": sentence.applicable, "reason": sentence.because, "networks": ()}
+        yield nothing | about | said
 
 
 def layers_of(claim: Claim, record: Record, about: Any) -> Iterator[dict[str, Any]]:
     """The rows of a claim about a result, or a pair of them."""
     values = _over_frames(claim.statistic(about))
     standings = {} if claim.null is None else _standings(claim.null(about), list(values))
-    enough, applies = (
+    enough, premise, applies = (
         {} if of is None else dict(zip(map(str, (found := of(about))["layer"].values), found.values, strict=True))
-        for of in (claim.enough, claim.applies)
+        for of in (claim.enough, claim.premise, claim.applies)
     )
     for layer, value in values.items():
         if claim.layers is None or layer in claim.layers:
             row = _row(claim, record, layer) | {"value": value, "reason": claim.unless}
             row |= dict(zip(("p_value", "null_mean", "null_edge"), standings.get(layer, (np.nan,) * 3), strict=True))
-            yield row | {"enough": bool(enough.get(layer, True)), "applies": bool(applies.get(layer, True))}
+            row |= {"enough": bool(enough.get(layer, True)), "premise": bool(premise.get(layer, True))}
+            yield row | {"applies": bool(applies.get(layer, True))}
 
 
 def _row(claim: Claim, record: Record, layer: str) -> dict[str, Any]:
@@ -82,7 +85,9 @@ def _row(claim: Claim, record: Record, layer: str) -> dict[str, Any]:
         "threshold": claim.threshold,
         "null": claim.chance,
         "depends": claim.depends,
+        "networks": ((record.video, record.model, record.seed),),
         "enough": True,
+        "premise": True,
         "applies": True,
         "reason": "",
     }

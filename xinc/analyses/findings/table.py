@@ -1,13 +1,9 @@
-"""The table: its columns, and what a row of it says."""
+"""The table and its columns."""
 
 from __future__ import annotations
 
 import pandas as pd
 import xarray as xr
-
-#: What a row of the table says.
-HOLDS, FAILS, UNCLEAR = "holds", "does not hold", "not significant"
-UNMEASURED, INAPPLICABLE = "not measured", "not applicable"
 
 TEXTS = (
     "claim",
@@ -24,12 +20,15 @@ TEXTS = (
     "depends",
 )
 NUMBERS = ("value", "threshold", "null_mean", "null_edge", "p_value", "q_value")
-CONTEXT = ("bits_per_pixel", "psnr")
+#: Of the network that a row is about, beside its ``warning``.
+CONTEXT = ("bits_per_pixel", "psnr", "explained")
+#: Of all rows of its claim with a verdict.
+EFFECTS = ("cases", "median", "lowest", "highest")
 #: Order of the table's columns.
 COLUMNS = (
     *TEXTS[:9],
     *("value", "direction", "threshold", "null", "null_mean", "null_edge", "p_value", "q_value", "verdict", "note"),
-    *("depends", *CONTEXT),
+    *("depends", *EFFECTS, *CONTEXT, "warning"),
 )
 
 

@@ -12,6 +12,8 @@ from xinc.analyses.grouping.numbers import GROUPINGS
 
 #: Standard deviations of a normal null that 95 % of it do not reach.
 BEYOND = 1.645
+#: Probability, under shifts of its regions, of what a grouping explains, up to which it is compared with another.
+LEVEL = 0.05
 
 
 def _to_instances(result: xr.Dataset, grouping: str) -> xr.DataArray:
@@ -19,6 +21,18 @@ def _to_instances(result: xr.Dataset, grouping: str) -> xr.DataArray:
     middle = result["std"].median("neuron")
     whole = _of(middle, "instances")
     return _of(middle, grouping) / whole.where(whole > 0)
+
+
+def _explains(result: xr.Dataset, grouping: str) -> xr.DataArray:
+    """Whether a grouping or instances explain more than their shifted regions, (layer,): two that do not are alike."""
+    found = []
+    for one in (grouping, "instances"):
+        z, p = (
+            _of(result["median_z"], one).mean("frame"),
+            _of(result["median_z_null"], one).sel(null="p_value", drop=True),
+        )
+        found.append((z > BEYOND) & (p <= LEVEL))
+    return found[0] | found[1]
 
 
 def _least_over_space(result: xr.Dataset) -> xr.DataArray:
@@ -115,6 +129,8 @@ def _claims() -> tuple[Claim, ...]:
             threshold=2.0,
             direction="within",
             chance="none: the two are compared with each other; each with chance above",
+            premise=_with(_explains, grouping),
+            without=f"neither {words} nor instances explain more than shifted regions do",
             missing="the frames have no masks",
         )
         for grouping, words in _NAMES.items()

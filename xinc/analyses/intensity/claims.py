@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import xarray as xr
+
 from xinc.analyses.claim import Claim
 from xinc.analyses.intensity.numbers import DESCRIPTIONS
 
@@ -19,6 +21,12 @@ def _claim(name: str, section: str, sentence: str, number: str, threshold: float
     }
     statistic = lambda result: result["attention"].sel(number=number, drop=True)  # noqa: E731
     return Claim(name, section, sentence, DESCRIPTIONS[number], statistic, threshold, **(chosen | others))
+
+
+def _explained(result: xr.Dataset) -> xr.DataArray:
+    """Share of the variance that the intensity explains (layer, frame), of what structure cannot take from it."""
+    both = [result[name].sel({"with": "intensity"}, drop=True) ** 2 for name in ("pearson", "divided_pearson")]
+    return xr.concat(both, dim="of").max("of", skipna=False)
 
 
 #: Responses are large where colours are far from what a response of zero shows: black without an activation at the
@@ -62,8 +70,9 @@ CLAIMS: tuple[Claim, ...] = (
         "not_intensity_alone",
         "4.3",
         "Intensity does not fully explain where a layer contributes.",
-        "share of the variance of Σ|C| over pixels that a line through the intensity explains",
-        lambda result: result["attention"].sel(number="intensity", drop=True) ** 2,
+        "share of the variance of Σ|C| over pixels that a line through the intensity explains, or of Σ|C| divided by "
+        "that of an i.i.d. network of the same structure, whichever is larger",
+        _explained,
         threshold=0.9,
         direction="<",
         chance="none: a bound on what intensity explains",

@@ -10,6 +10,7 @@ import xarray as xr
 from xinc.analyses.annotated import annotated_of
 from xinc.analyses.intensity.attention import PEOPLE, numbers_of_shifts
 from xinc.analyses.intensity.numbers import BELOW, DESCRIPTIONS, NUMBERS
+from xinc.analyses.intensity.structure import structure_of
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import sum_abs
 from xinc.frames import select_frames
@@ -35,9 +36,12 @@ def compute(settings: Intensity.Settings, subject: Subject) -> xr.Dataset:
         dim=xr.Variable("layer", list(layers)),
     )
     pixels = {d: heat[d] for d in ("frame", "y", "x")}
+    structure = structure_of(layers, heat)
     result = xr.Dataset(
         {
             "heatmap": minmax(heat),
+            "structure": minmax(structure),
+            "divided": minmax(xr.where(structure > 0, heat / structure, 0.0).transpose(*heat.dims)),
             "intensity": minmax(intensity_of(source).assign_coords(pixels)),
             "edges": edges_of(source, settings.edges).assign_coords(pixels),
             "mid_grey_distance": minmax(mid_grey_distance_of(source).assign_coords(pixels)),
@@ -46,20 +50,21 @@ def compute(settings: Intensity.Settings, subject: Subject) -> xr.Dataset:
         attrs={"edge_filter": settings.edges},
     )
     result["difference"] = result["heatmap"] - result["intensity"]
-    pairs = {name: result[name] for name in ("intensity", "edges", "mid_grey_distance")}
+    pairs = {name: result[name] for name in ("intensity", "edges", "mid_grey_distance", "structure")}
     measures = {"pearson": lambda a: a, "spearman": _ranks}
     for measure, transform in measures.items():
-        result[measure] = xr.concat(
-            [correlation(transform(result["heatmap"]), transform(other)) for other in pairs.values()],
-            dim=xr.Variable("with", list(pairs)),
-        )
+        for prefix, image in (("", "heatmap"), ("divided_", "divided")):
+            result[prefix + measure] = xr.concat(
+                [correlation(transform(result[image]), transform(other)) for other in pairs.values()],
+                dim=xr.Variable("with", list(pairs)),
+            )
     bright = intensity_of(source).values
     return _describe(result.assign(_attention(heat, bright, result["edges"].values, _people(subject.video, frames))))
 
 
 def table(result: xr.Dataset) -> pd.DataFrame:
     """Correlations, a row a layer, frame and image."""
-    return result[["pearson", "spearman"]].to_dataframe().reset_index()
+    return result[["pearson", "spearman", "divided_pearson", "divided_spearman"]].to_dataframe().reset_index()
 
 
 def _attention(
@@ -110,8 +115,12 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "mid_grey_distance": "sum over colour channels of |colour − 1/2|, min-max normalised",
         "source": "source frame",
         "difference": "heatmap minus intensity",
+        "structure": "heatmap of an i.i.d. network of the same structure, min-max normalised",
+        "divided": "heatmap divided by that of an i.i.d. network of the same structure, min-max normalised",
         "pearson": "Pearson correlation of the heatmap over pixels",
         "spearman": "Spearman correlation of the heatmap over pixels",
+        "divided_pearson": "Pearson correlation of the divided heatmap over pixels",
+        "divided_spearman": "Spearman correlation of the divided heatmap over pixels",
         "attention": "numbers of the heatmap: " + "; ".join(f"{name}: {text}" for name, text in DESCRIPTIONS.items()),
         "attention_null": "how the means over frames of these numbers stand among all toroidal shifts of the frame",
     }

@@ -17,8 +17,10 @@ class Maps(NetworkAnalysis):
     Each map is scaled to its own maximum, stated above it, so that weak neurons are visible too. The maximum is over
     all frames if these share one network (NeRV), and over each frame if each has a network of its own (FFN, SIREN). In
     the second case, neurons of the same number in two frames are unrelated. A constant map, all in one colour, is
-    usually that of a neuron in the last layer of an FFN that is off: what it contributes is its part of the bias. With
-    the analysis `faithfulness`, a line says how far maps of the layer agree with the effect of ablating their neurons.
+    usually that of a neuron in the last layer of an FFN that is off: what it contributes is its part of the bias. The
+    dots or the grid at the distance of a NeRV's strides, and the dark rim of the frame, are of its structure, whatever
+    it learned. With the analysis `faithfulness`, a line says how far maps of the layer agree with the effect of
+    ablating their neurons.
     """
 
     question = "What does a neuron contribute to?"

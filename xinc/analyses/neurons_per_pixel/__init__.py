@@ -20,6 +20,9 @@ class NeuronsPerPixel(NetworkAnalysis):
     each map is the Pearson correlation of the density over pixels with the frame's intensity and with its (Sobel)
     edges. Colours start at no neurons, so that an evenly represented frame looks even; the coefficient of variation
     (cv: standard deviation over mean, over pixels) says how uneven it is.
+
+    A grid at the distance of a NeRV's strides and a dark rim of the frame are maps of structure, not of content: see
+    `intensity`, which tells one from the other.
     """
 
     question = "How many neurons represent a pixel?"

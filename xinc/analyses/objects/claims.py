@@ -13,6 +13,8 @@ from xinc.statistics.standing import NULL, labelled
 
 #: Fewest pairs of instances of one category that can tell whether categories are grouped.
 PAIRS = 5
+#: Difference of intensity between instances and frames, of at most 1, that 8 bits do not tell.
+ONE_INTENSITY = 0.5 / 255
 _MASKS = "the video has no masks"
 _ORDERS = "permutations of the instances, all or 5040 of them"
 
@@ -50,6 +52,15 @@ def _enough_pairs(result: xr.Dataset) -> xr.DataArray:
     return xr.DataArray((known & same).sum((1, 2)) >= PAIRS, result["neurons"].coords, ("layer",))
 
 
+def _seen(result: xr.Dataset) -> xr.DataArray:
+    """Whether instances differ in intensity, as those of a frame of one colour do not, (layer,)."""
+    same = False
+    if "intensity" in result:
+        known = result["intensity"].values[np.isfinite(result["intensity"].values)]
+        same = known.size > 0 and float(np.ptp(known)) < ONE_INTENSITY
+    return xr.full_like(result["neurons"], not same, dtype=bool)
+
+
 _CONSTANT: dict[str, Any] = {
     "measure": "standard deviation of a neuron's shares between instances (of their means over time) / that over "
     "time (root mean square over instances), median over live neurons",
@@ -58,6 +69,8 @@ _CONSTANT: dict[str, Any] = {
     "null": _measured("constancy_null"),
     "chance": "99 draws of an order of the instances for every frame, the same for all of 256 neurons at most",
     "architectures": ("nerv",),
+    "premise": _seen,
+    "without": "nothing to see: all instances have one intensity, in all frames",
     "missing": f"{_MASKS}, or one frame only",
 }
 

@@ -19,7 +19,7 @@ def plot(analysis: PixelsPerNeuron, result: xr.Dataset) -> dict[str, Figure]:
     columns = min(len(frames), 3)
     rows = -(-len(frames) // columns)
     width = layout.PAGE if columns > 1 else 0.6 * layout.PAGE
-    lines = result.sizes["layer"] * 0.15
+    lines = (1 + result.sizes["layer"] * (1 + int(result["no_effect"].notnull().any()))) * 0.15
     figure = layout.new_figure(width, 0.35 + (2.5 + lines) * rows, analysis.question, layout.about(result.attrs))
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axis, frame in zip(axes.flat, frames, strict=False):
@@ -34,12 +34,27 @@ def plot(analysis: PixelsPerNeuron, result: xr.Dataset) -> dict[str, Figure]:
 
 
 def _curves(axis: Axes, result: xr.Dataset) -> None:
-    for at, layer in enumerate(result["layer"].values):
+    for layer in result["layer"].values:
         one = result.sel(layer=layer)
-        label = f"{layer}: {int(one['neurons']):,} neurons, {int(one['dead']):,} dead"
-        style = ("-", "--", "-.", ":")[at % 4]
-        axis.plot(one["position"], one["curve"], linestyle=style, label=label)
+        (line,) = axis.plot(one["position"], one["curve"], label=_counted(one))
+        if one["null_curve"].notnull().any():
+            axis.plot(one["position"], one["null_curve"], linestyle="--", linewidth=0.9, color=line.get_color())
+    if result["null_curve"].notnull().any():
+        axis.plot([], [], linestyle="--", linewidth=0.9, color="0.5", label="i.i.d. network of the same structure")
     # Room below 0, so that a layer without pixels is seen.
     axis.set(xlim=(0, 100), ylim=(-2, 100), xlabel="neurons of the layer, sorted (%)")
     axis.tick_params(labelbottom=True)
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), frameon=False)
+
+
+def _counted(one: xr.Dataset) -> str:
+    """A layer's neurons, those that are dead, and what is known of their inputs and effects."""
+    text = f"{one['layer'].item()}: {int(one['neurons']):,} neurons, {int(one['dead']):,} dead"
+    if one["output_dead"].notnull():
+        text += f" ({int(one['output_dead']):,} as outputs)"
+    if one["no_effect"].notnull():
+        return f"{text}\n{int(one['zero_input']):,} with zero input, {int(one['no_effect']):,} without effect"
+    if one["dead"] > 0 and one["dead_no_effect"].notnull():
+        zero, idle = int(one["dead_zero_input"]), int(one["dead_no_effect"])
+        return f"{text}\nof these {zero:,} with zero input, {idle:,} without effect"
+    return text

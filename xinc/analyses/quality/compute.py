@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from xinc.analyses.quality import Quality
 
+#: Standard deviation of colours below which 8 bits tell no pixel from another.
+ONE_COLOUR = 0.5 / 255
 BPP_DEFINITION = "trained parameters × bits per stored parameter / (frames represented × height × width)"
 
 
@@ -26,11 +28,12 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
     stored = video["frames"].sel(frame=frames).transpose(*sizes)
     shown = select_frames(frames, settings.show)
     # A frame at a time: all frames of a large video need not fit into memory.
-    mse, ssim, kept = [], [], {}
+    mse, plain, ssim, kept = [], [], [], {}
     for at, frame in enumerate(frames):
         source = stored.isel(frame=at).values
         image = model.reconstruct(frame).clamp(0, 1).permute(1, 2, 0).numpy()
         mse.append(np.square(image.astype(np.float64) - source).mean())
+        plain.append(source.astype(np.float64).var((0, 1)).mean())
         ssim += _ssim(source[None], image[None])
         if frame in shown:
             kept[frame] = (source, image)
@@ -57,16 +60,30 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
             ),
         },
         {"frame": frames, "shown": shown, "bits": list(settings.bits), "channel": ["r", "g", "b"]},
-        {"parameters": parameters, "architecture": model.name},
+        {"parameters": parameters, "architecture": model.name, "output_activation": model.output_activation},
     )
     result["mean_psnr"] = result["psnr"].mean().assign_attrs(long_name="mean over frames of PSNR", units="dB")
     result["mean_ssim"] = result["ssim"].mean().assign_attrs(long_name="mean over frames of SSIM", units="1")
+    result["explained"] = (
+        (),
+        1 - np.mean(mse) / np.mean(plain) if np.mean(plain) > ONE_COLOUR**2 else np.nan,
+        {
+            "long_name": "share of the variance of colours that the reconstruction explains",
+            "units": "1",
+            "description": "1 − squared error of the reconstruction / that of each frame's mean colour, of all frames",
+        },
+    )
     history = subject.history
     if history is not None:
         result["training_psnr"] = (
             "epoch",
             history["psnr"].to_numpy(),
             {"long_name": "PSNR while training, mean over frames", "units": "dB"},
+        )
+        result["training_seconds"] = (
+            "epoch",
+            history["seconds"].to_numpy(),
+            {"long_name": "time since the training began", "units": "s"},
         )
         result = result.assign_coords(epoch=history["epoch"].to_numpy())
         result.attrs["training_ended_by"] = str(model.outcome.get("stopped", "epochs"))

@@ -89,7 +89,7 @@ class Regions:
 
     Raises
     ------
-    InputError : a label map is not of the canvas's size.
+    InputError : a label map is not of the canvas's size, or not of whole numbers.
     """
 
     def __init__(self, layer: xr.Dataset, labels: Mapping[str, np.ndarray | xr.DataArray], frames: int) -> None:
@@ -115,6 +115,11 @@ class Regions:
 def _label_stack(name: str, values: np.ndarray | xr.DataArray, layer: xr.Dataset, frames: int) -> np.ndarray:
     array = np.asarray(values)
     shape = map_shape(layer)
+    if array.dtype.kind not in "iub" and not (array.dtype.kind == "f" and bool((array == np.trunc(array)).all())):
+        raise InputError(
+            f"Label map '{name}' is of type {array.dtype}, not of whole numbers: expected an integer for each pixel, "
+            "negative where it belongs to no region."
+        )
     if array.shape[-2:] != shape or array.ndim not in (2, 3) or (array.ndim == 3 and len(array) != frames):
         raise InputError(
             f"Label map '{name}' has shape {array.shape}; expected {shape}, or {frames} such maps, one a frame."

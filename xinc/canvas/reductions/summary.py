@@ -53,8 +53,13 @@ def summarise(
     >>> xinc.summarise(layer, frames=[8])  # doctest: +SKIP
     """
     chosen = choose_frames(layer, frames)
-    for name in {*layer["contribution"].dims, "percent"} & set(labels or {}):
-        raise InputError(f"A label map is called '{name}', which is a dimension of the summary: give it another name.")
+    if labels is not None and not isinstance(labels, Mapping):
+        raise InputError(
+            f"The label maps are an object of type {type(labels).__qualname__}: expected them by name, e.g. "
+            "{'objects': labels}."
+        )
+    for name in {*layer["contribution"].dims, *layer["contribution"].coords, "percent", *_TEXT} & set(labels or {}):
+        raise InputError(f"A label map is called '{name}', which is a name in the summary: give it another one.")
     regions = queries.Regions(layer, labels or {}, len(chosen))
     found: dict[str, list[np.ndarray]] = {}
     with Progress(len(chosen), "summary") as progress:

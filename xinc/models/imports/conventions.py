@@ -68,6 +68,7 @@ class Trial:
     tried : number of combinations.
     varied : the values tried of each hint.
     plain : PSNR of the video's mean colour in the place of the network, in dB; a network that shows less shows nothing.
+    instead : what the network shows better than the video as it is given, in words; empty for nothing.
     """
 
     best: Tried
@@ -75,6 +76,7 @@ class Trial:
     tried: int
     varied: dict[str, list[Any]] = field(repr=False)
     plain: float = -math.inf
+    instead: str = ""
 
     @property
     def ambiguous(self) -> bool:
@@ -87,7 +89,7 @@ class Trial:
 
     def least(self, min_psnr: float) -> float:
         """The least PSNR at which the network shows the video: `min_psnr`, and that of the mean colour."""
-        return max(min_psnr, min(self.plain, _PLAIN))
+        return max(min_psnr, self.plain)
 
     def __str__(self) -> str:
         if self.tried == 1:
@@ -108,6 +110,7 @@ class Trial:
             "runner_up": None if second is None else {"hints": _plain(second.hints), "psnr": second.psnr},
             "tried": self.tried,
             "ambiguous": self.ambiguous,
+            "instead": self.instead,
         }
 
     def list_tried(self) -> str:
@@ -166,15 +169,15 @@ def find_conventions(layout: Layout, given: Mapping[str, Any], read: Reader, fra
         found = [(hints, list(_rendered(hints, outputs, given, read, frames, looks[1]))) for hints, _ in again]
     every = sorted(itertools.chain(*(tried for _, tried in found)), key=lambda tried: -tried.psnr)
     order = [{**hints, **output} for hints in some for output, _ in outputs]
-    best = min((one for one in every if every[0].psnr - one.psnr < SAME), key=lambda one: order.index(one.hints))
-    others = [one for one in every if best.psnr - one.psnr >= SAME]
+    best = min((one for one in every if _same(one, every[0])), key=lambda one: order.index(one.hints))
+    others = [one for one in every if not _same(one, best)]
     varied = {
         name: list(dict.fromkeys(_hashable(hints[name]) for hints in order if name in hints))
         for name in dict.fromkeys(itertools.chain(*order))
     }
     varied = {name: values for name, values in varied.items() if len(values) > 1}
     mean = [image.double() - image.double().mean((1, 2), keepdim=True) for image in frames.values()]
-    plain = decibels(float(torch.stack(mean).square().mean()))
+    plain = min(decibels(float(torch.stack(mean).square().mean())), _PLAIN)
     return Trial(best, others[0] if others else None, len(order), varied, plain)
 
 
@@ -227,6 +230,10 @@ def _response(model: INR, frame: int, pixels: np.ndarray) -> tuple[Tensor, np.nd
         return Trace(some, trace.layers).output().flatten(1), pixels
     response = trace.output()
     return response.flatten(1), np.arange(response.shape[-2] * response.shape[-1])
+
+
+def _same(one: Tried, other: Tried) -> bool:
+    return one.psnr == other.psnr or abs(one.psnr - other.psnr) < SAME
 
 
 def _hashable(value: Any) -> Any:

@@ -28,9 +28,9 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     widths = [2 * len(encoding), *[hidden] * (count - 1), 3]
     for k in range(count):
         weight = tensors.shaped(f"model.net.{k}.linear.weight", widths[k + 1], widths[k])
-        bias = tensors.shaped(f"model.net.{k}.linear.bias", widths[k + 1])
+        bias = tensors.bias(f"model.net.{k}.linear.weight", widths[k + 1])
         state |= {f"weights.{k}": single(weight), f"biases.{k}": single(bias)}
-        parameters += weight.numel() + bias.numel()
+        parameters += weight.numel() + bias.numel() * tensors.has_biases
     hints.check("parameters", parameters)
     if _columns_first(hints):
         state["B"] = encoding.flip(1)
@@ -60,7 +60,7 @@ def one_frame(architecture: str, settings: dict[str, Any], state: dict[str, Any]
     if resolution is None:
         hints.take("resolution", required="[height, width] of the frame it was trained on")
         raise AssertionError("unreachable: the hint was there")
-    frames = [int(f) for f in listed(hints.take("frames", [0]))]
+    frames = hints.listed_frames(range(hints.video_frames or 1) if "frames" in hints else [0])
     if len(frames) != 1:
         raise InputError(
             f"{hints.path}: the hint frames is {frames}, but the tensors make one frame: say which one it is, e.g. [0]."

@@ -49,6 +49,11 @@ def open_footage(source: Any) -> Iterator[Footage]:
         yield _of_array(source)
     elif Path(source).suffix.lower() in IMAGE_SUFFIXES:
         yield _of_array(read_frame(source))
+    elif Path(source).is_file():
+        raise InputError(
+            f"The video '{source}' is neither a prepared one (video.zarr) nor an image ({', '.join(IMAGE_SUFFIXES)}): "
+            "prepare it (docs/how-to/python.md), or give its frames as an array (frame, y, x, 3)."
+        )
     else:
         with open_video(source) as stored:
             frames = stored["frames"].transpose("frame", "channel", "y", "x")
@@ -60,12 +65,10 @@ def open_footage(source: Any) -> Iterator[Footage]:
 
 
 def _of_array(source: Any) -> Footage:
-    values = np.asarray(source)
-    values = values[None] if values.ndim == 3 else values
+    given = np.asarray(source.detach().cpu() if isinstance(source, Tensor) else source)
+    values = given[None] if given.ndim == 3 else given
     if values.ndim != 4 or values.shape[-1] != 3 or not values.size:
-        raise InputError(
-            f"The video is an array of shape {np.asarray(source).shape}; expected (y, x, 3) or (frame, y, x, 3)."
-        )
+        raise InputError(f"The video is an array of shape {given.shape}; expected (y, x, 3) or (frame, y, x, 3).")
     scaled = values.astype(np.float32) / (255 if values.dtype == np.uint8 else 1)
     if not np.isfinite(scaled).all() or scaled.min() < 0 or scaled.max() > 1:
         raise InputError(

@@ -130,9 +130,10 @@ def _check_stages(hints: Hints, strides: list[int], sides: list[int], widths: li
 
 def _check_widths(hints: Hints, widths: list[int], strides: list[int]) -> None:
     """Each stage shrinks the width by ``reduce`` (-1: by the root of its stride), down to ``lower_width``."""
-    lowest = int(hints.take("lower_width", min(widths[1:])))
+    lowest = hints.whole("lower_width", min(widths[1:]))
     if "reduce" in hints:
-        factor, rule = float(hints.take("reduce")), [widths[0]]
+        factor = -1.0 if hints.take("reduce") == -1 else hints.number("reduce", 1)
+        rule = [widths[0]]
         for stride in strides:
             rule.append(max(round(rule[-1] / (math.sqrt(stride) if factor == -1 else factor)), lowest))
         hints.compare([n for n in ("reduce", "lower_width") if n in hints], rule, widths, "widths {}")
@@ -170,12 +171,15 @@ def output_of(hints: Hints) -> tuple[str, float]:
     """Output activation and offset of ``out_bias``: tanh, sigmoid, none, or a number that is added."""
     value = str(hints.take("out_bias", "tanh"))
     known = {"tanh": "tanh", "sigmoid": "sigmoid", "none": "identity"}
+    if value in known:
+        return known[value], 0.0
     try:
-        return "identity", float(value)
+        offset = float(value)
     except ValueError:
-        if value in known:
-            return known[value], 0.0
-        raise InputError(f"{hints.path}: out_bias is {value!r}: {nearest(value, [*known, 'a number'])}.") from None
+        offset = math.nan
+    if not math.isfinite(offset):
+        raise InputError(f"{hints.path}: out_bias is {value!r}: {nearest(value, [*known, 'a number'])}.")
+    return "identity", offset
 
 
 def time_of(hints: Hints, order: str, base: float) -> dict[str, Any]:

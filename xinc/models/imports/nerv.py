@@ -45,6 +45,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
             f"{hints.path}: the last layer of the stem makes {stem[-1]} channels, expected a multiple of {widths[0]}, "
             f"because {widths[0]} channels enter '{names[0]}'."
         )
+    tensors.leave(r"head_layers\.\d+\..*")  # one for each resolution, of which the last counts
     state = parameters | {
         "head.weight": tensors.shaped(f"{head}.weight", 3, widths[-1], None, None),
         "head.bias": tensors.shaped(f"{head}.bias", 3),
@@ -68,7 +69,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
         "head_kernel_size": tensors.kernel_size(f"{head}.weight"),
         "widths": widths,
         "activation": hints.choice("act", "gelu", ACTIVATIONS),
-        "output_activation": "sigmoid" if hints.take("sigmoid", False) else "tanh",
+        "output_activation": "sigmoid" if hints.flag("sigmoid", False) else "tanh",
     }
     return Imported("nerv", settings, resolution, hints.frames(num_frames), num_frames, state)
 
@@ -124,8 +125,8 @@ def _size(hints: Hints, area: int, factor: int, width: int) -> tuple[int, int]:
 
 
 def _check_stages(hints: Hints, strides: list[int], widths: list[int], stem: list[int]) -> None:
-    each = int(hints.take("num_blocks", 1))
-    if each < 1 or len(strides) % each or any(s != 1 for k, s in enumerate(strides) if k % each):
+    each = hints.whole("num_blocks", 1)
+    if len(strides) % each or any(s != 1 for k, s in enumerate(strides) if k % each):
         raise InputError(
             f"{hints.path}: the hint num_blocks is {each}, but the tensors make {len(strides)} blocks of strides "
             f"{strides}: correct the hint, or give the file that it describes."
@@ -135,14 +136,14 @@ def _check_stages(hints: Hints, strides: list[int], widths: list[int], stem: lis
         hints.compare(["stem_dim_num"], _repeated(hints), stem[1:-1], "linear layers of widths {}")
     stages = [widths[0], *widths[each::each]]
     if "expansion" in hints:
-        expected = int(stages[0] * float(hints.take("expansion")))
+        expected = int(stages[0] * hints.number("expansion", 1))
         hints.compare(["expansion"], expected, stages[1], "a width of {}")
     if "reduction" in hints:
-        lowest = int(hints.take("lower_width", min(stages[1:])))
+        lowest = hints.whole("lower_width", min(stages[1:]))
         for stride, (before, after) in zip(strides[::each][1:], itertools.pairwise(stages[1:]), strict=True):
-            expected = max(before // (1 if stride == 1 else int(hints.take("reduction"))), lowest)
+            expected = max(before // (1 if stride == 1 else hints.whole("reduction", 1)), lowest)
             hints.compare([n for n in ("reduction", "lower_width") if n in hints], expected, after, "a width of {}")
-    elif "lower_width" in hints and len(stages) > 2 and min(stages[2:]) < int(hints.take("lower_width")):
+    elif "lower_width" in hints and len(stages) > 2 and min(stages[2:]) < hints.whole("lower_width", 1):
         hints.check("lower_width", min(stages[2:]))
 
 

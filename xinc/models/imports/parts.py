@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from xinc.errors import InputError, nearest
+from xinc.frames import frame_list
+from xinc.models._pruned import set_masks, split
 from xinc.models.base import INR
-from xinc.models.storage import build
+from xinc.models.storage import build, check_finite
 
 #: Names of hints, and values that they may take together.
 Axes: TypeAlias = Mapping[tuple[str, ...], Sequence[tuple[Any, ...]]]
@@ -28,6 +30,8 @@ class Imported:
     ----------
     architecture, settings, resolution, frames, num_frames : see `xinc.models.storage.build`.
     state : the weights, by the architecture's own names; "embeddings" may be missing where there is an encoder.
+    unread : names of tensors in the file that the layout has no use for.
+    pruning : how it was pruned, see `xinc.models._pruned.Pruned`; the masks are among the weights.
     """
 
     architecture: str
@@ -36,6 +40,8 @@ class Imported:
     frames: list[int]
     num_frames: int
     state: dict[str, Tensor] = field(repr=False)
+    unread: list[str] = field(default_factory=list)
+    pruning: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def needs_images(self) -> bool:
@@ -59,7 +65,7 @@ class Imported:
         """The network; ``images`` (frames, 3, H, W) are the frames it represents, where an encoder needs them."""
         model = build(self.architecture, self.settings, self.resolution, self.frames, self.num_frames)
         own = model.state_dict()
-        state = dict(self.state)
+        state, masks = split(self.state)
         if self.needs_images:
             state["embeddings"] = own["embeddings"]
         for name, tensor in own.items():
@@ -67,6 +73,8 @@ class Imported:
                 found = tuple(state[name].shape) if name in state else "missing"
                 raise InputError(f"{path}: the tensor for '{name}' is {found}, expected shape {tuple(tensor.shape)}.")
         model.load_state_dict(state)
+        if masks:
+            set_masks(model, masks, self.pruning)
         if self.needs_images:
             if images is None:
                 raise InputError(
@@ -78,11 +86,21 @@ class Imported:
 
 
 class Tensors(dict[str, Tensor]):
-    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected."""
+    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected.
 
-    def __init__(self, path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    Parameters
+    ----------
+    path : the file, for messages.
+    tensors : by name.
+    beside : other tensors of the file, by their names there.
+    """
+
+    def __init__(
+        self, path: str | Path, tensors: Mapping[str, Tensor], beside: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__(tensors)
-        self.path = path
+        self.path, self._beside = path, dict(beside or {})
+        self._read: set[str] = set()
 
     def __missing__(self, name: str) -> Tensor:
         close = nearest(name, list(self)).split("?")[0]
@@ -111,7 +129,34 @@ class Tensors(dict[str, Tensor]):
                 f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}, expected "
                 "floating point numbers; a quantised network has its scale beside them."
             )
-        return tensor.float()
+        if tensor.is_meta:
+            raise InputError(
+                f"{self.path}: tensor '{name}' is on the device 'meta', without values: save it with them."
+            )
+        values = tensor.to_dense().float()
+        if name not in self._read:
+            check_finite({name: values}, self.path)
+            self._read.add(name)
+        return values
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether there is any bias; networks are also built without (``use_bias=False``)."""
+        return any(name.endswith("bias") for name in self)
+
+    def bias(self, weight: str, length: int) -> Tensor:
+        """The bias that goes with a weight; zeros in a network that has none anywhere."""
+        name = f"{weight.removesuffix('weight')}bias"
+        return self.shaped(name, length) if self.has_biases else torch.zeros(length)
+
+    def leave(self, pattern: str) -> None:
+        """Leave tensors of such names aside: the layout knows that no frame depends on them."""
+        self._read |= {name for name in self if re.fullmatch(pattern, name)}
+
+    def unread(self) -> list[str]:
+        """Names of the tensors that were not read, but counters and other single numbers."""
+        left = {name: tensor for name, tensor in self.items() if name not in self._read} | self._beside
+        return [name for name, tensor in left.items() if tensor.numel() > 1]
 
     def numbers(self, pattern: str) -> list[int]:
         """The numbers that the group of a pattern takes in the names, ascending."""
@@ -179,7 +224,9 @@ class Hints:
 
     def check(self, name: str, made: Any, read: Callable[[Any], Any] = lambda value: value) -> None:
         """`InputError` where the hint is given and is not what the tensors make."""
-        if name in self and read(self.given[name]) != made:
+        # Configurations are kept as text, too: "4" is 4.
+        said = read(self.given[name]) if name in self else made
+        if said != made and str(said) != str(made):
             self.refuse([name], self.form(name, made))
 
     def compare(self, names: Sequence[str], says: Any, made: Any, form: str = "{}") -> None:
@@ -226,6 +273,20 @@ class Hints:
             raise InputError(f"{self.path}: {name} is {value!r}; expected a positive number.")
         return float(value)
 
+    def whole(self, name: str, default: int, least: int = 1) -> int:
+        """A hint that is a whole number."""
+        value = self.take(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or value < least:
+            raise InputError(f"{self.path}: {name} is {value!r}; expected a whole number from {least} on.")
+        return int(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A hint that is true or false."""
+        value = self.take(name, default)
+        if value not in (True, False):
+            raise InputError(f"{self.path}: {name} is {value!r}; expected true or false.")
+        return bool(value)
+
     def integers(self, name: str, count: int, form: str) -> list[int] | None:
         """A hint like ``"8_16"`` or a list, as ``count`` integers; None where it is absent."""
         value = self.take(name)
@@ -233,10 +294,10 @@ class Hints:
             return None
         parts = re.split(r"[x_,]", value) if isinstance(value, str) else value
         try:
-            found = [int(part) for part in parts]
-        except (TypeError, ValueError):
+            found = [int(part) for part in parts if isinstance(part, str) or part == int(part)]
+        except (TypeError, ValueError, OverflowError):
             found = []
-        if len(found) != count:
+        if len(found) != count or len(parts) != count or min(found) < 0:
             raise InputError(f"{self.path}: {name} is {value!r}; expected {form}.")
         return found
 
@@ -254,9 +315,17 @@ class Hints:
             raise InputError(f"{self.path}: num_frames is {value!r}; expected a positive integer.")
         return value
 
+    def listed_frames(self, every: Sequence[int]) -> list[int]:
+        """The hint ``frames`` as it is given; every frame where it is absent or "all"."""
+        given = self.take("frames", "all")
+        try:
+            return list(every) if str(given) == "all" else frame_list(listed(given))
+        except InputError as error:
+            raise InputError(f"{self.path}: the hint {error}") from None
+
     def frames(self, num_frames: int) -> list[int]:
         """The hint ``frames``, all of them by default."""
-        found = [int(f) for f in listed(self.take("frames", range(num_frames)))]
+        found = self.listed_frames(range(num_frames))
         if not found or min(found) < 0 or max(found) >= num_frames or len(set(found)) < len(found):
             raise InputError(
                 f"{self.path}: frames is {found}; expected different numbers from 0 to {num_frames - 1}, because the "
@@ -266,8 +335,19 @@ class Hints:
 
 
 def listed(value: Any) -> list[Any]:
-    """A list, also of a single value."""
-    return list(value) if isinstance(value, Sequence | range) and not isinstance(value, str) else [value]
+    """A list, also of a single value, or of text such as "5_3_2" or "[-1, 1]"."""
+    if isinstance(value, str):
+        return [_number(part) for part in re.split(r"[\s,_]+", value.strip(" []()")) if part]
+    return list(value) if isinstance(value, Sequence | range) else [value]
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 @dataclass(frozen=True)

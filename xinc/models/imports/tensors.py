@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from xinc.errors import InputError
 from xinc.models.imports.parts import Layout, Tensors
 from xinc.models.imports.quantised import dequantised, is_quantised
-from xinc.models.storage import check_finite
 
 #: Keys under which training scripts keep weights, the likeliest first. The hint ``weights`` names another.
 CONTAINERS = (
@@ -37,19 +37,18 @@ def find_tensors(content: Mapping[str, Any], path: Any, hints: Mapping[str, Any]
 
     Raises
     ------
-    InputError : no weights; several networks; or a weight that is not a finite number (the tensor is named).
+    InputError : no weights, or several networks.
     """
     layouts = tuple(layouts)
     state = dequantised(dict(content), path) if is_quantised(dict(content)) else _state(content, path, hints)
-    tensors = _unwrapped(Tensors(path, {_plain(name): tensor for name, tensor in state.items()}), hints, layouts)
-    check_finite(tensors, path)
-    return tensors
+    named = recomposed({_plain(name): tensor for name, tensor in state.items()})
+    return _unwrapped(Tensors(path, named), hints, layouts)
 
 
 def _state(content: Mapping[str, Any], path: Any, hints: Mapping[str, Any]) -> dict[str, Tensor]:
     named = hints.get("weights")
     if named is not None:
-        found = _only_tensors(content.get(str(named)))
+        found = _only_tensors(_below(content, str(named)))
         if not found:
             raise InputError(
                 f"{path}: the hint weights is '{named}', but no weights are there: found the keys "
@@ -61,12 +60,67 @@ def _state(content: Mapping[str, Any], path: Any, hints: Mapping[str, Any]) -> d
             return found
     if found := _only_tensors(content):
         return found
-    inner = {key: found for key, value in content.items() if (found := _only_tensors(value))}
-    if len(inner) == 1:
-        return next(iter(inner.values()))
+    inner = _nested(content)
+    usual = [key for name in CONTAINERS for key in inner if key.split(".")[-1] == name]
+    if len(inner) == 1 or usual:
+        return inner[usual[0]] if usual else next(iter(inner.values()))
     if inner:
         raise InputError(f"{path} holds weights under {sorted(inner)}: say which ones with the hint weights.")
     raise InputError(f"{path} holds no state dict of tensors: found the keys {sorted(map(str, content))[:6]}.")
+
+
+def _nested(content: Mapping[str, Any]) -> dict[str, dict[str, Tensor]]:
+    """Tensors of the mappings inside, by path (``state.model``), of the first depth where there are any."""
+    level: dict[str, Mapping[str, Any]] = {"": content}
+    for _ in range(_DEPTH):
+        level = {
+            f"{at}.{key}".removeprefix("."): value
+            for at, outer in level.items()
+            for key, value in outer.items()
+            if isinstance(value, Mapping) and "optim" not in str(key)
+        }
+        if found := {at: tensors for at, value in level.items() if (tensors := _only_tensors(value))}:
+            return found
+    return {}
+
+
+def _below(content: Mapping[str, Any], path: str) -> Any:
+    """What lies under a key, or a path of keys with dots."""
+    if path in content:
+        return content[path]
+    key, dot, rest = path.partition(".")
+    inner = content.get(key)
+    return _below(inner, rest) if dot and isinstance(inner, Mapping) else None
+
+
+def recomposed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights that PyTorch keeps in parts, by their own names.
+
+    Pruning (``torch.nn.utils.prune``) keeps ``weight_orig`` and ``weight_mask``, whose product is the weight. Weight
+    normalisation keeps lengths g and directions v, g · v / ‖v‖ (Salimans and Kingma, 2016), as ``weight_g`` and
+    ``weight_v`` or as a parametrisation's two originals.
+    """
+    found = dict(state)
+    for name in state:
+        for first, second, whole, product in _PARTS:
+            own = name.removesuffix(first)
+            if own != name and own + second in found and name in found:
+                found[own + whole] = product(found.pop(name), found.pop(own + second))
+    return found
+
+
+def _scaled(lengths: Tensor, directions: Tensor) -> Tensor:
+    axes = [at for at, side in enumerate(lengths.shape) if side == 1] or None
+    v = directions.float()
+    return lengths.float() * v / torch.linalg.vector_norm(v, dim=axes, keepdim=True)
+
+
+#: Suffixes of two parts and of the whole, and how it is made of them.
+_PARTS: tuple[tuple[str, str, str, Callable[[Tensor, Tensor], Tensor]], ...] = (
+    ("_orig", "_mask", "", torch.mul),
+    ("_g", "_v", "", _scaled),
+    ("parametrizations.weight.original0", "parametrizations.weight.original1", "weight", _scaled),
+)
 
 
 def _only_tensors(value: Any) -> dict[str, Tensor]:
@@ -112,5 +166,6 @@ def _unwrapped(tensors: Tensors, hints: Mapping[str, Any], layouts: tuple[Layout
                 "that is meant by itself."
             )
         if fitting:
-            return below[fitting[0]]
+            beside = {name: tensor for name, tensor in tensors.items() if not name.startswith(fitting[0])}
+            return Tensors(tensors.path, below[fitting[0]], beside)
     return tensors

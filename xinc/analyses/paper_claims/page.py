@@ -1,0 +1,322 @@
+"""The page of a study, as Markdown, from its result alone."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xinc.analyses.paper_claims.statements import FEW, MOST, REMARKS, STATEMENTS, UNMEASURED, Statement, outcome
+
+#: Name of the page and of what lies beside it.
+NAME = "paper-claims"
+_WIDTH = 120
+#: Definitions, and how they are called.
+DEFINITIONS = {"released": "as released", "written": "by the paper's words"}
+_FIGURE_4 = ("grid", "instances", "rgb", "gabor")
+
+
+def page(result: xr.Dataset) -> str:
+    """The whole page."""
+    study = Study(result)
+    parts = [
+        "# The paper's claims, re-examined",
+        f"<!-- Written by the workflow from {NAME}.json, which holds the numbers of the study: `make study`. -->",
+        *_introduction(study),
+        "## In short",
+        _in_short(study),
+        "## Claim by claim",
+        _counting(study),
+        *(part for statement in STATEMENTS for part in _section(study, statement)),
+        "### What a study of videos need not measure",
+        "\n".join(_item(f"**{one.title}** ({one.where}). {one.text}") for one in REMARKS),
+        "## Figure 4 in numbers",
+        *_figure_4(study),
+        "## The networks",
+        *_networks(study),
+        "## Time and disk",
+        _costs(study),
+        "## How to reproduce it",
+        *_how(),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+class Study:
+    """Tables of a result: of its ``networks``, and of the ``numbers`` of those that count."""
+
+    def __init__(self, result: xr.Dataset) -> None:
+        self.result = result
+        networks = [name for name in result.data_vars if result[name].dims == ("network",)]
+        self.networks = result[networks].to_dataframe().rename(columns={"seed_of": "seed"})
+        names = [name for name in result.data_vars if result[name].dims == ("number",)]
+        numbers = result[names].to_dataframe().rename(columns=lambda name: str(name).removeprefix("number_"))
+        keys = ["video", "model", "seed"]
+        kept = self.networks.loc[self.networks["counted"], [*keys, "architecture"]]
+        self.numbers = numbers.merge(kept, on=keys)
+
+    def of(self, statement: Statement) -> pd.DataFrame:
+        """The numbers behind a statement."""
+        found = self.numbers[self.numbers["name"] == statement.number]
+        if statement.architecture:
+            found = found[found["architecture"] == statement.architecture]
+        return found[found["layer"].isin(statement.layers)] if statement.layers else found
+
+    def cases(self, statement: Statement, definition: str) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers by one definition, and in which cases the statement holds."""
+        found = self.of(statement)
+        found = found[np.isfinite(found[definition])]
+        if statement.direction and statement.bound is None:
+            found = found[np.isfinite(found[f"{definition}_bound"])]
+        values = found[definition].to_numpy(float)
+        if not statement.direction:
+            return values, np.zeros(0, bool)
+        return values, statement.holds(values, found[f"{definition}_bound"].to_numpy(float))
+
+    def verdict(self, statement: Statement) -> str:
+        """What becomes of a statement by either definition, in Markdown; empty where nothing is claimed."""
+        if not statement.direction:
+            return ""
+        found = []
+        for definition, words in DEFINITIONS.items():
+            if getattr(statement, definition) and not (definition == "written" and statement.one):
+                _, held = self.cases(statement, definition)
+                where = "" if statement.one else words
+                count = f" ({held.sum()} of {len(held)})" if len(held) else ""
+                found.append((outcome(held), where, count))
+        if len({verdict for verdict, _, _ in found}) == 1 and len(found) > 1:
+            counts = "".join(f", {where}{count}" for _, where, count in found if count)
+            return f"**{found[0][0]}**{counts}"
+        return ", ".join(f"**{' '.join(filter(None, (verdict, where)))}**{count}" for verdict, where, count in found)
+
+
+def _introduction(study: Study) -> list[str]:
+    counted = study.networks[study.networks["counted"]]
+    found = [
+        _wrapped(
+            "The public notebooks of the paper were read operation by operation against its words. Some definitions "
+            "differ. The notebooks do not run as they are released (fields and functions are missing), so it is not "
+            "known which version drew the paper's figures. This page states both definitions, and what each gives for "
+            "the same networks; the analysis `released` computes them side by side from the same contribution maps."
+        )
+    ]
+    if not len(counted):
+        return [
+            *found,
+            "**No network of the paper's size and quality is there yet**, so that nothing is measured below.",
+        ]
+    of = [
+        f"{video} ({_several(own['model'].unique(), 'and')}; {_seeds(own['seed'].unique())})"
+        for video, own in counted.groupby("video", sort=True)
+    ]
+    return [
+        *found,
+        _wrapped(
+            f"The numbers are those of {_few(len(counted), 'network')} on {_few(len(of), 'video')}: {'; '.join(of)}."
+        ),
+        f"![Figure 4 of the paper as released and as written]({NAME}.png)",
+        _wrapped(
+            "*Figure 4 by both definitions: variance of δ over regions, live neurons sorted, median over networks and "
+            "frames. As released, the grid is a lattice (position modulo 4 and 8) and other deltas are absolute; as "
+            "written, grid cells are rectangles and all deltas are signed. Dashed: the variance over the lattice of a "
+            "kernel that contributes the same everywhere, at 128 × 256 pixels 0.238, and 0.243 over a (4, 6) lattice.*"
+        ),
+    ]
+
+
+def _in_short(study: Study) -> str:
+    return "\n".join(_item(f"{one.title}: {study.verdict(one)}") for one in STATEMENTS if one.direction)
+
+
+def _counting(study: Study) -> str:
+    return _wrapped(
+        "A case is a layer of a network, its number the mean over frames. Numbers are medians over cases, with the "
+        f"range in brackets. A statement stands if it holds in at least {MOST:.0%} of the cases, and does not stand "
+        f"if it holds in at most {FEW:.0%}. Only networks near the paper's in size and quality count: "
+        f"{study.result.attrs['least_bits']:g} to {study.result.attrs['most_bits']:g} bits a pixel, and at least "
+        f"{study.result.attrs['least_psnr']:g} dB."
+    )
+
+
+def _section(study: Study, statement: Statement) -> Iterable[str]:
+    yield f"### {statement.title}"
+    yield _wrapped(f"*{statement.where[0].upper()}{statement.where[1:]}.* {statement.says}")
+    rows = []
+    for name, words in DEFINITIONS.items():
+        values, held = study.cases(statement, name)
+        definition = getattr(statement, name)
+        if not definition or (statement.one and name == "written"):
+            continue
+        cells = [definition if statement.one else f"{words}: {definition}", _spread(values)]
+        rows.append([*cells, f"{held.sum()} of {len(held)}"] if statement.direction else cells)
+    head = ["definition", statement.measure, *(["holds in"] if statement.direction else [])]
+    yield _table(head, rows)
+    said = study.verdict(statement)
+    yield _wrapped(f"{said[:2]}{said[2].upper()}{said[3:]}. {statement.because}" if said else statement.because)
+
+
+def _figure_4(study: Study) -> Iterable[str]:
+    names = [f"variance_{one}" for one in _FIGURE_4]
+    own = study.numbers[study.numbers["name"].isin(names)]
+    if own.empty:
+        yield f"{UNMEASURED.capitalize()}."
+        return
+    yield _wrapped(
+        "Medians over live neurons, then over networks: as released, then by the paper's words. The ratio is that "
+        "of the variance over rectangles to that over the lattice."
+    )
+    middle = own.groupby(["model", "layer", "name"], sort=False)[["released", "written"]].median()
+    rows, ratios = [], {}
+    for model, layer in dict.fromkeys(zip(own["model"], own["layer"], strict=True)):
+        cells = [str(model), str(layer)]
+        for name in names:
+            there = (model, layer, name) in middle.index
+            cells += [
+                _number(middle.loc[(model, layer, name), one]) if there else "–" for one in ("released", "written")
+            ]
+        lattice, grid = (middle.loc[(model, layer, names[0]), one] for one in ("released", "written"))
+        ratios[model, layer] = grid / lattice if lattice > 0 else np.nan
+        rows.append([*cells[:4], _number(ratios[model, layer], ".3g") if lattice > 0 else "–", *cells[4:]])
+    head = ["model", "layer", "lattice", "rectangles", "ratio"]
+    for name in _FIGURE_4[1:]:
+        head += [f"{name}, released", "written"]
+    yield _table(head, rows)
+    yield _wrapped(_in_words(ratios))
+
+
+def _in_words(ratios: Mapping[tuple[str, str], float]) -> str:
+    """How far rectangles and lattices lie apart: the two layers that the note on them sets apart, and the others."""
+    apart = {"layer1": "FFN layer 1", "block3": "NeRV block 3"}
+    others = [ratio for (_, layer), ratio in ratios.items() if layer not in apart and np.isfinite(ratio)]
+    if not others:
+        return ""
+    said = f"With rectangles, as the paper defines, the variance over the grid is {_range(others)} times the lattice's"
+    there = {
+        words: [ratio for (_, at), ratio in ratios.items() if at == layer and np.isfinite(ratio)]
+        for layer, words in apart.items()
+    }
+    exceptions = " and ".join(f"{words} ({_range(found)})" for words, found in there.items() if found)
+    return f"{said} in every layer but {exceptions}." if exceptions else f"{said}."
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = _number(min(values)), _number(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _networks(study: Study) -> Iterable[str]:
+    rows = []
+    for (model, video), own in study.networks.groupby(["model", "video"], sort=True):
+        rows.append(
+            [
+                str(model),
+                str(video),
+                ", ".join(map(str, sorted(own["seed"]))),
+                f"{own['parameters'].iloc[0]:,}",
+                f"{own['bits_per_pixel'].iloc[0]:.1f}",
+                _spread(own["psnr"].to_numpy(float), ".1f"),
+                _spread(own["ssim"].to_numpy(float), ".3f"),
+                _spread(own["epochs"].to_numpy(float), ".0f"),
+                _spread(own["epochs_within"].to_numpy(float), ".0f"),
+                _spread(own["seconds"].to_numpy(float) / 60, ".1f"),
+            ]
+        )
+    within = f"{study.result.attrs['within']:g}"
+    head = [
+        "model",
+        "video",
+        "seeds",
+        "parameters",
+        "bits a pixel",
+        "PSNR, dB",
+        "SSIM",
+        "epochs",
+        f"within {within} dB",
+    ]
+    yield _wrapped(
+        "Size is at 8 bits a weight; of a model of one network a frame, parameters are those of all frames. The "
+        f"paper's networks have 8.0 bits a pixel, and 33.5 dB (NeRV) and 34.3 dB (FFN). “Within {within} dB” is the "
+        "epoch from which the training's PSNR stays that near to its last: on the schedule of this training, whose "
+        "learning rate falls until its end. Training times are minutes beside whatever else ran."
+    )
+    yield _table([*head, "minutes"], rows)
+    left = study.networks[~study.networks["counted"]]
+    if len(left):
+        names = "; ".join(f"{one.model} on {one.video}, seed {one.seed}" for one in left.itertuples())
+        yield _wrapped(f"Left out of the numbers above, for their size or quality: {names}.")
+
+
+def _costs(study: Study) -> str:
+    result = study.result
+    hours = {
+        str(kind): float(value) / 3600 for kind, value in zip(result["kind"].values, result["job_seconds"], strict=True)
+    }
+    known = {kind: value for kind, value in hours.items() if np.isfinite(value)}
+    disk = {
+        "canvases": int(result["canvas_bytes"].sum()),
+        "results of analyses": int(result["results_bytes"]),
+        "prepared videos": int(result["videos_bytes"]),
+    }
+    said = ", ".join(f"{kind} {value:.2g} h" for kind, value in known.items()) or "not measured"
+    whole = f" together {sum(known.values()):.2g} hours." if known else ""
+    sizes = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in disk.items())
+    return _wrapped(f"Jobs, one after another: {said};{whole} Disk: {sizes}.".replace("measured;", "measured."))
+
+
+def _how() -> Iterable[str]:
+    yield "In a clone of the repository, one command trains the networks, analyses them and renews this page:"
+    yield "    make study"
+    yield _wrapped(
+        "It runs `config/study.yaml`, resumes after an interruption, and copies this page, its picture and its numbers "
+        "from `results/figures/paper_claims/project/`. The videos come with the packages; two real clips with masks, "
+        "one of them with true flow, join them where there is a folder `clips` (`config/study-clips.tsv`)."
+    )
+
+
+def _spread(values: np.ndarray, form: str = ".2g") -> str:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return "–"
+    middle, low, high = (_number(value, form) for value in (np.median(known), known.min(), known.max()))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def _number(value: float, form: str = ".2g") -> str:
+    """A number without an exponent.
+
+    >>> _number(0.0123), _number(1234.0), _number(-0.5)
+    ('0.012', '1200', '−0.5')
+    """
+    text = f"{float(f'{value:{form}}'):f}".rstrip("0").rstrip(".") if form.endswith("g") else f"{value:{form}}"
+    return text.replace("-", "−") if text not in ("-0", "") else "0"
+
+
+def _few(count: int, one: str) -> str:
+    return f"{count} {one}{'' if count == 1 else 's'}"
+
+
+def _several(names: Sequence[str], word: str) -> str:
+    *most, last = sorted(map(str, names))
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {_several([str(seed) for seed in seeds], 'and')}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _item(text: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
