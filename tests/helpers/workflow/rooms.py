@@ -55,7 +55,12 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         ".rank(method='min')",
         both("intensity", "motion", "objects") | FINDINGS,
     ),
-    "contributions": ("contributions/sources.py", "share = layer.bias[j]", "share = 2 * layer.bias[j]", CANVAS | PRUNING),
+    "contributions": (
+        "contributions/sources.py",
+        "share = layer.bias[j]",
+        "share = 2 * layer.bias[j]",
+        CANVAS | PRUNING,
+    ),
     "models": ("models/nerv/network.py", "math.pi", "3.0", NETWORK),
     "models: another": ("models/siren/network.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", set()),
     "models: imports": ("models/imports/nerv.py", *A_LINE, set()),
