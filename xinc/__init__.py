@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xinc.canvas.reductions.summary import summarise
     from xinc.interventions.ablation import ablate
     from xinc.interventions.effects import effects
+    from xinc.interventions.explanation import explain_error
     from xinc.interventions.pruning import prune
     from xinc.models.checkpoints import load_model
 
@@ -24,6 +25,7 @@ __all__ = [
     "ablate",
     "dissect",
     "effects",
+    "explain_error",
     "load_model",
     "materialise",
     "open_canvas",
@@ -34,6 +36,7 @@ __all__ = [
 _WHERE = {
     "ablate": "xinc.interventions.ablation",
     "effects": "xinc.interventions.effects",
+    "explain_error": "xinc.interventions.explanation",
     "prune": "xinc.interventions.pruning",
     "dissect": "xinc.canvas.dissect",
     "materialise": "xinc.canvas.materialise",

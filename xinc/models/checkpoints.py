@@ -69,6 +69,8 @@ def load_model(
     >>> import xinc
     >>> model = xinc.load_model("results/bunny/nerv/seed0/model.pt")  # doctest: +SKIP
     """
+    if min_psnr is not None and (not isinstance(min_psnr, int | float) or min_psnr != min_psnr):
+        raise InputError(f"min_psnr is {min_psnr!r}; expected a number of dB, or None.")
     content = read_checkpoint(path, trust)
     if content.get("format") == storage.FORMAT:
         if hints or video is not None:

@@ -24,6 +24,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "clusters": [("clusters", 3), ("shown", 2)],
     "dataset": [("datasets", {"mine": ["clip"]}), ("listed", 1)],
     "distribution": [("points", 11), ("floor", 1e-3)],
+    "error": [("tile", 8), ("shown", 1)],
     "findings": [("level", 0.01), ("wrap", 40)],
     "grouping": [("neurons", 3)],
     "intensity": [("edges", "scharr"), ("divided", True)],

@@ -86,11 +86,20 @@ class Imported:
 
 
 class Tensors(dict[str, Tensor]):
-    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected."""
+    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected.
 
-    def __init__(self, path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    Parameters
+    ----------
+    path : the file, for messages.
+    tensors : by name.
+    beside : other tensors of the file, by their names there.
+    """
+
+    def __init__(
+        self, path: str | Path, tensors: Mapping[str, Tensor], beside: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__(tensors)
-        self.path = path
+        self.path, self._beside = path, dict(beside or {})
         self._read: set[str] = set()
 
     def __missing__(self, name: str) -> Tensor:
@@ -120,10 +129,25 @@ class Tensors(dict[str, Tensor]):
                 f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}, expected "
                 "floating point numbers; a quantised network has its scale beside them."
             )
+        if tensor.is_meta:
+            raise InputError(
+                f"{self.path}: tensor '{name}' is on the device 'meta', without values: save it with them."
+            )
+        values = tensor.to_dense().float()
         if name not in self._read:
-            check_finite({name: tensor}, self.path)
+            check_finite({name: values}, self.path)
             self._read.add(name)
-        return tensor.float()
+        return values
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether there is any bias; networks are also built without (``use_bias=False``)."""
+        return any(name.endswith("bias") for name in self)
+
+    def bias(self, weight: str, length: int) -> Tensor:
+        """The bias that goes with a weight; zeros in a network that has none anywhere."""
+        name = f"{weight.removesuffix('weight')}bias"
+        return self.shaped(name, length) if self.has_biases else torch.zeros(length)
 
     def leave(self, pattern: str) -> None:
         """Leave tensors of such names aside: the layout knows that no frame depends on them."""
@@ -131,7 +155,8 @@ class Tensors(dict[str, Tensor]):
 
     def unread(self) -> list[str]:
         """Names of the tensors that were not read, but counters and other single numbers."""
-        return [name for name, tensor in self.items() if name not in self._read and tensor.numel() > 1]
+        left = {name: tensor for name, tensor in self.items() if name not in self._read} | self._beside
+        return [name for name, tensor in left.items() if tensor.numel() > 1]
 
     def numbers(self, pattern: str) -> list[int]:
         """The numbers that the group of a pattern takes in the names, ascending."""
