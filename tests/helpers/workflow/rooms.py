@@ -24,8 +24,8 @@ def both(*names: str) -> set[str]:
 
 
 CANVAS = {"canvas", "materialise", *both(*OF_CANVAS), *FINDINGS}
-#: It looks at a network, and computes maps of its own.
-PRUNING = both("pruning")
+#: They look at a network, and compute of it themselves what they need.
+PRUNING = both("pruning", "error")
 NETWORK = {"train", *CANVAS, *PRUNING, *both("quality")}
 VIDEO = {"video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
 FIGURES = {f"figure {name}" for name in EVERY}
@@ -53,7 +53,7 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         "statistics/ranks.py",
         ".rank()",
         ".rank(method='min')",
-        both("intensity", "motion", "objects") | FINDINGS,
+        both("faithfulness", "intensity", "motion", "objects") | {"figure maps"} | FINDINGS,
     ),
     "contributions": (
         "contributions/sources.py",
@@ -76,7 +76,11 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "training": ("training/loop.py", *A_LINE, NETWORK),
     "canvas: writing": ("canvas/writer.py", *A_LINE, CANVAS),
     "canvas: reading": ("canvas/reader.py", *A_LINE, {"materialise", *both(*OF_CANVAS), *FINDINGS}),
-    "canvas: reductions": ("canvas/reductions/kernels.py", *A_LINE, both(*OF_CANVAS - {"maps"}) | PRUNING | FINDINGS),
+    "canvas: reductions": (
+        "canvas/reductions/kernels.py",
+        *A_LINE,
+        both("pruning", *OF_CANVAS - {"maps"}) | {"figure maps"} | FINDINGS,
+    ),
     "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
     "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
     "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),
