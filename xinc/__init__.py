@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xinc.interventions.ablation import ablate
     from xinc.interventions.effects import effects
     from xinc.interventions.explanation import explain_error
+    from xinc.interventions.pruning import prune
     from xinc.models.checkpoints import load_model
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "load_model",
     "materialise",
     "open_canvas",
+    "prune",
     "summarise",
 ]
 
@@ -35,6 +37,7 @@ _WHERE = {
     "ablate": "xinc.interventions.ablation",
     "effects": "xinc.interventions.effects",
     "explain_error": "xinc.interventions.explanation",
+    "prune": "xinc.interventions.pruning",
     "dissect": "xinc.canvas.dissect",
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",
