@@ -112,6 +112,21 @@ def test_gains_are_those_of_the_network_with_other_weights(name: str) -> None:
     assert bool(np.isfinite(result["elsewhere"]).any()) == (not model.per_frame)
 
 
+def test_what_suits_one_frame_at_the_cost_of_others_is_no_fault() -> None:
+    """Frame 2 is that of a network with another kernel: it fits only there, and only a look elsewhere tells."""
+    model = larger("nerv")
+    other = copy.deepcopy(model)
+    scale(other, "head", -1.0, 1, 0)
+    goal, elsewhere = image_of(other, 2), {0: image_of(model, 0)}
+    here = xinc.explain_error(model, 2, goal, probes=4, candidates=4)
+    assert bool(here["stands_out"][0])
+    everywhere = xinc.explain_error(model, 2, goal, elsewhere=elsewhere, probes=4, candidates=4)
+    assert not everywhere["stands_out"].any()
+    place = int(here["place"][0])
+    assert (int(here["in_channel"][place]), int(here["out_channel"][place])) == (1, 0)
+    assert float(everywhere["elsewhere"][everywhere["place"].values.tolist().index(place)]) < 0
+
+
 def linear(frames: list[int]) -> INR:
     """A network whose colours are linear in the weights of its last layer."""
     settings = {"fourier_features": 4, "hidden_width": 6, "layers": 2, "output_activation": "identity"}

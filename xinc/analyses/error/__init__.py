@@ -19,9 +19,9 @@ class Error(NetworkAnalysis):
     Outlined: the worst tiles of the worst frames, with neighbouring tiles that are nearly as bad. For each of them and
     for the whole frame, estimates rank all neurons of all layers; the likeliest are looked at exactly. Dots are what
     the best factor of a neuron's weights gains there in dB, ablation (the factor 0) among them; filled ones cost
-    nothing in the rest of the frame nor, as far as looked at, in other frames. A neuron stands out if it costs nothing
-    there, and gains 0.05 dB or more in the region (the dashed line), the rest of the frame or other frames; in a
-    network without a fault, hardly any does.
+    nothing in the rest of the frame nor, as far as looked at, in other frames; numbers name those that stand out. A
+    neuron stands out if it costs nothing there, and gains 0.05 dB or more in the region (the dashed line), the rest of
+    the frame or other frames; in a network without a fault, hardly any does.
     """
 
     question = "Where does the network err, and is one neuron to blame?"

@@ -95,8 +95,8 @@ def _gains(axis: Any, result: xr.Dataset, regions: np.ndarray) -> None:
         gains = np.maximum(one["gain"].values, 0)
         axis.scatter(at + spread, gains, s=16, c=faces, edgecolors=edges, linewidths=0.8, clip_on=False)
         if bool(one["stands_out"].values[0]):
-            text = f"{result['layer'].values[places[0]]}, {int(result['number'].values[places[0]])}"
-            axis.annotate(text, (at - 0.3, gains[0]), (0, 4), textcoords="offset points", fontsize=6)
+            text = str(int(result["number"].values[places[0]]))
+            axis.annotate(text, (at - 0.3, gains[0]), (0, 4), textcoords="offset points", fontsize=6, ha="center")
     threshold = float(result.attrs["threshold"])
     axis.axhline(0, color="0.4", lw=0.8)
     axis.axhline(threshold, color="0.4", lw=0.8, ls="--")
