@@ -16,7 +16,7 @@ from xinc.analyses.making import make_analysis
 from xinc.analyses.paper_claims.costs import bytes_below, job_seconds
 from xinc.analyses.paper_claims.figure import read, rounded, written
 from xinc.analyses.paper_claims.measured import numbers_of
-from xinc.analyses.paper_claims.page import NAME, Study, page
+from xinc.analyses.paper_claims.page import NAME, Study, page, ratios_in_words
 from xinc.analyses.paper_claims.statements import FALLS, PARTLY, STANDS, STATEMENTS, UNMEASURED, outcome
 from xinc.analyses.results import Project, Record
 from xinc.plotting import layout, style
@@ -226,12 +226,17 @@ def test_the_page_says_what_the_study_has(result: xr.Dataset) -> None:
         "(ffn, nerv and nerv_identity; seed 0)." in text.replace("\n", " ")
     )
     assert "| nerv | block3 | 0.25 | 7.5 | 30 |" in text
-    assert "is 30 times the lattice's in every layer but FFN layer 1 (30) and NeRV block 3 (30)." in text.replace(
-        "\n", " "
-    )
+    assert "the variance over the grid is 30 times the lattice's." in text.replace("\n", " ")
     assert "| nerv | bunny | 0, 1 | 978,557 | 8.0 | 34.0 | 0.950 | 4 | 3 | 2.0 |" in text
     assert max(map(len, (line for line in text.splitlines() if "|" not in line and "](" not in line))) <= 120
     assert not [line for line in text.splitlines() if "nan" in line.split()]
+
+
+def test_layers_whose_lattice_comes_near_to_rectangles_are_named() -> None:
+    ratios = {("nerv", "block1"): 54.6, ("nerv", "block3"): 1.43, ("nerv", "head"): 20.0, ("ffn", "layer1"): np.nan}
+    said = "With rectangles, as the paper defines, the variance over the grid is 20 to 55 times the lattice's in every"
+    assert ratios_in_words(ratios) == f"{said} layer but nerv block3 (1.4)."
+    assert ratios_in_words({("nerv", "block3"): 1.43}) == ""
 
 
 def test_without_a_network_of_the_papers_kind_the_page_says_so(tmp_path: Path) -> None:
