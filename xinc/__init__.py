@@ -15,14 +15,29 @@ if TYPE_CHECKING:
     from xinc.canvas.reductions.summary import summarise
     from xinc.interventions.ablation import ablate
     from xinc.interventions.effects import effects
+    from xinc.interventions.explanation import explain_error
+    from xinc.interventions.pruning import prune
     from xinc.models.checkpoints import load_model
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "ablate", "dissect", "effects", "load_model", "materialise", "open_canvas", "summarise"]
+__all__ = [
+    "__version__",
+    "ablate",
+    "dissect",
+    "effects",
+    "explain_error",
+    "load_model",
+    "materialise",
+    "open_canvas",
+    "prune",
+    "summarise",
+]
 
 _WHERE = {
     "ablate": "xinc.interventions.ablation",
     "effects": "xinc.interventions.effects",
+    "explain_error": "xinc.interventions.explanation",
+    "prune": "xinc.interventions.pruning",
     "dissect": "xinc.canvas.dissect",
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",

@@ -15,8 +15,9 @@ from scipy.stats import rankdata
 from tests.helpers import made_groups as groups
 from tests.helpers import made_motions as motions
 from tests.helpers import made_things as things
-from tests.helpers.judged import CLAIMS, FAILS, HOLDS, INAPPLICABLE, UNCLEAR, judged, row_of
+from tests.helpers.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
 from tests.helpers.made import made
+from tests.helpers.made_prunings import pruned
 from tests.helpers.made_types import networks, types
 from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
@@ -327,7 +328,7 @@ for _name in ("rgb", "gabor"):
             "a",
         ),
         # Regions that explain nothing do so as well as others.
-        INAPPLICABLE: lambda: grouped(MIXED, a=random(1, 12, HEIGHT, WIDTH)),
+        UNCLEAR: lambda: grouped(MIXED, a=random(1, 12, HEIGHT, WIDTH)),
     }
 
 
@@ -368,7 +369,7 @@ def constant_cases(name: str) -> dict[str, Case]:
         FAILS: lambda: objects(RESTLESS),
         UNCLEAR: lambda: first_unclear(name, (objects(random(s, 1, 2, 3), frames=2) for s in range(100))),
         # Where they cannot be seen.
-        INAPPLICABLE: lambda: objects(STEADY, picture=np.full((4, 20, 32, 3), 0.3)),
+        f"{UNCLEAR} too": lambda: objects(STEADY, picture=np.full((4, 20, 32, 3), 0.3)),
     }
 
 
@@ -517,7 +518,7 @@ CLUSTERS: dict[str, dict[str, Case]] = {
         HOLDS: three_mixed_seeds,
         FAILS: a_type_each_seed,
         UNCLEAR: lambda: first_unclear("clusters_mix_seeds", few_neurons(3)),
-        INAPPLICABLE: without_types,
+        f"{UNCLEAR} too": without_types,
         # Shares of 0.6, 0.3 and 0.1 in each cluster, whose entropy is 0.82 of the highest.
         f"{FAILS} too": lambda: clustered(
             *(
@@ -530,7 +531,7 @@ CLUSTERS: dict[str, dict[str, Case]] = {
         HOLDS: three_mixed_seeds,
         FAILS: a_type_each_seed,
         UNCLEAR: lambda: first_unclear("seeds_share_types", shared_out()),
-        INAPPLICABLE: without_types,
+        f"{UNCLEAR} too": without_types,
         # Clusters are mixed, and yet the seeds lie in islands.
         f"{FAILS} too": lambda: clustered(*islands()),
     },
@@ -578,7 +579,29 @@ COMPARED: dict[str, dict[str, Case]] = {
     },
 }
 
-CASES = INTENSITY | DENSITY | PIXELS | DISTRIBUTION | GROUPING | OBJECTS | MOTION | CLUSTERS | COMPARED
+
+def removed(**ahead: float) -> Case:
+    """See `tests.helpers.made_prunings`."""
+    return lambda: (pruned(**ahead), "all")
+
+
+PRUNING: dict[str, dict[str, Case]] = {
+    **{
+        name: {HOLDS: removed(**{number: 1.1}), FAILS: removed(**{number: 0.9}), f"{FAILS} too": removed()}
+        for name, number in (
+            ("contribution_prunes_kernels", "kernel_before_contribution"),
+            ("contribution_ranks_kernels", "kernel_before_contribution"),
+            ("contribution_prunes_weights", "weight_before_map_weight"),
+            ("contribution_beats_activation", "weight_before_map_weight"),
+        )
+    },
+    "contribution_prunes_kernels_tuned": {
+        HOLDS: removed(kernel_after_magnitude=0.9),
+        FAILS: removed(kernel_after_magnitude=1.1),
+    },
+}
+
+CASES = INTENSITY | DENSITY | PIXELS | DISTRIBUTION | GROUPING | OBJECTS | MOTION | CLUSTERS | PRUNING | COMPARED
 
 
 @pytest.fixture(autouse=True)
@@ -597,4 +620,4 @@ def test_every_claim_can_say_yes_and_no_and_where_there_is_a_null_that_it_is_cha
     assert set(CASES) == set(CLAIMS)
     for name, cases in CASES.items():
         assert {HOLDS, FAILS} <= set(cases), name
-        assert (UNCLEAR in cases) == (CLAIMS[name].null is not None), name
+        assert (UNCLEAR in cases) == (CLAIMS[name].null is not None or CLAIMS[name].premise is not None), name

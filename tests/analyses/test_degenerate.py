@@ -60,7 +60,9 @@ def test_no_claim_is_judged_on_a_network_with_nothing_in_it(kind: str) -> None:
     result = findings(kind)
     rows = about_networks(result)
     assert set(rows["verdict"]) == {INAPPLICABLE}
-    reason = "nothing to see: the frames are of one colour" if kind in ("flat", "black") else "has not learned the video"
+    reason = (
+        "nothing to see: the frames are of one colour" if kind in ("flat", "black") else "has not learned the video"
+    )
     everywhere = [name for name, claim in CLAIMS.items() if claim.applies is None]
     own = rows[rows["claim"].isin(everywhere) & ~rows["note"].str.startswith("the paper says so of")]
     assert own["note"].str.contains(reason).all(), own["note"].unique()
@@ -69,7 +71,8 @@ def test_no_claim_is_judged_on_a_network_with_nothing_in_it(kind: str) -> None:
     assert rows["median"].isna().all()
 
 
-@pytest.mark.parametrize("kind", EMPTY)
+# After two epochs there may already be something, of which the share of the variance tells that it is little.
+@pytest.mark.parametrize("kind", ["flat", "black", "random"])
 def test_few_claims_hold_even_if_nobody_says_that_nothing_was_learned(kind: str) -> None:
     result = findings(kind, quality=False)
     rows = about_networks(result)
@@ -77,8 +80,8 @@ def test_few_claims_hold_even_if_nobody_says_that_nothing_was_learned(kind: str)
     assert set(rows["claim"][rows["verdict"] == HOLDS]) <= allowed
     if kind in ("flat", "black"):
         types = rows[rows["claim"].isin([*SEEDS, "group_similar_neurons", "many_neuron_types"])]
-        assert set(types["verdict"]) <= {UNMEASURED, INAPPLICABLE}
-        assert types["note"].str.contains("without edges").any()
+        assert set(types["verdict"]) == {UNMEASURED}
+        assert types["note"].str.contains("without edges").all()
     [warning] = result.attrs["warnings"]
     assert warning.startswith("Not checked (all networks)")
 

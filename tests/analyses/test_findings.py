@@ -21,9 +21,9 @@ from xinc.analyses.findings import rows as table_rows
 from xinc.analyses.findings.colours import COLOURS
 from xinc.analyses.findings.comparisons import COMPARISONS
 from xinc.analyses.findings.figure import HIGHEST, MOST, section_figures
+from xinc.analyses.findings.names import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
 from xinc.analyses.findings.rows import compared
 from xinc.analyses.findings.sentences import SENTENCES
-from xinc.analyses.findings.names import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
 from xinc.analyses.findings.table import COLUMNS
 from xinc.analyses.findings.verdicts import corrected
 from xinc.analyses.findings.verdicts import verdict as verdict_on
@@ -179,7 +179,15 @@ def test_not_applicable_is_not_unmeasured(project: Project) -> None:
 
 
 def test_a_null_without_a_probability_is_no_proof(project: Project) -> None:
-    row = {"of": TESTED, "applies": True, "enough": True, "value": 1.0, "p_value": np.nan, "q_value": np.nan}
+    row = {
+        "of": TESTED,
+        "applies": True,
+        "enough": True,
+        "premise": True,
+        "value": 1.0,
+        "p_value": np.nan,
+        "q_value": np.nan,
+    }
     assert verdict_on(row, Findings.Settings().level)[0] == UNCLEAR
 
 
@@ -219,7 +227,9 @@ def test_no_claim_is_judged_on_a_network_that_has_not_learned_its_video(
 def test_pairs_need_two_networks_that_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     """And of a result over seeds, all of them."""
     made = xr.Dataset({"variation": (("layer", "frame", "percent"), np.ones((1, 1, 2)))}, {"layer": ["a"]})
-    poor = xr.Dataset({"bits_per_pixel": ("bits", [8.0]), "mean_psnr": ((), 12.0), "explained": ((), 0.1)}, {"bits": [8]})
+    poor = xr.Dataset(
+        {"bits_per_pixel": ("bits", [8.0]), "mean_psnr": ((), 12.0), "explained": ((), 0.1)}, {"bits": [8]}
+    )
     good = poor.assign(explained=0.99, mean_psnr=35.0)
     stored = {
         ("neurons_per_pixel", "ffn", 0): made.assign_attrs(architecture="ffn"),
@@ -233,7 +243,9 @@ def test_pairs_need_two_networks_that_learned(monkeypatch: pytest.MonkeyPatch) -
     known = {"made": SimpleNamespace(claims=lambda: (PLAIN,)), "quality": nothing, "neurons_per_pixel": nothing}
     monkeypatch.setattr(table_rows, "analyses", known)
     monkeypatch.setattr("xinc.analyses.findings.compute.claims_of", lambda name: True)
-    monkeypatch.setattr("xinc.analyses.findings.rows.COMPARISONS", [c for c in COMPARISONS if c.claim.name == "ffn_more_even"])
+    monkeypatch.setattr(
+        "xinc.analyses.findings.rows.COMPARISONS", [c for c in COMPARISONS if c.claim.name == "ffn_more_even"]
+    )
     monkeypatch.setattr(Record, "open", lambda self: stored[self.analysis, self.model, self.seed])
     project = Project({}, tuple(Record(a, "clip", m, s, Path("nowhere")) for a, m, s in stored))
     said = rows(Findings().compute(project))
@@ -396,6 +408,7 @@ def test_every_claim_of_every_analysis_is_complete() -> None:
         # What has no null says why; what has one says which.
         assert claim.chance.startswith("none: ") == (claim.null is None), claim.name
         assert (claim.applies is None) == (not claim.unless), claim.name
+        assert (claim.premise is None) == (not claim.without), claim.name
     names = [claim.name for claim in claims] + [sentence.name for sentence in SENTENCES]
     assert len(names) == len(set(names))
     assert {"1", "4.2", "4.3", "4.4", "4.5", "4.6"} <= {claim.section for claim in claims}

@@ -133,7 +133,7 @@ def test_the_papers_pair_has_equal_budgets() -> None:
 
 
 def test_the_variance_explained(video: xr.Dataset, quality: Any) -> None:
-    """1 of the frames themselves, 0 of their mean colours, 1 − w² where a mean colour is mixed in by w; of all frames."""
+    """1 of the frames themselves, 0 of their mean colours, 1 − w² if w of a mean colour is mixed in; of all frames."""
     frames = video["frames"].values
     plain = np.broadcast_to(frames.mean((1, 2), keepdims=True), frames.shape)
     for weight in (0, 0.3, 1, 1.4):

@@ -386,6 +386,7 @@ HEADERS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "size of a frame": (_other_size, ["clip/1.png", "20x24", "clip/0.png", "16x32", "same size"]),
     "size of a mask": (_mask_size, ["clip_masks/1.png", "8x16", "16x32"]),
     "size of the masks of a movie": (_masks_of_a_movie, ["clip_masks/0.png", "16x32", "64x96"]),
+    "crop": (table("clip clip 64x64", columns="video source crop"), ["'clip'", "crop 64x64", "16x32", "'fit'"]),
     "colour mask": (_mask_colour, ["clip_masks/1.png", "colour image", "convert it"]),
     "colour mask with transparency": (_mask_with_alpha, ["clip_masks/1.png", "mode RGBA", "convert it"]),
     "frame that is not an image": (_no_image("clip/2.png"), ["clip/2.png", "not in a known image format"]),
@@ -395,7 +396,6 @@ HEADERS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
 READING: dict[str, tuple[Callable[[Path], None], list[str]]] = HEADERS | {
     "corrupt frame": (_corrupt_frame, ["clip/2.png", "replace the file"]),
     "truncated movie": (truncated_movie, ["clip.avi", "truncated", "copy it again"]),
-    "crop": (table("clip clip 64x64", columns="video source crop"), ["'clip'", "crop 64x64", "16x32", "'fit'"]),
 }
 
 
@@ -429,6 +429,20 @@ def test_checks_look_at_headers(experiment: Path, spoil: Callable[[Path], None],
     """``snakemake -n`` and ``xinc check`` do this."""
     spoil(experiment)
     _raised(Plan(Config(config())).check_files, expected)
+
+
+def test_files_that_are_read_as_something_else_are_looked_at_again(
+    experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was looked at as frames may be no masks."""
+    monkeypatch.setattr("xinc.experiment.input_digests._TICK", 0)  # files of this moment are kept, too
+    write_table(experiment, "clip clip", columns="video source")
+    known = experiment / "known"
+    plan = Plan(Config(config()), known)
+    plan.check_files()
+    plan.video_spec("clip")
+    write_table(experiment, "clip clip clip", columns="video source masks")
+    _raised(Plan(Config(config()), known).check_files, ["Mask 'clip/0.png' is a colour image"])
 
 
 def _counted_from_1(root: Path) -> None:

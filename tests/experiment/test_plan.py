@@ -26,6 +26,7 @@ from tests.helpers.workflow.sources import SOURCES
 from xinc.analyses import analyses
 from xinc.errors import InputError
 from xinc.experiment.config import Config
+from xinc.experiment.paths import path_of
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import digest
 
@@ -130,6 +131,22 @@ def test_settings_of_a_drawing_are_not_those_of_its_computation() -> None:
     assert found[f"figure {run}"].settings["settings"] == {
         "neurons": 3, "seed": 0, "frames": "all", "animated": 2, "zoom": 1,
     }  # fmt: skip
+
+
+def test_figures_depend_on_results_that_they_quote() -> None:
+    """Maps on faithfulness where it is configured, of the same network; no other figure, and nothing computed."""
+    values = config()
+    before = specs(values)
+    after = specs(changed("analyses.faithfulness", {}))
+    figure = "figure analysis=maps model=nerv seed=0 video=clip"
+    of = {"video": "clip", "model": "nerv", "seed": "0"}
+    maps, faithfulness = (path_of("analysis", analysis=name, **of) for name in ("maps", "faithfulness"))
+    quoted = after["analysis analysis=faithfulness model=nerv seed=0 video=clip"].digest
+    assert after[figure].upstream[faithfulness] == quoted
+    assert set(after[figure].upstream) == {maps, faithfulness}
+    assert "xinc.analyses.faithfulness.figure" in after[figure].code
+    redrawn = {name for name in before if "analysis=findings" not in name and after[name] != before[name]}
+    assert redrawn == {name for name in before if name.startswith("figure analysis=maps")}
 
 
 def test_what_the_figures_say_is_part_of_them() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from docutils.core import publish_parts
 
-from xinc.experiment.report import summary_of_findings, title_of, view_of
+from xinc.experiment.report import summary_of_faithfulness, summary_of_findings, title_of, view_of
 
 DEFAULT = {
     "measure": "a number, of something; threshold: what chance gives",
@@ -23,7 +23,15 @@ DEFAULT = {
     "psnr": "33.0",
     "explained": "0.97",
 }
-NOTHING = {"video": "", "model": "", "bits_per_pixel": "", "psnr": "", "explained": "", "direction": "", "threshold": ""}
+NOTHING = {
+    "video": "",
+    "model": "",
+    "bits_per_pixel": "",
+    "psnr": "",
+    "explained": "",
+    "direction": "",
+    "threshold": "",
+}
 
 
 def row(claim: str, section: str, sentence: str, null: str, verdict: str, **others: str) -> dict[str, str]:
@@ -31,7 +39,11 @@ def row(claim: str, section: str, sentence: str, null: str, verdict: str, **othe
     return DEFAULT | about | others
 
 
-A, B, C = ("a", "1", "So it is.", "shifts"), ("b", "1", 'Or, *rather*, "so".', "none: no"), ("c_", "1", "It | is_ `not`.")
+A, B, C = (
+    ("a", "1", "So it is.", "shifts"),
+    ("b", "1", 'Or, *rather*, "so".', "none: no"),
+    ("c_", "1", "It | is_ `not`."),
+)
 ROWS = [
     row(*A, "holds", value="0.75"),
     row(*A, "holds", value="0.91"),
@@ -57,7 +69,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def cells(text: str) -> list[list[str]]:
     rows = [line.strip() for line in text.splitlines() if line.startswith('   "')]
-    return list(csv.reader(io.StringIO("\n".join(rows))))
+    return list(csv.reader(io.StringIO("\n".join(rows).replace("\u00a0", " "))))
 
 
 def test_findings_are_counted(tmp_path: Path) -> None:
@@ -127,3 +139,22 @@ def test_names() -> None:
         *("overview", "overview, frame 8", "head", "head, animation", "block1, frame 12", "overall"),
         *("section 4.2", "section 4.2, page 2"),
     ]
+
+
+def test_faithfulness_is_summed_up(tmp_path: Path) -> None:
+    """Medians over networks, by model and layer; what is undefined is left out."""
+    head = ("layer", "over", "compared", "against", "correlation")
+    tables = []
+    for at, values in enumerate((("0.4", "0.7"), ("0.5", "0.9"), ("", "0.8"))):
+        rows = [
+            ("block_1", "pixels", *pair) for pair in zip(("|C|", "gained map"), ("effect",) * 2, values, strict=True)
+        ]
+        rows += [("block_1", "neurons", "|C|", "Σ effect", "0.1"), ("block_1", "pixels", "other", "effect", "0.2")]
+        with open(tmp_path / f"{at}.csv", "w", newline="", encoding="utf-8") as lines:
+            csv.writer(lines).writerows([head, *rows])
+        tables.append(("nerv", tmp_path / f"{at}.csv"))
+    text = summary_of_faithfulness([*tables, ("ffn", tmp_path / "none.csv")])
+    assert r"is for nerv: block\_1 0.45 / 0.80." in text
+    page = publish_parts(text, writer_name="html5", settings_overrides={"report_level": 1, "halt_level": 2})["body"]
+    assert "of |C| / of gained maps" in page
+    assert summary_of_faithfulness([("ffn", tmp_path / "none.csv")]) == ""

@@ -21,3 +21,13 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
 def network(name: str) -> INR:
     architecture, settings, resolution = NETWORKS[name]
     return build(architecture, settings, resolution, [0, 2], 3, seed=1).eval()
+
+
+def scale(model: INR, layer: str, factor: float, i: int | None = None, j: int = -1, frame: int = 2) -> None:
+    """Multiply weights of a layer in place: of a kernel, of an input (``j`` -1), or all; of an MLP, in one frame."""
+    if model.name in ("nerv", "hnerv"):
+        weight = (model.head if layer == "head" else model.blocks[int(layer.removeprefix("block")) - 1]).weight.data
+    else:
+        weight = model.weights[int(layer.removeprefix("layer")) - 1].data[model.frames.index(frame)]
+    where = slice(None) if i is None else (slice(None) if j < 0 else j, i)
+    weight[where] *= factor

@@ -1,4 +1,4 @@
-"""Networks with nothing in them to find: of frames of one colour, of random weights, hardly trained; and a trained one."""
+"""Networks with nothing to find: of frames of one colour, of random weights, hardly trained; and one with something."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ KINDS: dict[str, tuple[tuple[float, float, float] | None, int]] = {
     "trained": (None, 120),
 }
 #: The rest is as by default.
-SETTINGS: dict[str, dict[str, Any]] = {"grouping": {"shifts": 64, "neurons": 16}, "clusters": {"clusters": 3, "max_neurons": 40}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "grouping": {"shifts": 64, "neurons": 16},
+    "clusters": {"clusters": 3, "max_neurons": 40},
+}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from xinc.analyses import analyses
 from xinc.analyses.claim import Claim
 from xinc.analyses.findings import Findings
 from xinc.analyses.findings.comparisons import COMPARISONS
-from xinc.analyses.findings.rows import layers_of
 from xinc.analyses.findings.names import FAILS, HOLDS, INAPPLICABLE, UNCLEAR, UNMEASURED
+from xinc.analyses.findings.rows import layers_of
 from xinc.analyses.findings.verdicts import verdict
 from xinc.analyses.results import Record
 

@@ -14,4 +14,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
 FRAMES = {"nerv": [0, 1, 2, 3], "ffn": [1, 3]}
 #: Rows of a training history.
 HISTORY = "epoch,learning_rate,loss,psnr,seconds\n1,0.01,0.1,10,0.5\n2,0.01,0.05,13.01,1\n"
+#: Settings of analyses that take long with their defaults.
+QUICK: dict[str, dict[str, Any]] = {
+    "pruning": {
+        "criteria": ["magnitude"],
+        "shares": [0.5],
+        "rescore": 0.5,
+        "draws": 2,
+        "finetune_epochs": 1,
+        "threads": 1,
+    }
+}
 Make = Callable[..., Subject]

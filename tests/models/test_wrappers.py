@@ -72,6 +72,8 @@ WRAPPED: dict[str, Callable[[], Any]] = {
         "parametrizations.weight.original0", "parametrizations.weight.original1"
     ),
     "pruned": pruned,
+    "sparse": lambda: {name: t.to_sparse() if t.ndim == 2 else t for name, t in SIREN.state.items()},
+    "8-bit floats": lambda: {"state_dict": {name: t.to(torch.float8_e5m2) for name, t in SIREN.state.items()}},
     "NumPy scalars": lambda: {"state_dict": SIREN.state, "psnr": np.float64(31.5), "step": np.int64(7)},
     "NumPy arrays": lambda: {"state_dict": SIREN.state, "losses": np.linspace(1, 0, 5, dtype=np.float32)},
     "half": lambda: {"state_dict": {name: tensor.half() for name, tensor in SIREN.state.items()}},
@@ -83,7 +85,7 @@ WRAPPED: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("how", WRAPPED)
 def test_the_network_inside_is_found(how: str, tmp_path: Path) -> None:
     torch.save(WRAPPED[how](), tmp_path / "theirs.pth")
-    tolerance = {"half": 0.05, "bfloat16": 0.3}.get(how, 1e-5)
+    tolerance = {"half": 0.05, "bfloat16": 0.3, "8-bit floats": 3}.get(how, 1e-5)
     found = load_model(tmp_path / "theirs.pth", resolution=[6, 10]).reconstruct(0)
     torch.testing.assert_close(found, SIREN.image(0), rtol=0, atol=tolerance)
 
@@ -115,6 +117,11 @@ UNREAD: dict[str, tuple[Callable[[], State], dict[str, Any], str]] = {
         ),
         {"resolution": [6, 10]},
         r"the tensors 'modulator\.layers\.0\.0\.weight', 'modulator\.layers\.0\.0\.bias' are not read",
+    ),
+    "a SIREN and what modulates it": (
+        lambda: prefixed("siren.") | {"modulator.0.weight": torch.ones(8, 4)},
+        {"resolution": [6, 10]},
+        r"the tensors 'modulator\.0\.weight' are not read",
     ),
     "a SIREN with a skip connection": (
         lambda: SIREN.state | {"net.net.1.0.skip": torch.ones(8, 8)},
@@ -149,6 +156,20 @@ def test_what_layouts_know_is_not_told_of(tmp_path: Path) -> None:
         torch.save(network.content, tmp_path / "theirs.pth")
         video = {} if network.video is None else {"video": network.video.permute(0, 2, 3, 1), "min_psnr": None}
         load_model(tmp_path / "theirs.pth", **network.hints, **video)
+
+
+@pytest.mark.parametrize("make", [foreign.siren, foreign.xinc_ffn])
+def test_no_biases_anywhere(make: Callable[[], foreign.Foreign], tmp_path: Path) -> None:
+    network = make()
+    for name, tensor in network.state.items():
+        if name.endswith("bias"):
+            tensor.zero_()
+    image = network.image(0)
+    weights = {name: tensor for name, tensor in network.state.items() if not name.endswith("bias")}
+    torch.save({"state_dict": weights}, tmp_path / "theirs.pth")
+    count = sum(tensor.numel() for name, tensor in weights.items() if not name.endswith("B"))
+    found = load_model(tmp_path / "theirs.pth", **network.hints, parameters=count).reconstruct(0)
+    torch.testing.assert_close(found, image, rtol=1e-4, atol=1e-5)
 
 
 def test_safetensors(tmp_path: Path) -> None:
@@ -216,7 +237,19 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "three coordinates": (
         lambda: bad(lambda s: s.update({"net.net.0.0.weight": torch.ones(8, 3)})),
-        r"tensor 'net\.net\.0\.0\.weight' has shape \(8, 3\), expected \(8, 2\)",
+        r"tensor 'net\.net\.0\.0\.weight' has shape \(8, 3\), expected \(any, 2\)",
+    ),
+    "transposed, as JAX keeps weights": (
+        lambda: {name: tensor.t() for name, tensor in SIREN.state.items()},
+        r"tensor 'net\.net\.0\.0\.weight' has shape \(2, 8\), expected \(any, 2\)",
+    ),
+    "on no device": (
+        lambda: {name: tensor.to("meta") for name, tensor in SIREN.state.items()},
+        r"tensor 'net\.net\.0\.0\.weight' is on the device 'meta', without values",
+    ),
+    "one bias of three": (
+        lambda: {n: t for n, t in SIREN.state.items() if "bias" not in n or n.startswith("net.net.1")},
+        r"lacks the tensor 'net\.net\.0\.0\.bias'",
     ),
     "one colour": (
         lambda: bad(lambda s: s.update({"net.net.2.0.weight": torch.ones(1, 8)})),
@@ -250,6 +283,7 @@ def test_refused_in_one_sentence(what: str, tmp_path: Path) -> None:
         ({"convention": "sirn"}, "convention is 'sirn': did you mean 'siren'"),
         ({"weights": "ema"}, "the hint weights is 'ema', but no weights are there"),
         ({"weights": "state_dict.model"}, "the hint weights is 'state_dict.model', but no weights are there"),
+        ({"min_psnr": "15"}, "min_psnr is '15'; expected a number of dB, or None"),
         ({"frames": "first"}, "the hint frames is .*: a list of frame indices was expected"),
         ({"frames": 0.5}, r"the hint frames is \[0\.5\]: a list of frame indices was expected"),
         ({"resolution": [6.5, 10]}, r"resolution is \[6\.5, 10\]; expected two integers"),

@@ -44,6 +44,15 @@ def seeds_input(wildcards):
     return video_of(wildcards) | {"layers": layers}
 
 
+def quoted_results(wildcards):
+    """Results of other analyses of the same network that the figures of an analysis quote."""
+    video, model = wildcards.video, wildcards.model
+    return [
+        path_of("analysis", video=video, model=model, seed=wildcards.seed, analysis=name)
+        for name in plan.quoted(wildcards.analysis, video, model)
+    ]
+
+
 def video_of(wildcards):
     """The video of an analysis, and what it uses of it beside the frames."""
     used = ["video", *(name for name in ("regions", "flow") if name in plan.needs(wildcards.analysis))]
@@ -92,6 +101,12 @@ def labels_of(wildcards):
 def findings_summary():
     """What the first page of the report says of the findings."""
     return summary_of_findings(f"{result_path('findings')}/table.csv") if "findings" in plan.analyses else ""
+
+
+def faithfulness_summary():
+    """What the first page of the report says of how far maps agree with the effect of ablation."""
+    runs = [run for run in plan.runs() if run[0] == "faithfulness"]
+    return summary_of_faithfulness([(run[2], f"{result_path(*run)}/table.csv") for run in runs])
 
 
 def growing(amount):

@@ -1,7 +1,8 @@
 rule figure:
-    """The figures and animations of one analysis, from its result alone."""
+    """The figures and animations of one analysis, from its result, and what others state of the same network."""
     input:
         MADE["analysis"],
+        quoted_results,
     output:
         report(
             directory(MADE["figure"]),

@@ -3,4 +3,6 @@ from xinc.experiment.job import job
 
 settings = snakemake.params.settings
 with job(snakemake):
-    draw_figures(settings["analysis"], settings["settings"], snakemake.input[0], snakemake.output[0])
+    draw_figures(
+        settings["analysis"], settings["settings"], snakemake.input[0], snakemake.output[0], snakemake.input[1:]
+    )

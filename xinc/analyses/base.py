@@ -29,7 +29,7 @@ Part = Literal["compute", "figure", "claims"]
 #: The methods by which a class does a part itself.
 _METHODS: dict[Part, frozenset[str]] = {
     "compute": frozenset({"compute", "table"}),
-    "figure": frozenset({"plot", "animate", "pages"}),
+    "figure": frozenset({"plot", "animate", "pages", "lines"}),
     "claims": frozenset({"claims"}),
 }
 
@@ -61,6 +61,8 @@ class Analysis:
     across_frames: ClassVar[bool] = False
     #: Settings that only the drawing uses: changing them draws the figures again and computes nothing.
     figure_settings: ClassVar[frozenset[str]] = frozenset()
+    #: Names of analyses of networks whose `lines` the figures quote, where these are configured for the same network.
+    figure_quotes: ClassVar[frozenset[str]] = frozenset()
     #: Settings that decide of what there are results, and nothing in them: seeds to compare, videos on which.
     scope_settings: ClassVar[frozenset[str]] = frozenset()
     #: Variables of the result that may be NaN (or infinite) by their definition, and where that is, in words: of all
@@ -123,6 +125,11 @@ class Analysis:
         """Animations by name: uint8 RGB images (h, w, 3)."""
         draw = getattr(self._module("figure"), "animate", None)
         return {} if draw is None else dict(draw(self, result))
+
+    def lines(self, result: xr.Dataset) -> dict[str, str]:
+        """What figures of other analyses quote of the result, by layer: a function ``lines`` beside ``plot``."""
+        state = getattr(self._module("figure"), "lines", None)
+        return {} if state is None else dict(state(result))
 
     def pages(self, result: xr.Dataset) -> dict[str, str]:
         """Pages of HTML by name, of other kinds by name and suffix, where a table says more than a picture."""

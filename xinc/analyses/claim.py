@@ -31,10 +31,13 @@ class Claim:
         sentence fails where the number is not beyond the threshold and chance does not explain it, and holds where it
         is and there are ``enough`` cases to have seen the opposite.
     enough : from a result to whether there are enough cases for a verdict, (layer,) bool; None: always.
+    premise : from a result to whether what the sentence takes for granted is there, (layer,) bool; None: nothing. Where
+        it is not, a number beyond the threshold is not significant: of nothing, much is true.
     applies : from a result to whether the sentence speaks of a layer, (layer,) bool; None: of every one.
     architectures, layers : of which the paper says so; None: of all.
     depends : a choice in the network's construction, other than its layers, that decides the number; empty: none known.
-    missing, unless : why the number may be NaN, and why the sentence may not speak of a layer.
+    missing, unless, without : why the number may be NaN, why the sentence may not speak of a layer, and what it means
+        that the premise is not there.
     """
 
     name: str
@@ -48,12 +51,14 @@ class Claim:
     chance: str = "none"
     absence: bool = False
     enough: Callable[[Any], xr.DataArray] | None = None
+    premise: Callable[[Any], xr.DataArray] | None = None
     applies: Callable[[Any], xr.DataArray] | None = None
     architectures: tuple[str, ...] | None = None
     layers: tuple[str, ...] | None = None
     depends: str = ""
     missing: str = ""
     unless: str = ""
+    without: str = ""
 
     def beyond(self, value: float) -> bool:
         """Whether a number is on the side of the threshold where the sentence holds."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from xinc.errors import InputError
 from xinc.video.settings import VideoSettings
 from xinc.video.sources import open_source, select_frames
 from xinc.video.sources.images import IMAGE_SUFFIXES, INDEXED_MODES
+from xinc.video.transforms import crop_window
 
 #: The tag of EXIF that says how a picture lies, and its values for one that lies on its side.
 _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)
@@ -25,12 +27,24 @@ def check_images(settings: VideoSettings, files: Sequence[str]) -> None:
 
     Raises
     ------
-    InputError : an image cannot be read, has another size than the first frame, or is a mask with colours.
+    InputError : an image cannot be read, has another size than the first frame, or is a mask with colours; or the crop
+        is larger than the first frame.
     """
     frames = [file for file in files if _is_frame(file, settings)]
     masks = [file for file in files if settings.masks is not None and Path(file).parent == Path(settings.masks)]
+    if frames:
+        _check_crop(settings, frames[0])
     if _are_odd(frames, masks) or (masks and not frames and _differ_from_movie(settings, masks)):
         _read(settings)
+
+
+def _check_crop(settings: VideoSettings, frame: str) -> None:
+    header = _header(frame)
+    try:
+        if header is not None:
+            crop_window((header[1][1], header[1][0]), settings.crop, settings.resolution)
+    except InputError as error:
+        raise InputError(f"Video '{settings.name}': {error}") from None
 
 
 def _is_frame(file: str, settings: VideoSettings) -> bool:

@@ -160,6 +160,11 @@ class Jobs:
             return False
         return not (cls.across_frames and architectures[self.config.file.models[model].architecture].per_frame)
 
+    def quoted(self, analysis: str, video: str, model: str) -> list[str]:
+        """Names of the configured analyses whose results the figures of an analysis of a network quote."""
+        wanted = self._analysis(analysis).figure_quotes
+        return [name for name in self.analyses_of("network") if name in wanted and self.applies(name, video, model)]
+
     def evidence(self, analysis: str) -> list[str]:
         """Names of the configured analyses whose results an analysis of the project builds on."""
         uses = self._analysis(analysis).uses

@@ -7,6 +7,7 @@ Nothing else is in it: no paths but those of results and those that the user wro
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -96,15 +97,21 @@ class Plan(Jobs):
             settings, files = self.config.videos[video], self.video_files(video)
             check_readable(files)
             # Data sets are as their publishers made them, and of many thousands of images.
-            if not kind_of(settings.source) and not self._contents.known(f"video-{video}", files):
+            if not kind_of(settings.source) and not self._contents.known(self._looked_at(video), files):
                 check_images(settings, files)
+
+    def _looked_at(self, video: str) -> str:
+        """The name under which digests of a video's files are kept: another where files are read as something else."""
+        settings = self.config.videos[video]
+        read_as = (settings.source, settings.masks, settings.crop, settings.size, settings.format)
+        return f"video-{video}-{hashlib.sha256(repr(read_as).encode()).hexdigest()[:8]}"
 
     @_once
     def video_spec(self, video: str) -> Spec:
         """Files count by their content: another one makes everything of the video again, a touched one nothing."""
         settings = {
             "video": self.config.videos[video].model_dump(mode="json"),
-            "files": self._contents.digests(f"video-{video}", self.video_files(video)),
+            "files": self._contents.digests(self._looked_at(video), self.video_files(video)),
         }
         return self._spec("video", settings, ["xinc.video.prepare"])
 
@@ -207,9 +214,11 @@ class Plan(Jobs):
             "question": cls.question,
             "section": cls.section,
         }
-        before = self._spec_of(analysis, video, model, seed)
-        upstream = {result_path(analysis, video, model, seed): before}
-        return self._spec("figure", settings, ["xinc.analyses.draw", *_done_by(cls, "figure")], upstream)
+        quoted = [] if seed is None else self.quoted(analysis, video, model)
+        named = [analysis, *quoted]
+        modules = [name for one in named for name in _done_by(self._analysis(one), "figure")]
+        upstream = {result_path(one, video, model, seed): self._spec_of(one, video, model, seed) for one in named}
+        return self._spec("figure", settings, ["xinc.analyses.draw", *modules], upstream)
 
     def _spec_of(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
         scope = self._analysis(analysis).scope

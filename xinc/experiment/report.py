@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from xinc.analyses.findings.effects import bound, effect_of, in_words
@@ -23,6 +24,10 @@ _GROUPS = {
 }
 #: The section that states the paper's main claims.
 _MAIN = "1"
+#: A blank at which no line is broken.
+_CLOSED = "\u00a0"
+#: Maps of the table of the analysis ``faithfulness`` that the first page tells of.
+_MAPS = ("|C|", "gained map")
 
 
 def title_of(analysis: str) -> str:
@@ -85,15 +90,17 @@ def _effects(claims: list[list[dict[str, str]]]) -> str:
     writer.writerow([f"the paper's section {_MAIN}", "median (range)", "holds if", "holds in"])
     for rows in claims:
         first, effect = rows[0], effect_of(rows)
-        measure = re.split("[;:] ", first["measure"])[0]
+        # Without what explains it, which the page of findings has.
+        measure = re.sub(r" \([^)]*\)", "", re.split("[;:] ", first["measure"])[0])
         where = bound(first["direction"], float(first["threshold"])) if first["direction"] else ""
         counts = f"{effect.holds} of {effect.cases}" if effect.cases else _unjudged(rows)
-        writer.writerow([f"{_plain(first['sentence'])} *{_plain(measure)}*", in_words(effect), where, counts])
+        numbers = (in_words(effect), where.replace(" ", _CLOSED), counts.replace(" ", _CLOSED))
+        writer.writerow([f"{_plain(first['sentence'])} *{_plain(measure)}*", *numbers])
     body = "".join(f"   {line}\n" for line in cells.getvalue().splitlines())
     return (
-        "**The main claims and how large their effects are:** median and range over videos, networks, seeds and layers, "
-        "and in how many of these cases the claim holds, which it does beyond its threshold and beyond chance.\n\n"
-        f".. csv-table::\n   :header-rows: 1\n   :widths: 57 19 12 12\n\n{body}"
+        "**The main claims and how large their effects are:** median and range over videos, networks, seeds and "
+        "layers, and in how many of these cases the claim holds: beyond its threshold, and beyond chance.\n\n"
+        f".. csv-table::\n   :header-rows: 1\n   :widths: 54 20 12 14\n\n{body}"
     )
 
 
@@ -110,14 +117,51 @@ def _counts(claims: Mapping[str, list[dict[str, str]]]) -> str:
     short = ", ".join(f"{numbers[group]} {words}" for group, words in _GROUPS.items() if numbers[group])
     beaten = sum(any(_tested(row) for row in claims[claim]) for claim in everywhere)
     return (
-        f"**In all, of {len(claims)} sentences of the paper that state a comparison, {short}.** Everywhere means in every "
-        f"video, network and layer where it was measured; {beaten} of these {len(everywhere)} were tested against chance, "
-        "the others against a threshold only. *0. Findings* has all of them, with their numbers."
+        f"**In all, of {len(claims)} sentences of the paper that state a comparison, {short}.** Everywhere means in "
+        f"every video, network and layer where it was measured; {beaten} of these {len(everywhere)} were tested "
+        "against chance, the others against a threshold only. *0. Findings* has all of them, with their numbers."
     )
 
 
 def _tested(row: Mapping[str, str]) -> bool:
     return bool(row["null"]) and not row["null"].startswith("none")
+
+
+def summary_of_faithfulness(tables: Iterable[tuple[str, str | Path]]) -> str:
+    """How far maps agree with the effect of ablating their neurons, in a sentence for all networks.
+
+    Parameters
+    ----------
+    tables : the model's name and ``table.csv`` of the analysis ``faithfulness``, of every network.
+
+    Returns
+    -------
+    reStructuredText; empty if no table exists.
+    """
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for model, table in tables:
+        if not Path(table).is_file():
+            continue
+        with open(table, encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                if row["over"] == "pixels" and row["compared"] in _MAPS and row["correlation"]:
+                    own = found.setdefault((model, row["layer"]), {})
+                    own.setdefault(row["compared"], []).append(float(row["correlation"]))
+    if not found:
+        return ""
+    said: dict[str, list[str]] = {}
+    for (model, layer), values in found.items():
+        numbers = " / ".join(_correlation(values.get(name, [])) for name in _MAPS)
+        said.setdefault(model, []).append(f"{layer} {numbers}")
+    models = "; ".join(f"{_plain(model)}: {', '.join(map(_plain, layers))}" for model, layers in said.items())
+    return (
+        "**How far maps can be believed:** their correlation over pixels with what the colours lose without their "
+        f"neuron, of \\|C\\| / of gained maps, median over neurons, videos and seeds, is for {models}.\n"
+    )
+
+
+def _correlation(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f}" if values else "undefined"
 
 
 def _group(verdicts: Mapping[str, int]) -> str:

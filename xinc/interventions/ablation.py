@@ -131,10 +131,15 @@ class Ablation:
         yield from np.array_split(neurons, max(1, -(-len(neurons) * largest * 16 // int(_BYTES))))
 
     @torch.no_grad()
-    def change(self, neurons: np.ndarray, mode: Mode = "zero") -> tuple[Tensor, Window]:
-        """Colours with each neuron less colours without it, (n, 3, h, w), and the window outside of which it is 0."""
+    def change(self, neurons: np.ndarray, mode: Mode = "zero", factors: Tensor | None = None) -> tuple[Tensor, Window]:
+        """Colours with each neuron less colours without it, (n, 3, h, w), and the window outside of which it is 0.
+
+        With ``factors`` (n,), not without it, but with its weights times this factor.
+        """
         with full_precision():
             lost, channel = self._lost(neurons, mode)
+            if factors is not None:
+                lost = lost * (1 - factors).view(-1, *[1] * (lost.ndim - 1))
             window = support(lost if lost.ndim == 3 else lost.flatten(0, 1))
             change = -cut(lost, window)
             if not self._later:

@@ -97,7 +97,7 @@ def effects(
             with full_precision():
                 passes = Passes(network, network.trace(frame), granularity)
             each = [
-                _of_region(passes, mask[at], None if goal is None else goal[at], probes, generator, progress)
+                of_region(passes, mask[at], None if goal is None else goal[at], probes, generator, progress)
                 for mask in masks.values()
             ]
             parts.append({name: np.stack([one[name] for one in each]) for name in each[0]})
@@ -175,9 +175,10 @@ class Passes:
         }
 
 
-def _of_region(
+def of_region(
     passes: Passes, mask: np.ndarray, target: np.ndarray | None, probes: int, generator: Any, progress: Progress
 ) -> dict[str, np.ndarray]:
+    """The variables of `effects` for one region (y, x) bool and target (3, y, x) or None, each (N,)."""
     shape, device = passes.colours.shape, passes.colours.device
     inside = torch.as_tensor(mask, device=device)
     sum_of, sum_of_squares = np.zeros(1), np.zeros(1)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
-from xinc.models import storage
+from xinc.models import _pruned, storage
 from xinc.models.base import INR
 from xinc.models.imports import MIN_PSNR, ffn, hnerv, hnerv_nerv, nerv, siren
 from xinc.models.imports.conventions import Trial, Tried, decibels, find_conventions, judged
@@ -69,12 +69,14 @@ def load_model(
     >>> import xinc
     >>> model = xinc.load_model("results/bunny/nerv/seed0/model.pt")  # doctest: +SKIP
     """
+    if min_psnr is not None and (not isinstance(min_psnr, int | float) or min_psnr != min_psnr):
+        raise InputError(f"min_psnr is {min_psnr!r}; expected a number of dB, or None.")
     content = read_checkpoint(path, trust)
     if content.get("format") == storage.FORMAT:
         if hints or video is not None:
             given = sorted([*hints, *(["video"] if video is not None else [])])
             raise InputError(f"{path} is a file of xinc, complete in itself: leave the hints {given} out.")
-        return _checked(storage.restore(content, path))
+        return _checked(_pruned.restore(content, path))
     if video is None:
         found = _described(content, path, hints)
         for text in doubts(found, path):
@@ -271,10 +273,11 @@ def _own(content: dict[str, Any], path: str | Path, hints: Mapping[str, Any]) ->
     """A ``model.pt``, which knows everything about itself."""
     if hints:
         raise InputError(f"{path} is a file of xinc, complete in itself: leave the hints {sorted(hints)} out.")
-    model = storage.restore(content, path)
+    model = _pruned.restore(content, path)
     settings = model.settings.model_dump(mode="json")
-    state = dict(model.state_dict())
-    return Imported(model.name, settings, model.resolution, list(model.frames), model.num_frames, state)
+    state, record = dict(model.state_dict()), getattr(model, "pruning", [])
+    frames = list(model.frames)
+    return Imported(model.name, settings, model.resolution, frames, model.num_frames, state, pruning=record)
 
 
 def _check_video(found: Imported, path: str | Path, resolution: tuple[int, int], num_frames: int) -> None:

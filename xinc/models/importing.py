@@ -88,10 +88,10 @@ def _together(found: Sequence[Imported], files: Sequence[str]) -> Imported:
     first = found[0]
     for other, file in zip(found, files, strict=True):
         same = (other.architecture, other.settings) == (first.architecture, first.settings)
-        if not other.per_frame or not same:
+        if not other.per_frame or not same or other.state.keys() != first.state.keys():
             raise InputError(
                 f"{file} and {files[0]} do not go together: one network for each frame was expected, all of the same "
-                "architecture and settings."
+                "architecture and settings, and all pruned or none."
             )
     state = {}
     for name, tensor in first.state.items():
@@ -107,7 +107,10 @@ def _together(found: Sequence[Imported], files: Sequence[str]) -> Imported:
                 )
         state[name] = tensor
     frames = [frame for one in found for frame in one.frames]
-    return Imported(first.architecture, first.settings, first.resolution, frames, first.num_frames, state, first.unread)
+    return Imported(
+        first.architecture, first.settings, first.resolution, frames, first.num_frames, state, first.unread,
+        first.pruning,
+    )  # fmt: skip
 
 
 def import_model(video_store: str | Path, output: str | Path, settings: Mapping[str, Any]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from xinc.errors import InputError
+from xinc.models._pruned import restore
 from xinc.models.base import INR
 from xinc.models.imports.unpickling import read_checkpoint
-from xinc.models.storage import FORMAT, restore
+from xinc.models.storage import FORMAT
 
 
 def load(path: str | Path) -> INR:

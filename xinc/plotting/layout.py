@@ -27,9 +27,10 @@ _ABOUT = 0.17
 def new_figure(width: float, height: float, title: str, about: str = "") -> Figure:
     """A figure of this size in inches, laid out without overlaps, titled with the question it answers.
 
-    Below the title stands what the figure is ``about`` (see `about`), for which the figure is made higher.
+    Below the title stands what the figure is ``about`` (see `about`), for each line of which it is made higher.
     """
-    figure = Figure(figsize=(width, height + (_ABOUT if about else 0)), layout="constrained")
+    lines = about.count("\n") + 1 if about else 0
+    figure = Figure(figsize=(width, height + _ABOUT * lines), layout="constrained")
     figure.suptitle(f"{title}\n{about}" if about else title)
     return figure
 
@@ -56,6 +57,15 @@ def about(attributes: Mapping[Any, Any], *parts: str) -> str:
     if str(attributes.get("seed", "")):
         known.append(f"seed {attributes['seed']}")
     return " · ".join([*known, *(part for part in parts if part)])
+
+
+def quoted(attributes: Mapping[Any, Any], layer: str) -> str:
+    """What other analyses state of a layer, on lines of their own to go below `about`; empty where they are not there.
+
+    ``attributes`` are those of a result as `xinc.analyses.draw.draw_figures` gives it to a figure.
+    """
+    said = str(attributes.get("quoted", {}).get(layer, ""))
+    return f"\n{said}" if said else ""
 
 
 def image_grid(

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from tests.helpers.small import CONFIG
+from tests.helpers.subjects import QUICK
 from tests.helpers.workflow.runs import jobs
 from xinc.analyses import analyses
 
@@ -14,7 +15,8 @@ EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
     "models": {"nerv": copy.deepcopy(CONFIG["models"]["nerv"])},
     # Without UMAP in `released`, which takes ten seconds to start, in each of many runs.
     "analyses": {name: {} for name in sorted(analyses)}
-    | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}},
+    | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}}
+    | {"pruning": QUICK["pruning"]},
 }
 
 #: By analysis, a setting and another value for it: first of what it computes, then of what it draws, where it has one.
@@ -22,6 +24,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "clusters": [("clusters", 3), ("shown", 2)],
     "dataset": [("datasets", {"mine": ["clip"]}), ("listed", 1)],
     "distribution": [("points", 11), ("floor", 1e-3)],
+    "error": [("tile", 8), ("shown", 1)],
     "findings": [("level", 0.01), ("wrap", 40)],
     "grouping": [("neurons", 3)],
     "intensity": [("edges", "scharr"), ("divided", True)],
@@ -31,6 +34,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "objects": [("neurons", 2)],
     "paper_claims": [("min_psnr", 10)],
     "pixels_per_neuron": [("points", 11)],
+    "pruning": [("draws", 1)],
     "quality": [("bits", [6])],
     "released": [("lattices", [[2, 4]])],
 }

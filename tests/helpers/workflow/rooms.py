@@ -24,7 +24,9 @@ def both(*names: str) -> set[str]:
 
 
 CANVAS = {"canvas", "materialise", *both(*OF_CANVAS), *FINDINGS}
-NETWORK = {"train", *CANVAS, *both("quality")}
+#: It looks at a network, and computes maps of its own.
+PRUNING = both("pruning")
+NETWORK = {"train", *CANVAS, *PRUNING, *both("quality")}
 VIDEO = {"video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
 FIGURES = {f"figure {name}" for name in EVERY}
 
@@ -34,13 +36,13 @@ A_LINE = ("import annotations", "import annotations\n\nX = 1")
 #: By room, a file, a text in it and what takes its place, and the kinds of jobs that are made again.
 EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "version": ("__init__.py", '__version__ = "', '__version__ = "9.', set()),
-    "a name offered": ("__init__.py", '"__version__", ', '"__version__", "more", ', set()),
+    "a name offered": ("__init__.py", '"__version__",', '"__version__", "more",', set()),
     "vocabulary: a message": ("settings.py", '" is missing"', '" is not there"', set()),
     "vocabulary: errors": ("errors.py", "cutoff=0.5", "cutoff=0.6", set()),
     "vocabulary: the registry": ("registry.py", "return sorted(", "return list(", set()),
     "runtime: progress": ("runtime/progress.py", "every: float = 5.0", "every: float = 6.0", set()),
     "trace": ("trace/activations.py", '"relu6": F.relu6', '"relu6": F.relu', NETWORK),
-    "storage": ("storage/locations.py", "def put(", "def put_all(", CANVAS),
+    "storage": ("storage/locations.py", "def put(", "def put_all(", CANVAS | PRUNING),
     "plotting": (
         "plotting/style.py",
         '"font.size": 9.6',
@@ -53,7 +55,12 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         ".rank(method='min')",
         both("intensity", "motion", "objects") | FINDINGS,
     ),
-    "contributions": ("contributions/sources.py", "share = layer.bias[j]", "share = 2 * layer.bias[j]", CANVAS),
+    "contributions": (
+        "contributions/sources.py",
+        "share = layer.bias[j]",
+        "share = 2 * layer.bias[j]",
+        CANVAS | PRUNING,
+    ),
     "models": ("models/nerv/network.py", "math.pi", "3.0", NETWORK),
     "models: another": ("models/siren/network.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", set()),
     "models: imports": ("models/imports/nerv.py", *A_LINE, set()),
@@ -69,7 +76,7 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "training": ("training/loop.py", *A_LINE, NETWORK),
     "canvas: writing": ("canvas/writer.py", *A_LINE, CANVAS),
     "canvas: reading": ("canvas/reader.py", *A_LINE, {"materialise", *both(*OF_CANVAS), *FINDINGS}),
-    "canvas: reductions": ("canvas/reductions/kernels.py", *A_LINE, both(*OF_CANVAS - {"maps"}) | FINDINGS),
+    "canvas: reductions": ("canvas/reductions/kernels.py", *A_LINE, both(*OF_CANVAS - {"maps"}) | PRUNING | FINDINGS),
     "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
     "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
     "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),

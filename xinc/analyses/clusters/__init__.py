@@ -42,7 +42,9 @@ class Clusters(SeedsAnalysis):
             ("seed_entropy", "seed_silhouette", "mixing", "mixing_null", "neighbouring", "neighbouring_null"),
             "a single seed, one with too few neurons, or a frame with a single Gabor region",
         ),
-        **dict.fromkeys(("cluster_silhouette", "separation", "separation_null"), "a single cluster, or a single Gabor region"),
+        **dict.fromkeys(
+            ("cluster_silhouette", "separation", "separation_null"), "a single cluster, or a single Gabor region"
+        ),
         "map": "clusters with fewer neurons than are drawn",
         "umap": "layers with fewer than four neurons",
         "vector": "regions that the frame lacks",

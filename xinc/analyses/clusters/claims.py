@@ -18,15 +18,9 @@ LEVEL = 0.05
 
 
 def _types_to_share(result: xr.Dataset) -> xr.DataArray:
-    """Whether a layer has types at all, (layer,): k-means cuts what has none, and networks without any share the cut.
-
-    A layer in which seeds cannot be compared counts as well: it is told of as not measured.
-    """
+    """Whether a layer has types, (layer,): k-means cuts what has none, and networks without any share the cut."""
     p_values = result["separation_null"].sel(null="p_value", drop=True).transpose("layer", "frame").values
-    types = (result["separation"].mean("frame") > STRUCTURE) & (np.array([combined(one) for one in p_values]) <= LEVEL)
-    unmeasured = (result["mixing"].isnull() & result["neighbouring"].isnull()).all("frame")
-    return types | unmeasured
-
+    return (result["separation"].mean("frame") > STRUCTURE) & (np.array([combined(one) for one in p_values]) <= LEVEL)
 
 
 _TYPES: tuple[str, Callable[[Any], xr.DataArray]] = (
@@ -44,11 +38,11 @@ _SEEDS: dict[str, Any] = {
     "direction": "<",
     "absence": True,
     "chance": "999 relabellings of the neurons by seed; p: of seeds as separate as here",
-    "applies": _types_to_share,
-    "unless": "no types that seeds could share: clusters are not separate, or no more than those of one normal "
+    "premise": _types_to_share,
+    "without": "no types that seeds could share: clusters are not separate, or no more than those of one normal "
     "distribution (group_similar_neurons)",
-    "missing": "one seed only on this video, a seed with too few neurons, or a frame without edges, which has one Gabor "
-    "region only",
+    "missing": "one seed only on this video, a seed with too few neurons, or a frame without edges, which has one "
+    "Gabor region only",
 }
 
 CLAIMS: tuple[Claim, ...] = (

@@ -71,7 +71,10 @@ def compute(settings: Findings.Settings, project: Project) -> xr.Dataset:
         row |= {name: getattr(effects[row["claim"]], name) for name in EFFECTS}
     rows.sort(key=_order)
     result = xr.Dataset(
-        {name: ("row", np.array([row[name] for row in rows], object)) for name in (*TEXTS, "verdict", "note", "warning")}
+        {
+            name: ("row", np.array([row[name] for row in rows], object))
+            for name in (*TEXTS, "verdict", "note", "warning")
+        }
         | {name: ("row", np.array([row[name] for row in rows], float)) for name in (*NUMBERS, *CONTEXT, *EFFECTS)},
         attrs={"warnings": warnings_of(networks_of(rows))},
     )
@@ -108,7 +111,7 @@ def _of_its_networks(row: dict[str, Any], regimes: dict[tuple[str, str, int | No
     """Size and quality of the network that a row is about, and why its claim is not judged on the networks it sees."""
     known = [regimes.get(network, Regime()) for network in row["networks"]]
     own = known[0] if known else Regime()
-    found = dict(zip(CONTEXT, (own.bits_per_pixel, own.psnr, own.explained), strict=True))
+    found: dict[str, Any] = dict(zip(CONTEXT, (own.bits_per_pixel, own.psnr, own.explained), strict=True))
     found["warning"] = warning(own) if known else ""
     reasons = [reason for one in known if (reason := one.unjudged())]
     return found | ({"applies": False, "reason": reasons[0]} if row["applies"] and reasons else {})

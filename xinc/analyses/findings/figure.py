@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from xinc.analyses.findings.colours import COLOURS
 from xinc.analyses.findings.effects import bound, effect_of, in_words, short
-from xinc.analyses.findings.names import DECIDED, HOLDS, INAPPLICABLE, UNMEASURED
+from xinc.analyses.findings.names import DECIDED, INAPPLICABLE, UNMEASURED
 from xinc.analyses.findings.page import page
 from xinc.analyses.findings.table import table
 from xinc.plotting import layout
@@ -34,7 +34,7 @@ MOST = 24
 
 
 def plot(analysis: Findings, result: xr.Dataset) -> dict[str, Figure]:
-    """A figure for each section, or several: rows: claims; columns: video and model, and the effect over all of them."""
+    """A figure for each section, or several: rows: claims; columns: video and model, and the effect over all."""
     return section_figures(table(result), analysis.question, analysis.settings.wrap)
 
 
@@ -136,7 +136,7 @@ def _figure(
 
 
 def _cell(axis: Axes, x: float, y: float, height: float, rows: pd.DataFrame) -> None:
-    """A cell divided in proportion to the verdicts on its layers; in how many it holds, and the median of the number."""
+    """A cell divided in proportion to the verdicts on its layers; in how many it holds, and the median number."""
     verdicts = list(rows["verdict"])
     effect = effect_of(rows.to_dict("records"))
     if not effect.cases:

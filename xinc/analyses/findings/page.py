@@ -79,7 +79,7 @@ def _networks(table: pd.DataFrame) -> str:
 def _effects(table: pd.DataFrame) -> str:
     """For each claim and model, in how many cases it holds, and the median and range of its number."""
     body = []
-    for (section, name, model), rows in table.groupby(["section", "claim", "model"], sort=False):
+    for (section, _, model), rows in table.groupby(["section", "claim", "model"], sort=False):
         records = rows.to_dict("records")
         effect = effect_of(records)
         if effect.cases:
@@ -92,8 +92,8 @@ def _effects(table: pd.DataFrame) -> str:
                 + "</tr>"
             )
     about = (
-        "Over videos, seeds and layers, of the rows with a verdict. To hold, a number has to be beyond the threshold and, "
-        "where there is a null, beyond chance; what the number is, is told further below."
+        "Over videos, seeds and layers, of the rows with a verdict. To hold, a number has to be beyond the threshold "
+        "and, where there is a null, beyond chance; what the number is, is told further below."
     )
     head = f"<thead><tr>{_head(_EFFECTS)}</tr></thead>"
     return f'<p>{about}</p>\n<table class="e">{head}<tbody>\n' + "\n".join(body) + "\n</tbody></table>"

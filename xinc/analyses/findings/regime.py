@@ -80,7 +80,8 @@ def networks_of(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Regi
     found: dict[tuple[str, str], list[Regime]] = {}
     for row in rows:
         if row["video"]:
-            texts = (row[name] for name in ("bits_per_pixel", "psnr", "explained"))
+            # A table of an earlier version may lack a column.
+            texts = (row.get(name, "") for name in ("bits_per_pixel", "psnr", "explained"))
             numbers = [math.nan if text == "" else float(text) for text in texts]
             found.setdefault((row["video"], row["model"]), []).append(Regime(*numbers))
     # Rows of seeds that `quality` did not look at say nothing of the others.
@@ -116,8 +117,8 @@ _KINDS = (
     _Kind(
         lambda one: one.far and one.bits_per_pixel > PAPER_BITS,
         "far larger than the paper's networks",
-        f"{{bits_per_pixel}} bits per pixel at 8 bits a weight, where the paper's have {PAPER_BITS:.1f} and raw colours "
-        f"{RAW_BITS:g}; networks that have to compress may do otherwise",
+        f"{{bits_per_pixel}} bits per pixel at 8 bits a weight, where the paper's have {PAPER_BITS:.1f} and raw "
+        f"colours {RAW_BITS:g}; networks that have to compress may do otherwise",
     ),
     _Kind(
         lambda one: one.far and one.bits_per_pixel < PAPER_BITS,

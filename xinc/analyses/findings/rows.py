@@ -48,7 +48,7 @@ def undecided() -> Iterator[dict[str, Any]]:
     for sentence in SENTENCES:
         nothing = dict.fromkeys(TEXTS, "") | dict.fromkeys(NUMBERS, np.nan)
         about = {"claim": sentence.name, "section": sentence.section, "sentence": sentence.text}
-        said = {"of": None, "applies": sentence.applicable, "reason": sentence.because, "enough": True, "networks": ()}
+        said = {"of": None, "applies": sentence.applicable, "reason": sentence.because, "networks": ()}
         yield nothing | about | said
 
 
@@ -56,15 +56,16 @@ def layers_of(claim: Claim, record: Record, about: Any) -> Iterator[dict[str, An
     """The rows of a claim about a result, or a pair of them."""
     values = _over_frames(claim.statistic(about))
     standings = {} if claim.null is None else _standings(claim.null(about), list(values))
-    enough, applies = (
+    enough, premise, applies = (
         {} if of is None else dict(zip(map(str, (found := of(about))["layer"].values), found.values, strict=True))
-        for of in (claim.enough, claim.applies)
+        for of in (claim.enough, claim.premise, claim.applies)
     )
     for layer, value in values.items():
         if claim.layers is None or layer in claim.layers:
             row = _row(claim, record, layer) | {"value": value, "reason": claim.unless}
             row |= dict(zip(("p_value", "null_mean", "null_edge"), standings.get(layer, (np.nan,) * 3), strict=True))
-            yield row | {"enough": bool(enough.get(layer, True)), "applies": bool(applies.get(layer, True))}
+            row |= {"enough": bool(enough.get(layer, True)), "premise": bool(premise.get(layer, True))}
+            yield row | {"applies": bool(applies.get(layer, True))}
 
 
 def _row(claim: Claim, record: Record, layer: str) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def _row(claim: Claim, record: Record, layer: str) -> dict[str, Any]:
         "depends": claim.depends,
         "networks": ((record.video, record.model, record.seed),),
         "enough": True,
+        "premise": True,
         "applies": True,
         "reason": "",
     }

@@ -19,6 +19,8 @@ def verdict(row: dict[str, Any], level: float) -> tuple[str, str]:
     if not np.isfinite(row["value"]):
         return UNMEASURED, claim.missing
     beyond = claim.beyond(row["value"])
+    if beyond and not row["premise"]:
+        return UNCLEAR, claim.without
     explained = row["q_value"] > level
     if claim.absence:
         if not row["enough"]:

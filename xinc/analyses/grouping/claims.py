@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Callable
 
 import numpy as np
@@ -26,15 +24,15 @@ def _to_instances(result: xr.Dataset, grouping: str) -> xr.DataArray:
 
 
 def _explains(result: xr.Dataset, grouping: str) -> xr.DataArray:
-    """Whether a grouping or instances explain more than their shifted regions, (layer,): two that do not are alike.
-
-    A layer of which that is not known counts as well: it is told of as not measured.
-    """
+    """Whether a grouping or instances explain more than their shifted regions, (layer,): two that do not are alike."""
     found = []
     for one in (grouping, "instances"):
-        z, p = _of(result["median_z"], one).mean("frame"), _of(result["median_z_null"], one).sel(null="p_value", drop=True)
-        found += [(z > BEYOND) & (p <= LEVEL), z.isnull()]
-    return functools.reduce(operator.or_, found)
+        z, p = (
+            _of(result["median_z"], one).mean("frame"),
+            _of(result["median_z_null"], one).sel(null="p_value", drop=True),
+        )
+        found.append((z > BEYOND) & (p <= LEVEL))
+    return found[0] | found[1]
 
 
 def _least_over_space(result: xr.Dataset) -> xr.DataArray:
@@ -131,8 +129,8 @@ def _claims() -> tuple[Claim, ...]:
             threshold=2.0,
             direction="within",
             chance="none: the two are compared with each other; each with chance above",
-            applies=_with(_explains, grouping),
-            unless=f"neither {words} nor instances explain more than shifted regions do",
+            premise=_with(_explains, grouping),
+            without=f"neither {words} nor instances explain more than shifted regions do",
             missing="the frames have no masks",
         )
         for grouping, words in _NAMES.items()

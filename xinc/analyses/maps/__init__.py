@@ -19,12 +19,14 @@ class Maps(NetworkAnalysis):
     the second case, neurons of the same number in two frames are unrelated. A constant map, all in one colour, is
     usually that of a neuron in the last layer of an FFN that is off: what it contributes is its part of the bias. The
     dots or the grid at the distance of a NeRV's strides, and the dark rim of the frame, are of its structure, whatever
-    it learned.
+    it learned. With the analysis `faithfulness`, a line says how far maps of the layer agree with the effect of
+    ablating their neurons.
     """
 
     question = "What does a neuron contribute to?"
     section = "4.2"
     figure_settings = frozenset({"animated", "zoom"})
+    figure_quotes = frozenset({"faithfulness"})
     undefined = {
         "contribution": "past the last neuron of a layer with fewer than are shown",
     }

@@ -30,7 +30,8 @@ def _gallery(result: xr.Dataset, layer: str, question: str) -> Figure:
     how_many = f"{dead} of the {len(present)} shown dead" if dead else ""
     figure, axes = layout.image_grid(
         rows, columns, maps.sizes["y"] / maps.sizes["x"], question,
-        about=layout.about(result.attrs, layer, f"|C| in frame {frame}", how_many),
+        about=layout.about(result.attrs, layer, f"|C| in frame {frame}", how_many)
+        + layout.quoted(result.attrs, layer),
     )  # fmt: skip
     layout.show(axes.flat[0], result["source"].isel(frame=0).transpose("y", "x", "channel").values, "source")
     for axis, k in zip(axes.flat[1:], present, strict=False):

@@ -52,7 +52,6 @@ def _enough_pairs(result: xr.Dataset) -> xr.DataArray:
     return xr.DataArray((known & same).sum((1, 2)) >= PAIRS, result["neurons"].coords, ("layer",))
 
 
-
 def _seen(result: xr.Dataset) -> xr.DataArray:
     """Whether instances differ in intensity, as those of a frame of one colour do not, (layer,)."""
     same = False
@@ -70,8 +69,8 @@ _CONSTANT: dict[str, Any] = {
     "null": _measured("constancy_null"),
     "chance": "99 draws of an order of the instances for every frame, the same for all of 256 neurons at most",
     "architectures": ("nerv",),
-    "applies": _seen,
-    "unless": "nothing to see: all instances have one intensity, in all frames",
+    "premise": _seen,
+    "without": "nothing to see: all instances have one intensity, in all frames",
     "missing": f"{_MASKS}, or one frame only",
 }
 

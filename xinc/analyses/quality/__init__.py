@@ -16,8 +16,8 @@ class Quality(NetworkAnalysis):
     """PSNR and SSIM of every frame, parameters, bits per pixel, and the training curve.
 
     PSNR is computed on [0, 1] after clamping, for each frame, then averaged over frames; SSIM follows Wang et al. 2004,
-    with a uniform window. The share of the variance explained compares with frames of their mean colour: 0 is as good as
-    these, 1 is exact. Bits per pixel are the raw size of the weights at a given precision, without entropy coding.
+    with a uniform window. The share of the variance explained is 0 for an error like that of each frame's mean colour,
+    and 1 without error. Bits per pixel are the raw size of the weights at a given precision, without entropy coding.
     A line joins frames that share one network.
     """
 

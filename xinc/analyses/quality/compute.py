@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from xinc.analyses.quality import Quality
 
-#: Root mean square, over a frame's pixels, of what differs from its mean colour, below which 8 bits tell no pixel apart.
+#: Standard deviation of colours below which 8 bits tell no pixel from another.
 ONE_COLOUR = 0.5 / 255
 BPP_DEFINITION = "trained parameters × bits per stored parameter / (frames represented × height × width)"
 
@@ -70,7 +70,7 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
         {
             "long_name": "share of the variance of colours that the reconstruction explains",
             "units": "1",
-            "description": "1 − squared error of the reconstruction / that of each frame's mean colour, over all frames",
+            "description": "1 − squared error of the reconstruction / that of each frame's mean colour, of all frames",
         },
     )
     history = subject.history

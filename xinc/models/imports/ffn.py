@@ -28,9 +28,9 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
     widths = [2 * len(encoding), *[hidden] * (count - 1), 3]
     for k in range(count):
         weight = tensors.shaped(f"model.net.{k}.linear.weight", widths[k + 1], widths[k])
-        bias = tensors.shaped(f"model.net.{k}.linear.bias", widths[k + 1])
+        bias = tensors.bias(f"model.net.{k}.linear.weight", widths[k + 1])
         state |= {f"weights.{k}": single(weight), f"biases.{k}": single(bias)}
-        parameters += weight.numel() + bias.numel()
+        parameters += weight.numel() + bias.numel() * tensors.has_biases
     hints.check("parameters", parameters)
     if _columns_first(hints):
         state["B"] = encoding.flip(1)

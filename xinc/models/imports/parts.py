@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xinc.errors import InputError, nearest
 from xinc.frames import frame_list
+from xinc.models._pruned import set_masks, split
 from xinc.models.base import INR
 from xinc.models.storage import build, check_finite
 
@@ -30,6 +31,7 @@ class Imported:
     architecture, settings, resolution, frames, num_frames : see `xinc.models.storage.build`.
     state : the weights, by the architecture's own names; "embeddings" may be missing where there is an encoder.
     unread : names of tensors in the file that the layout has no use for.
+    pruning : how it was pruned, see `xinc.models._pruned.Pruned`; the masks are among the weights.
     """
 
     architecture: str
@@ -39,6 +41,7 @@ class Imported:
     num_frames: int
     state: dict[str, Tensor] = field(repr=False)
     unread: list[str] = field(default_factory=list)
+    pruning: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def needs_images(self) -> bool:
@@ -62,7 +65,7 @@ class Imported:
         """The network; ``images`` (frames, 3, H, W) are the frames it represents, where an encoder needs them."""
         model = build(self.architecture, self.settings, self.resolution, self.frames, self.num_frames)
         own = model.state_dict()
-        state = dict(self.state)
+        state, masks = split(self.state)
         if self.needs_images:
             state["embeddings"] = own["embeddings"]
         for name, tensor in own.items():
@@ -70,6 +73,8 @@ class Imported:
                 found = tuple(state[name].shape) if name in state else "missing"
                 raise InputError(f"{path}: the tensor for '{name}' is {found}, expected shape {tuple(tensor.shape)}.")
         model.load_state_dict(state)
+        if masks:
+            set_masks(model, masks, self.pruning)
         if self.needs_images:
             if images is None:
                 raise InputError(
@@ -81,11 +86,20 @@ class Imported:
 
 
 class Tensors(dict[str, Tensor]):
-    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected."""
+    """A state dict; `InputError` for a tensor that it lacks, or that is not as expected.
 
-    def __init__(self, path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    Parameters
+    ----------
+    path : the file, for messages.
+    tensors : by name.
+    beside : other tensors of the file, by their names there.
+    """
+
+    def __init__(
+        self, path: str | Path, tensors: Mapping[str, Tensor], beside: Mapping[str, Tensor] | None = None
+    ) -> None:
         super().__init__(tensors)
-        self.path = path
+        self.path, self._beside = path, dict(beside or {})
         self._read: set[str] = set()
 
     def __missing__(self, name: str) -> Tensor:
@@ -115,10 +129,25 @@ class Tensors(dict[str, Tensor]):
                 f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}, expected "
                 "floating point numbers; a quantised network has its scale beside them."
             )
+        if tensor.is_meta:
+            raise InputError(
+                f"{self.path}: tensor '{name}' is on the device 'meta', without values: save it with them."
+            )
+        values = tensor.to_dense().float()
         if name not in self._read:
-            check_finite({name: tensor}, self.path)
+            check_finite({name: values}, self.path)
             self._read.add(name)
-        return tensor.float()
+        return values
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether there is any bias; networks are also built without (``use_bias=False``)."""
+        return any(name.endswith("bias") for name in self)
+
+    def bias(self, weight: str, length: int) -> Tensor:
+        """The bias that goes with a weight; zeros in a network that has none anywhere."""
+        name = f"{weight.removesuffix('weight')}bias"
+        return self.shaped(name, length) if self.has_biases else torch.zeros(length)
 
     def leave(self, pattern: str) -> None:
         """Leave tensors of such names aside: the layout knows that no frame depends on them."""
@@ -126,7 +155,8 @@ class Tensors(dict[str, Tensor]):
 
     def unread(self) -> list[str]:
         """Names of the tensors that were not read, but counters and other single numbers."""
-        return [name for name, tensor in self.items() if name not in self._read and tensor.numel() > 1]
+        left = {name: tensor for name, tensor in self.items() if name not in self._read} | self._beside
+        return [name for name, tensor in left.items() if tensor.numel() > 1]
 
     def numbers(self, pattern: str) -> list[int]:
         """The numbers that the group of a pattern takes in the names, ascending."""

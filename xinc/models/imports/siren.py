@@ -86,15 +86,15 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
             f"{hints.path}: outermost_linear is false, but a network that ends in a sine cannot be dissected: its last "
             "layer must be linear."
         )
-    hidden = int(tensors.shaped(names[0], None, None).shape[0])
+    hidden = int(tensors.shaped(names[0], None, 2).shape[0])
     widths = [2, *[hidden] * (len(names) - 1), 3]
     state: dict[str, Any] = {}
     parameters = 0
     for k, name in enumerate(names):
         weight = tensors.shaped(name, widths[k + 1], widths[k])
-        bias = tensors.shaped(name.replace("weight", "bias"), widths[k + 1])
+        bias = tensors.bias(name, widths[k + 1])
         state |= {f"weights.{k}": single(weight), f"biases.{k}": single(bias)}
-        parameters += weight.numel() + bias.numel()
+        parameters += weight.numel() + bias.numel() * tensors.has_biases
     hints.check("layers", len(names))
     hints.check("hidden_features", hidden)
     hints.check("parameters", parameters)

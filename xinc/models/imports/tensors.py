@@ -166,5 +166,6 @@ def _unwrapped(tensors: Tensors, hints: Mapping[str, Any], layouts: tuple[Layout
                 "that is meant by itself."
             )
         if fitting:
-            return below[fitting[0]]
+            beside = {name: tensor for name, tensor in tensors.items() if not name.startswith(fitting[0])}
+            return Tensors(tensors.path, below[fitting[0]], beside)
     return tensors

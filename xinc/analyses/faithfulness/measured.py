@@ -1,0 +1,197 @@
+"""What is measured of one layer in one frame: maps of drawn neurons against their effects, and totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from xinc.analyses.faithfulness.names import MAPS
+from xinc.canvas.layer import trace_layer
+from xinc.canvas.reductions import neuron_statistics
+from xinc.contributions.expansion import expand_into, expander
+from xinc.contributions.gains import gains
+from xinc.contributions.maps import LayerMaps
+from xinc.interventions.ablation import Ablation
+from xinc.models.base import INR
+from xinc.models.storage import build
+from xinc.runtime.devices import full_precision
+from xinc.trace.layers import Array, Trace
+
+#: Bytes that the maps of one kind may take at a time.
+_BYTES = 64e6
+
+
+@dataclass
+class Measured:
+    """Of the drawn neurons of a layer in one frame.
+
+    Attributes
+    ----------
+    agreement : by map, (n,) Pearson's r over pixels with the effect; NaN where one of them is constant.
+    totals, effects : (n,) by name.
+    idle : (m,) total effect of neurons that contribute nothing, as many as are drawn at most.
+    idle_neurons : how many there are in the layer.
+    example : of one neuron, its number and (3, H, W) maps: |C|, gained, effect.
+    """
+
+    agreement: dict[str, np.ndarray]
+    totals: dict[str, np.ndarray]
+    effects: dict[str, np.ndarray]
+    idle: np.ndarray
+    idle_neurons: int
+    example: tuple[int, np.ndarray]
+
+
+class Frame:
+    """One frame of a network, with everything that its layers are compared by.
+
+    Parameters
+    ----------
+    model : the network.
+    frame : which frame.
+    granularity : by layer, what a neuron is.
+    probes, seed : of gains and controls.
+    """
+
+    def __init__(self, model: INR, frame: int, granularity: Mapping[str, str], probes: int, seed: int) -> None:
+        self.model, self.frame, self._seed = model, frame, seed
+        self.trace = model.trace(frame)
+        self._inputs = self.trace.inputs()
+        self._new = _reinitialised(model).trace(frame)
+        self._new_inputs = self._new.inputs()
+        self._granularity = granularity
+        with full_precision():
+            self._gains = {
+                name: gains(self.trace, model.colours_of, [name], of, probes, (frame, seed))[name]
+                for name, of in granularity.items()
+            }
+
+    def measure(self, layer: xr.Dataset, name: str, drawn: np.ndarray, generator: np.random.Generator) -> Measured:
+        """What can be measured of the drawn neurons of a layer of the canvas, given as its dataset."""
+        of = self._granularity[name]
+        stored = layer["contribution"].sel(frame=self.frame)
+        gained = replace(trace_layer(self.trace, name, of, False, self.model), gain=self._gains[name])
+        new = trace_layer(self._new, name, of, False, self.model)
+        shuffled = trace_layer(_shuffled(self.trace, name, generator), name, of, False, self.model)
+        v, w = self._inputs[name], self._new_inputs[name]
+        one = Ablation(self.model, self.trace, name, of)
+        others = _of_same_phase(gained.neurons.phase, drawn, generator)
+        parts: list[dict[str, np.ndarray]] = []
+        totals: list[np.ndarray] = []
+        size = max(1, int(_BYTES / (4 * stored.sizes["y"] * stored.sizes["x"])))
+        middle = len(drawn) // 2
+        example = (int(drawn[middle]), np.empty(0))
+        for start in range(0, len(drawn), size):
+            some, other = drawn[start : start + size], others[start : start + size]
+            effect = effect_maps(one, some)
+            maps = {
+                "contribution": np.abs(stored.isel(neuron=some).values),
+                "gained": _expanded(gained, v, some),
+                "other": np.abs(stored.isel(neuron=np.maximum(other, 0)).values),
+                "reinitialised": np.abs(_expanded(new, w, some)),
+                "shuffled": np.abs(_expanded(shuffled, v, some)),
+            }
+            agreement = {kind: pearson(values, effect) for kind, values in maps.items()}
+            agreement["other"][other < 0] = np.nan
+            parts.append(agreement)
+            sums = [maps["contribution"], maps["gained"], effect, np.square(effect, dtype=np.float64)]
+            totals.append(np.stack([values.sum((1, 2), dtype=np.float64) for values in sums]))
+            if start <= middle < start + size:
+                at = middle - start
+                example = (example[0], np.stack([maps["contribution"][at], maps["gained"][at], effect[at]]))
+        contribution, gain, absolute, squared = np.concatenate(totals, axis=1)
+        weights, activation_weights = norms(gained, v)
+        idle, idle_neurons = self._idle(layer, one, len(drawn))
+        return Measured(
+            {kind: np.concatenate([part[kind] for part in parts]) for kind in MAPS},
+            {
+                "contribution": contribution,
+                "gained": gain,
+                "weights": weights[drawn],
+                "activation_weights": activation_weights[drawn],
+            },
+            {"absolute": absolute, "squared": squared},
+            idle,
+            idle_neurons,
+            example,
+        )
+
+    def _idle(self, layer: xr.Dataset, one: Ablation, most: int) -> tuple[np.ndarray, int]:
+        """Total effects of neurons that contribute nothing to the frame, and how many these are."""
+        found = np.flatnonzero(neuron_statistics(layer, [self.frame])["total"].values[0] == 0)
+        some = found[np.arange(min(most, len(found))) * len(found) // max(1, min(most, len(found)))]
+        return np.array([effect_maps(one, [n]).sum(dtype=np.float64) for n in some]), len(found)
+
+
+def effect_maps(one: Ablation, neurons: Any) -> np.ndarray:
+    """How far the colours of each pixel move without each neuron, (n, H, W)."""
+    wanted = np.asarray(neurons, np.int64)
+    found = np.zeros((len(wanted), *one.colours.shape[-2:]), np.float32)
+    done = 0
+    for batch in one.batches(wanted):
+        change, (y0, y1, x0, x1) = one.change(batch)
+        found[done : done + len(batch), y0:y1, x0:x1] = change.square().sum(1).sqrt().cpu().numpy()
+        done += len(batch)
+    return found
+
+
+def pearson(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Pearson's r of each of the maps (n, H, W) with that of the others; NaN where one is constant."""
+    a, b = (values.reshape(len(values), -1).astype(np.float64) for values in (maps, others))
+    spread = np.stack([np.ptp(a, axis=1), np.ptp(b, axis=1)]).min(0) > 0
+    a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = (a * b).sum(1) / np.sqrt(np.square(a).sum(1) * np.square(b).sum(1))
+    return np.where(spread, found, np.nan)
+
+
+def norms(maps: LayerMaps, v: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Euclidean norms (N,) of each neuron's weights, and of its weights times the norms of their inputs."""
+    squares = maps.layer.weight.detach().double().square().flatten(2 if maps.layer.weight.ndim > 2 else 1)
+    edges = (squares.sum(2) if squares.ndim > 2 else squares).cpu().numpy()  # (C_out, C_in)
+    inputs = v.detach().double().square().sum((1, 2)).cpu().numpy()
+    found = []
+    for values in (edges, edges * inputs):
+        kinds = {"kernel": values.T.ravel, "input": lambda of=values: of.sum(0), "output": lambda of=values: of.sum(1)}
+        found.append(np.sqrt(kinds[maps.neurons.granularity]()))
+    return found[0], found[1]
+
+
+def _expanded(maps: LayerMaps, v: Array, neurons: np.ndarray) -> np.ndarray:
+    height, width = v.shape[-2] * maps.scale(), v.shape[-1] * maps.scale()
+    return expand_into(expander(maps, v), neurons, np.empty((len(neurons), height, width), np.float32))
+
+
+def _of_same_phase(phase: np.ndarray, drawn: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """For each drawn neuron another of its PixelShuffle phase; -1 where there is none."""
+    found = []
+    for neuron in drawn:
+        candidates = np.flatnonzero(phase == phase[neuron])
+        candidates = candidates[candidates != neuron]
+        found.append(int(generator.choice(candidates)) if len(candidates) else -1)
+    return np.array(found, np.int64)
+
+
+def _reinitialised(model: INR) -> INR:
+    """The network with new random weights; what is not trained, such as Fourier features, stays."""
+    new = build(model.name, model.settings, model.resolution, model.frames, model.num_frames, model.seed + 1)
+    known = dict(model.named_buffers())
+    with torch.no_grad():
+        for name, buffer in new.named_buffers():
+            if name in known and known[name].shape == buffer.shape:
+                buffer.copy_(known[name])
+    return new.eval()
+
+
+def _shuffled(trace: Trace, name: str, generator: np.random.Generator) -> Trace:
+    """The trace with the kernels of one layer exchanged at random; of a linear layer, with its weights."""
+    at = trace.position(name)
+    weight = trace.layers[at].weight
+    order = torch.from_numpy(generator.permutation(weight.shape[0] * weight.shape[1])).to(weight.device)
+    layer = replace(trace.layers[at], weight=weight.flatten(0, 1)[order].view(weight.shape))
+    return replace(trace, layers=(*trace.layers[:at], layer, *trace.layers[at + 1 :]))
