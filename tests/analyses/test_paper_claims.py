@@ -73,8 +73,9 @@ def results_of(architecture: str, activation: str, psnr: float, scale: float) ->
         ),
         "pixels_per_neuron": xr.Dataset(
             {
-                "median": (("layer", "frame"), each * np.array([10, 20, 30])[:, None]),
-                "null_median": ("layer", [10.0, 20.0, 35.0]),
+                "median": (("layer", "frame"), each * np.array([10, 20, 15])[:, None]),
+                "curve": (("layer", "frame", "position"), np.multiply.outer([10, 20, 30], [[0.5, 1.5], [0, 2]])),
+                "null_curve": (("layer", "position"), np.multiply.outer([10, 20, 35], [0.1, 1.9])),
                 "dead": (("layer", "frame"), np.array([[0, 0], [45, 49], [0, 0]])),
                 "dead_no_effect": (("layer", "frame"), np.array([[0, 0], [4, 4], [0, 0]])),
                 "output_dead": (("layer", "frame"), np.array([[0, 0], [1, 1], [np.nan] * 2])),
@@ -156,6 +157,7 @@ def test_numbers_are_medians_over_live_neurons_by_either_definition() -> None:
     assert numbers("ffn", "layer2_idle") == {"layer2": pytest.approx((4 / 47, 4 / 47))}
     assert numbers("nerv", "layer2_silent") == {}
     assert numbers("nerv", "outermost_over_earlier") == {"head": pytest.approx((1.5, 1.5))}
+    assert numbers("nerv", "outermost_median") == {"head": pytest.approx((0.75, 0.75))}
     (beyond,) = [n for n in numbers_of(MADE["nerv"]) if n.name == "outermost_beyond_structure"]
     assert beyond.written_bound == pytest.approx(35 / 20)
     assert numbers("nerv", "instances_over_same_count")["head"][0] == pytest.approx(1.44)
@@ -189,6 +191,7 @@ def test_verdicts_by_either_definition(result: xr.Dataset) -> None:
     assert spread == "**stands as released** (3 of 3), **does not stand by the paper's words** (0 of 3)"
     half = verdict(result, "Half of the FFN's layer 2 contributes nothing")
     assert half == "**stands as released** (3 of 3), **does not stand by the paper's words** (0 of 3)"
+    assert verdict(result, "The outermost layer's neurons represent the most pixels") == "**stands** (9 of 9)"
     assert verdict(result, "… beyond the structure of the network") == "**does not stand** (0 of 9)"
     assert verdict(result, "Motion drives change") == "**not measured**"
     assert verdict(result, "Height of figure 4's curves") == ""
