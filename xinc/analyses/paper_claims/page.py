@@ -237,7 +237,8 @@ def _networks(study: Study) -> Iterable[str]:
     ]
     yield _wrapped(
         "Size is at 8 bits a weight; of a model of one network a frame, parameters are those of all frames. The "
-        f"paper's networks have 8.0 bits a pixel, and 33.5 dB (NeRV) and 34.3 dB (FFN), after 1000 epochs. “Within {within} dB” is the "
+        f"paper's networks have 8.0 bits a pixel, and 33.5 dB (NeRV) and 34.3 dB (FFN), after 1000 epochs. "
+        f"“Within {within} dB” is the "
         "epoch from which the training's PSNR stays that near to its last: on the schedule of this training, whose "
         "learning rate falls until its end. Training times are minutes beside whatever else ran."
     )
