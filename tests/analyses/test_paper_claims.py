@@ -16,7 +16,7 @@ from xinc.analyses.making import make_analysis
 from xinc.analyses.paper_claims.costs import bytes_below, job_seconds
 from xinc.analyses.paper_claims.figure import read, rounded, written
 from xinc.analyses.paper_claims.measured import numbers_of
-from xinc.analyses.paper_claims.page import NAME, Study, page
+from xinc.analyses.paper_claims.page import NAME, Study, page, ratios_in_words
 from xinc.analyses.paper_claims.statements import FALLS, PARTLY, STANDS, STATEMENTS, UNMEASURED, outcome
 from xinc.analyses.results import Project, Record
 from xinc.plotting import layout, style
@@ -73,8 +73,9 @@ def results_of(architecture: str, activation: str, psnr: float, scale: float) ->
         ),
         "pixels_per_neuron": xr.Dataset(
             {
-                "median": (("layer", "frame"), each * np.array([10, 20, 30])[:, None]),
-                "null_median": ("layer", [10.0, 20.0, 35.0]),
+                "median": (("layer", "frame"), each * np.array([10, 20, 15])[:, None]),
+                "curve": (("layer", "frame", "position"), np.multiply.outer([10, 20, 30], [[0.5, 1.5], [0, 2]])),
+                "null_curve": (("layer", "position"), np.multiply.outer([10, 20, 35], [0.1, 1.9])),
                 "dead": (("layer", "frame"), np.array([[0, 0], [45, 49], [0, 0]])),
                 "dead_no_effect": (("layer", "frame"), np.array([[0, 0], [4, 4], [0, 0]])),
                 "output_dead": (("layer", "frame"), np.array([[0, 0], [1, 1], [np.nan] * 2])),
@@ -156,6 +157,7 @@ def test_numbers_are_medians_over_live_neurons_by_either_definition() -> None:
     assert numbers("ffn", "layer2_idle") == {"layer2": pytest.approx((4 / 47, 4 / 47))}
     assert numbers("nerv", "layer2_silent") == {}
     assert numbers("nerv", "outermost_over_earlier") == {"head": pytest.approx((1.5, 1.5))}
+    assert numbers("nerv", "outermost_median") == {"head": pytest.approx((0.75, 0.75))}
     (beyond,) = [n for n in numbers_of(MADE["nerv"]) if n.name == "outermost_beyond_structure"]
     assert beyond.written_bound == pytest.approx(35 / 20)
     assert numbers("nerv", "instances_over_same_count")["head"][0] == pytest.approx(1.44)
@@ -189,6 +191,7 @@ def test_verdicts_by_either_definition(result: xr.Dataset) -> None:
     assert spread == "**stands as released** (3 of 3), **does not stand by the paper's words** (0 of 3)"
     half = verdict(result, "Half of the FFN's layer 2 contributes nothing")
     assert half == "**stands as released** (3 of 3), **does not stand by the paper's words** (0 of 3)"
+    assert verdict(result, "The outermost layer's neurons represent the most pixels") == "**stands** (9 of 9)"
     assert verdict(result, "… beyond the structure of the network") == "**does not stand** (0 of 9)"
     assert verdict(result, "Motion drives change") == "**not measured**"
     assert verdict(result, "Height of figure 4's curves") == ""
@@ -226,12 +229,17 @@ def test_the_page_says_what_the_study_has(result: xr.Dataset) -> None:
         "(ffn, nerv and nerv_identity; seed 0)." in text.replace("\n", " ")
     )
     assert "| nerv | block3 | 0.25 | 7.5 | 30 |" in text
-    assert "is 30 times the lattice's in every layer but FFN layer 1 (30) and NeRV block 3 (30)." in text.replace(
-        "\n", " "
-    )
+    assert "the variance over the grid is 30 times the lattice's." in text.replace("\n", " ")
     assert "| nerv | bunny | 0, 1 | 978,557 | 8.0 | 34.0 | 0.950 | 4 | 3 | 2.0 |" in text
     assert max(map(len, (line for line in text.splitlines() if "|" not in line and "](" not in line))) <= 120
     assert not [line for line in text.splitlines() if "nan" in line.split()]
+
+
+def test_layers_whose_lattice_comes_near_to_rectangles_are_named() -> None:
+    ratios = {("nerv", "block1"): 54.6, ("nerv", "block3"): 1.43, ("nerv", "head"): 20.0, ("ffn", "layer1"): np.nan}
+    said = "With rectangles, as the paper defines, the variance over the grid is 20 to 55 times the lattice's in every"
+    assert ratios_in_words(ratios) == f"{said} layer but nerv block3 (1.4)."
+    assert ratios_in_words({("nerv", "block3"): 1.43}) == ""
 
 
 def test_without_a_network_of_the_papers_kind_the_page_says_so(tmp_path: Path) -> None:

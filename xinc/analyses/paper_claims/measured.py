@@ -119,9 +119,11 @@ def _intensity(result: xr.Dataset) -> Iterator[Number]:
 def _pixels_per_neuron(result: xr.Dataset) -> Iterator[Number]:
     layers = [str(layer) for layer in result["layer"].values]
     if len(layers) > 1:
-        value, drawn = (_over_earlier(result[name]) for name in ("median", "null_median"))
+        # The area below a curve of figure 6 is the mean over neurons.
+        value, drawn = (_over_earlier(result[name].mean("position")) for name in ("curve", "null_curve"))
         yield _same("outermost_over_earlier", layers[-1], value)
         yield Number("outermost_beyond_structure", layers[-1], value, value, drawn, drawn)
+        yield _same("outermost_median", layers[-1], _over_earlier(result["median"]))
     if result.attrs.get("architecture") == "ffn" and {"layer2", "layer3"} <= set(layers):
         counts = result.sel(layer="layer2").mean("frame")
         outputs = float(result["neurons"].sel(layer="layer3"))  # inputs of the next layer
@@ -135,9 +137,9 @@ def _pixels_per_neuron(result: xr.Dataset) -> Iterator[Number]:
             yield _same("layer2_idle", "layer2", float(counts["dead_no_effect"] / counts["dead"]))
 
 
-def _over_earlier(median: xr.DataArray) -> float:
-    """The last layer's median neuron over the highest of the earlier layers, which represents some pixel at least."""
-    middle = median if "frame" not in median.dims else median.mean("frame")
+def _over_earlier(pixels: xr.DataArray) -> float:
+    """What the last layer's neurons represent over the most of the earlier layers; NaN where that is nothing."""
+    middle = pixels if "frame" not in pixels.dims else pixels.mean("frame")
     earlier = float(middle.isel(layer=slice(-1)).max())
     return float(middle.isel(layer=-1)) / earlier if earlier > 0 else NAN
 
