@@ -134,6 +134,12 @@ def test_what_is_no_canvas(canvas, tmp_path):
         xr.open_datatree(tmp_path / "nothing.zarr", engine="xinc")
     with pytest.raises(InputError, match="holds no layers"):
         xr.open_datatree(tmp_path / "other", engine="xinc")
+    with pytest.raises(InputError, match=r"is not a canvas, but one layer of it: give the folder of all layers"):
+        xinc.open_canvas(canvas / next(iter(xinc.open_canvas(canvas).children)))
+    (tmp_path / "seed0").mkdir()
+    (tmp_path / "seed0" / "canvas.zarr").symlink_to(canvas)
+    with pytest.raises(InputError, match=r"seed0 is not a canvas, but the folder of one: give .*seed0/canvas\.zarr"):
+        xinc.open_canvas(tmp_path / "seed0")
 
 
 def test_other_stores_are_left_to_their_engines(tmp_path):

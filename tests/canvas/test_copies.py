@@ -190,3 +190,11 @@ def test_a_copy_that_lost_a_chunk(stores, tmp_path, array):
     xinc.open_canvas(stores / "dense")["head"].to_dataset().to_zarr(tmp_path / "copy.zarr" / "head")
     next(path for path in (tmp_path / "copy.zarr" / "head" / array / "c").rglob("*") if path.is_file()).unlink()
     assert f"is incomplete: '{array}' has" in said(tmp_path / "copy.zarr")
+
+
+def test_a_copy_without_one_of_the_dimensions(stores, tmp_path):
+    """One frame, taken by its number alone: xarray drops the dimension."""
+    layer = xinc.open_canvas(stores / "dense")["head"].to_dataset()
+    layer.isel(frame=0).to_zarr(tmp_path / "one" / "head", consolidated=False)
+    with pytest.raises(InputError, match=r"'frame' has the dimensions \(\), expected \('frame',\); select with lists"):
+        xinc.open_canvas(tmp_path / "one")

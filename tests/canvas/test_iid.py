@@ -132,7 +132,11 @@ def test_kernels_are_as_large_as_the_network_s_and_few_stand_for_many() -> None:
     assert np.bincount(2 * one["phase_y"].values + one["phase_x"].values).tolist() == [one.sizes["neuron"] / 4] * 4
 
 
-def test_layers_without_a_record_are_left_out() -> None:
+def test_layers_without_a_record_and_gained_maps_are_left_out() -> None:
     made = layer_of(2, 2, (4, 4), later=[])
     del made.attrs["xinc"]
-    assert iid_layers({"made": made}, maps=10) == {}
+    applied, kept = (layer_of(2, 2, (4, 4), later=[], gain=gain) for gain in ("applied", "kept"))
+    found = iid_layers({"made": made, "applied": applied, "kept": kept}, maps=10)
+    assert list(found) == ["kept"]
+    plain = iid_layers({"kept": layer_of(2, 2, (4, 4), later=[])}, maps=10)["kept"]
+    np.testing.assert_array_equal(found["kept"]["contribution"], plain["contribution"])

@@ -23,6 +23,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "draws": 2,
         "finetune_epochs": 1,
         "threads": 1,
-    }
+    },
+    "faithfulness": {"neurons": 6, "probes": 4, "resamples": 50},
 }
 Make = Callable[..., Subject]

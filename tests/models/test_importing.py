@@ -166,6 +166,11 @@ def test_ffns_that_do_not_share_their_encoding() -> None:
         ({"embed_order": "mixed"}, "embed_order is 'mixed'"),
         ({"embed_base": 2}, "the hint embed_base is 2, but the tensors make 1.25"),
         ({"weights": "ema"}, "the hint weights is 'ema', but no weights are there: found the keys"),
+        ({"reduce": "a"}, "reduce is 'a'; expected a positive number"),
+        ({"lower_width": 1.5}, "lower_width is 1.5; expected a whole number from 1 on"),
+        ({"resolution": [16.5, 32]}, r"resolution is \[16.5, 32\]; expected two integers"),
+        ({"out_bias": "inf"}, "out_bias is 'inf': .*xpected one of a number"),
+        ({"embeddings": 3}, "its stem makes 32 positions of one, expected a square number, as in an HNeRV"),
     ],
 )
 def test_entries_that_cannot_be_used(entry: dict[str, Any], message: str) -> None:

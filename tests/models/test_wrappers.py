@@ -245,7 +245,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "on no device": (
         lambda: {name: tensor.to("meta") for name, tensor in SIREN.state.items()},
-        r"tensor 'net\.net\.0\.0\.weight' is on the device 'meta', without values",
+        r"tensor 'net\.net\.0\.0\.weight' has no values, on the device 'meta'",
     ),
     "one bias of three": (
         lambda: {n: t for n, t in SIREN.state.items() if "bias" not in n or n.startswith("net.net.1")},

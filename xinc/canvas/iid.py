@@ -41,7 +41,8 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
 
     Parameters
     ----------
-    layers : of a canvas by name, in network order; those without a record, made by hand, are left out.
+    layers : of a canvas by name, in network order; gained maps are left out, and those
+        without a record, made by hand.
     maps : of a layer, in as many draws as it takes, at most 30.
     seed : of what is drawn, which depends on it, on the layer's name and on the number of the draw alone.
 
@@ -49,7 +50,10 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
     -------
     By name, datasets like a canvas's, whose ``frame`` is the number of the draw.
     """
-    records = {name: record_of(layer) for name, layer in layers.items() if "xinc" in layer.attrs}
+    known = {name: record_of(layer) for name, layer in layers.items() if "xinc" in layer.attrs}
+    records = {
+        name: record.model_copy(update={"gain": "none"}) for name, record in known.items() if record.gain != "applied"
+    }
     before = ["identity", *(record.activation for record in records.values())]
     return {
         name: _iid_layer(record, layers[name], _kernel_size(record, layers[name], records), activation, maps, seed)

@@ -16,7 +16,7 @@ EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
     # Without UMAP in `released`, which takes ten seconds to start, in each of many runs.
     "analyses": {name: {} for name in sorted(analyses)}
     | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}}
-    | {"pruning": QUICK["pruning"]},
+    | {"pruning": QUICK["pruning"], "faithfulness": QUICK["faithfulness"]},
 }
 
 #: By analysis, a setting and another value for it: first of what it computes, then of what it draws, where it has one.
@@ -25,6 +25,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "dataset": [("datasets", {"mine": ["clip"]}), ("listed", 1)],
     "distribution": [("points", 11), ("floor", 1e-3)],
     "error": [("tile", 8), ("shown", 1)],
+    "faithfulness": [("neurons", 5)],
     "findings": [("level", 0.01), ("wrap", 40)],
     "grouping": [("neurons", 3)],
     "intensity": [("edges", "scharr"), ("divided", True)],
@@ -60,6 +61,9 @@ def brought_about(analysis: str, drawn: bool) -> set[str]:
     if drawn:
         return figures_of(analysis)
     found = result_of(analysis) | figures_of(analysis)
+    for name in analyses:
+        if analysis in analyses[name].figure_quotes:
+            found |= figures_of(name)
     if analyses[analysis].scope != "project":
         for name in analyses:
             uses = analyses[name].uses

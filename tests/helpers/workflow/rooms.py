@@ -26,7 +26,11 @@ def both(*names: str) -> set[str]:
 CANVAS = {"canvas", "materialise", *both(*OF_CANVAS), *FINDINGS}
 #: It looks at a network, and computes maps of its own.
 PRUNING = both("pruning")
-NETWORK = {"train", *CANVAS, *PRUNING, *both("quality")}
+#: It looks at a network and its gradients.
+ERROR = both("error")
+#: Figures of maps quote it.
+FAITHFULNESS = {*both("faithfulness"), "figure maps"}
+NETWORK = {"train", *CANVAS, *PRUNING, *ERROR, *both("quality")}
 VIDEO = {"video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
 FIGURES = {f"figure {name}" for name in EVERY}
 
@@ -42,7 +46,7 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "vocabulary: the registry": ("registry.py", "return sorted(", "return list(", set()),
     "runtime: progress": ("runtime/progress.py", "every: float = 5.0", "every: float = 6.0", set()),
     "trace": ("trace/activations.py", '"relu6": F.relu6', '"relu6": F.relu', NETWORK),
-    "storage": ("storage/locations.py", "def put(", "def put_all(", CANVAS | PRUNING),
+    "storage": ("storage/locations.py", "def put(", "def put_all(", CANVAS | PRUNING | ERROR),
     "plotting": (
         "plotting/style.py",
         '"font.size": 9.6',
@@ -53,13 +57,13 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         "statistics/ranks.py",
         ".rank()",
         ".rank(method='min')",
-        both("intensity", "motion", "objects") | FINDINGS,
+        both("intensity", "motion", "objects") | FAITHFULNESS | FINDINGS,
     ),
     "contributions": (
         "contributions/sources.py",
         "share = layer.bias[j]",
         "share = 2 * layer.bias[j]",
-        CANVAS | PRUNING,
+        CANVAS | PRUNING | ERROR,
     ),
     "models": ("models/nerv/network.py", "math.pi", "3.0", NETWORK),
     "models: another": ("models/siren/network.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", set()),
@@ -76,7 +80,11 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "training": ("training/loop.py", *A_LINE, NETWORK),
     "canvas: writing": ("canvas/writer.py", *A_LINE, CANVAS),
     "canvas: reading": ("canvas/reader.py", *A_LINE, {"materialise", *both(*OF_CANVAS), *FINDINGS}),
-    "canvas: reductions": ("canvas/reductions/kernels.py", *A_LINE, both(*OF_CANVAS - {"maps"}) | PRUNING | FINDINGS),
+    "canvas: reductions": (
+        "canvas/reductions/kernels.py",
+        *A_LINE,
+        both(*OF_CANVAS - {"maps"}) | FAITHFULNESS | PRUNING | FINDINGS,
+    ),
     "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
     "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
     "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),

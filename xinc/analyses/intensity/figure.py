@@ -45,7 +45,7 @@ def _figure(result: xr.Dataset, question: str, divided: bool) -> Figure:
             layout.show(axes[3, at], one["structure"].values, title, style.MAGNITUDE, vmin=0, vmax=1)
     if structured:
         layout.side_label(axes[3, 0], "structure")
-    layout.side_label(axes[1, 0], "heatmap")
+    layout.side_label(axes[1, 0], "divided" if divided else "heatmap")
     layout.side_label(axes[2, 0], "difference")
     where: Any = {"location": "bottom", "aspect": 30, "pad": 0.03, "shrink": 0.8}
     half = axes.shape[1] // 2

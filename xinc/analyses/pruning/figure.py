@@ -59,7 +59,8 @@ def _tuned(question: str, result: xr.Dataset, of: str) -> Figure:
         one = result.sel(unit=unit)
         _before_and_after(left, one, share)
         left.set_title(
-            f"{unit}s, {share:.0%} removed, and trained on (full) for {result.attrs['finetune_epochs']} epochs"
+            f"{unit}s, {share:.0%} removed; trained on {result.attrs['finetune_epochs']} epochs (full)\n"
+            "■ same share of every layer   ● own budgets   ▲ own, scored anew"
         )
         _bits(right, result, one)
         right.set_title(f"{unit}s, trained on: entropy coded, with positions")
@@ -80,9 +81,6 @@ def _before_and_after(axis: Axes, one: xr.Dataset, share: float) -> None:
             axis.plot(place + offset, values[1], mark, ms=3.5, color=colour)
     axis.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=5.5)
     axis.set_ylabel("PSNR (dB)")
-    for budget, mark in marks.items():
-        axis.plot([], [], mark, ms=3.5, color="0.4", label=_TITLES[budget])
-    axis.legend(fontsize=5.5, loc="lower left", frameon=False)
 
 
 def _bits(axis: Axes, result: xr.Dataset, one: xr.Dataset) -> None:

@@ -130,9 +130,7 @@ class Tensors(dict[str, Tensor]):
                 "floating point numbers; a quantised network has its scale beside them."
             )
         if tensor.is_meta:
-            raise InputError(
-                f"{self.path}: tensor '{name}' is on the device 'meta', without values: save it with them."
-            )
+            raise InputError(f"{self.path}: tensor '{name}' has no values, on the device 'meta': save it with them.")
         values = tensor.to_dense().float()
         if name not in self._read:
             check_finite({name: values}, self.path)

@@ -64,7 +64,17 @@ def read_mask(path: str | Path) -> np.ndarray:
             f"Mask '{path}' is a colour image (mode {image.mode}): expected an indexed or grey PNG whose values are "
             "instance ids, 0 for the background; convert it."
         )
-    return np.asarray(image).astype(np.int32)
+    return np.asarray(image).astype(np.int32) // _grey_step(path)
+
+
+def _grey_step(path: str | Path) -> int:
+    """Pillow spreads the grey values of PNGs of 2 and 4 bits over 0 to 255: by what; 1 of any other file."""
+    with open(path, "rb") as file:
+        header = file.read(26)
+    if len(header) < 26 or not header.startswith(b"\x89PNG\r\n\x1a\n"):
+        return 1
+    bits, colours = header[24:26]
+    return 255 // (2**bits - 1) if colours == 0 and bits in (2, 4) else 1
 
 
 def _load(path: str | Path) -> Image:

@@ -84,6 +84,8 @@ def movie_length(path: str | Path, raw: Raw | None = None, notes: list[str] | No
                 raise InputError(f"Video '{path}' cannot be read to the end ({error.strerror}): copy it.") from None
             if container.format.name == "yuv4mpegpipe":
                 check_y4m(path, length)
+            if container.format.name == "mpegts":
+                _check_whole_packets(path)
     if not length:
         raise InputError(f"Video '{path}' has no frames: give another file.")
     return length
@@ -176,6 +178,25 @@ def _decoded(container: Any, stream: Any, watch: Watch, path: str | Path) -> Ite
         for frame in frames:
             yield frame
             found += 1
+
+
+def _check_whole_packets(path: str | Path) -> None:
+    """`InputError` where a transport stream ends within one of its packets: FFmpeg leaves that out without a word.
+
+    Packets have 188 bytes and begin with the byte 0x47; in ``.m2ts`` 4 bytes of time come before each, and 16 bytes for
+    the correction of errors may come after it (ISO/IEC 13818-1, ITU-T H.222.0).
+    """
+    with open(path, "rb") as file:
+        head = file.read(5 * 204)
+    for size, first in ((188, 0), (192, 4), (204, 0)):
+        if head[first::size] and set(head[first::size]) == {0x47}:
+            rest = Path(path).stat().st_size % size
+            if rest:
+                raise InputError(
+                    f"Video '{path}' is truncated: its last packet has {rest} of {size} bytes; copy it again, or "
+                    "convert it with a program that reads it to its end."
+                )
+            return
 
 
 def _opened(path: str | Path, raw: Raw | None = None) -> Any:
