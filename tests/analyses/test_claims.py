@@ -19,9 +19,11 @@ from tests.helpers.judged import CLAIMS, FAILS, HOLDS, UNCLEAR, judged, row_of
 from tests.helpers.made import made
 from tests.helpers.made_prunings import pruned
 from tests.helpers.made_types import networks, types
+from xinc.analyses.faithfulness.intervals import effect_of_idle, paired_difference, ranked_better
 from xinc.analyses.findings.comparisons import Pair
 from xinc.analyses.making import make_analysis
 from xinc.statistics.images import edges_of, intensity_of
+from xinc.statistics.standing import labelled
 
 HEIGHT, WIDTH = 16, 24
 Case = Callable[[], tuple[Any, str]]
@@ -601,7 +603,57 @@ PRUNING: dict[str, dict[str, Case]] = {
     },
 }
 
-CASES = INTENSITY | DENSITY | PIXELS | DISTRIBUTION | GROUPING | OBJECTS | MOTION | CLUSTERS | PRUNING | COMPARED
+
+def standing(name: str, value: float, null: np.ndarray) -> Case:
+    """A result of the analysis of faithfulness with one of its numbers and where it stands among chance's."""
+    return lambda: (
+        xr.Dataset({name: ("layer", [value]), f"{name}_null": labelled([null], ("layer",))}, {"layer": ["layer"]}),
+        "layer",
+    )
+
+
+def maps_of(own: float, other: float) -> Case:
+    """Maps of 40 neurons that agree so well with effects, and so well with those of another neuron."""
+    noise = np.random.default_rng(0).normal(0, 0.3, (2, 40))
+    return standing("own_over_other", *paired_difference(own + noise[0], other + noise[1], 500, rng()))
+
+
+def totals_of(contribution: float, weights: float) -> Case:
+    """Totals of 60 neurons that follow their effects by so much."""
+    effects, *noise = np.random.default_rng(1).normal(size=(3, 1, 60))
+    totals = [share * effects + n for share, n in zip((contribution, weights), noise, strict=True)]
+    return standing("over_magnitude", *ranked_better(*totals, effects, 500, rng()))
+
+
+def idle(effect: float, count: int) -> Case:
+    """So many neurons without contribution, of such an effect, among 30 whose effects lie between 0 and 1."""
+    found = effect_of_idle(np.full(count, effect), np.linspace(0, 1, 30), 500, rng())
+    return standing("idle_effect", *found)
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(2)
+
+
+FAITHFULNESS: dict[str, dict[str, Case]] = {
+    "maps_show_their_neurons": {HOLDS: maps_of(0.6, 0.1), FAILS: maps_of(0.1, 0.6), UNCLEAR: maps_of(0.45, 0.3)},
+    "contribution_ranks_ablation": {HOLDS: totals_of(3, 0), FAILS: totals_of(0, 3), UNCLEAR: totals_of(0.6, 0.5)},
+    "no_contribution_no_effect": {HOLDS: idle(0, 10), FAILS: idle(0.5, 10), UNCLEAR: idle(0, 1)},
+}
+
+CASES = (
+    INTENSITY
+    | DENSITY
+    | PIXELS
+    | DISTRIBUTION
+    | GROUPING
+    | OBJECTS
+    | MOTION
+    | CLUSTERS
+    | PRUNING
+    | FAITHFULNESS
+    | COMPARED
+)
 
 
 @pytest.fixture(autouse=True)

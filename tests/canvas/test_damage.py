@@ -54,7 +54,7 @@ def test_missing_and_empty_directories(tmp_path):
 def test_other_directories(canvas, tmp_path):
     (tmp_path / "other" / "folder").mkdir(parents=True)
     refused(tmp_path / "other", "is not a layer of a canvas: it has no zarr.json")
-    refused(canvas / "head", "is not a layer of a canvas: its attributes hold no record")
+    refused(canvas / "head", "is not a canvas, but one layer of it: give the folder of all layers")
 
 
 @pytest.mark.parametrize("content", ["{", "", "[]", "3", '{"attributes": null}', '{"attributes": {"xinc": 3}}', "{}"])

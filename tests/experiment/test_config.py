@@ -30,7 +30,7 @@ def test_everything_is_there_and_complete() -> None:
     assert found.architectures["nerv"].reduction == 1.2
     assert found.file.models["siren"].frames == (0, 2)
     assert found.file.models["nerv"].training.learning_rate == 2e-3
-    assert found.analyses["intensity"] == {"edges": "sobel", "frames": 1}
+    assert found.analyses["intensity"] == {"divided": False, "edges": "sobel", "frames": 1}
     assert config() == CONFIG, "the values given are not changed"
 
 
