@@ -29,6 +29,9 @@ OF = {"video": "clip", "seed": "3"}
 
 pytestmark = pytest.mark.parametrize("name", list(analyses))
 
+#: Networks of one frame at once, all others in the slow tier: two workers would compute most results twice.
+MODELS = [pytest.param(model, marks=() if model == "ffn" else pytest.mark.slow) for model in SETTINGS]
+
 
 @pytest.fixture(autouse=True)
 def _of_one_network(name: str, request: pytest.FixtureRequest) -> None:
@@ -88,7 +91,7 @@ def test_settings_are_typed_described_and_have_defaults(name: str) -> None:
         make_analysis(name, {"nothing_of_the_kind": 1})
 
 
-@pytest.mark.parametrize("model", list(SETTINGS))
+@pytest.mark.parametrize("model", MODELS)
 def test_results_are_labelled(name: str, model: str, results: Any) -> None:
     result = open_result(results(name, model))
     assert result.attrs["analysis"] == name
@@ -104,7 +107,7 @@ def test_results_are_labelled(name: str, model: str, results: Any) -> None:
     assert "nan" not in str(result.attrs)
 
 
-@pytest.mark.parametrize("model", list(SETTINGS))
+@pytest.mark.parametrize("model", MODELS)
 def test_results_hold_only_types_that_zarr_specifies(name: str, model: str, results: Any) -> None:
     """Text of fixed length, which numpy makes of names, is not among them."""
     metadata = (results(name, model) / "result.zarr").rglob("zarr.json")
@@ -162,7 +165,7 @@ def test_drawing_twice_gives_the_same_bytes(name: str, model: str, results: Any,
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
 
-@pytest.mark.parametrize("model", list(SETTINGS))
+@pytest.mark.parametrize("model", MODELS)
 def test_animations_are_images_of_one_size(name: str, model: str, results: Any) -> None:
     for film in make_analysis(name).animate(open_result(results(name, model)).load()).values():
         assert {image.dtype for image in film} == {np.dtype(np.uint8)}
@@ -170,7 +173,7 @@ def test_animations_are_images_of_one_size(name: str, model: str, results: Any) 
         assert film[0].shape[2] == 3
 
 
-@pytest.mark.parametrize("model", list(SETTINGS))
+@pytest.mark.parametrize("model", MODELS)
 def test_the_table_is_that_of_the_result(name: str, model: str, results: Any) -> None:
     folder = results(name, model)
     expected = make_analysis(name).table(open_result(folder).load())
@@ -183,6 +186,7 @@ def test_the_table_is_that_of_the_result(name: str, model: str, results: Any) ->
             np.testing.assert_allclose(written[column], expected[column].astype(float))
 
 
+@pytest.mark.slow
 def test_computing_twice_gives_the_same(name: str, subjects: Make, computed: Any) -> None:
     again = make_analysis(name, QUICK.get(name)).compute(subjects("nerv"))
     xr.testing.assert_identical(again, computed(name, "nerv"))
@@ -202,16 +206,16 @@ def test_nothing_is_written_when_it_fails(
     def fail(*_: object) -> None:
         raise RuntimeError("no")
 
-    found = computed(name, "nerv")
+    found = computed(name, "ffn")
     for method in ("table", "compute"):
         with monkeypatch.context() as patch:
             patch.setattr(analyses[name], "compute", lambda *_: found.copy())
             patch.setattr(analyses[name], method, fail)
             with pytest.raises(RuntimeError, match="no"):
-                run_analysis(name, None, subjects("nerv"), tmp_path / "out")
+                run_analysis(name, None, subjects("ffn"), tmp_path / "out")
         assert list(tmp_path.iterdir()) == []
     with monkeypatch.context() as patch:
         patch.setattr(analyses[name], "plot", fail)
         with pytest.raises(RuntimeError, match="no"):
-            draw_figures(name, None, results(name, "nerv"), tmp_path / "figures")
+            draw_figures(name, None, results(name, "ffn"), tmp_path / "figures")
     assert list(tmp_path.iterdir()) == []

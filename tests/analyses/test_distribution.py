@@ -46,7 +46,7 @@ def check(one: xr.Dataset, maps: np.ndarray) -> None:
     assert abs(below - float(one["below_mean"])) <= float(one["below_mean_error"]) + 1e-9
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", ["nerv", "ffn"])
 def test_against_sorting(subjects: Make, model: str, layout: str) -> None:
     subject = subjects(model, layout)

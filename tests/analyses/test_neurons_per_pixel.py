@@ -27,7 +27,7 @@ def threshold(maps: np.ndarray, percent: float) -> np.float32:
     return np.float32(ascending[np.searchsorted(area, percent / 100 * area[-1])])
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", ["nerv", "ffn"])
 def test_against_plain_numpy(subjects: Make, model: str, layout: str) -> None:
     subject = subjects(model, layout)

@@ -40,9 +40,9 @@ def counted(maps: np.ndarray, share: float | None = None) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", ["nerv", "ffn"])
-@pytest.mark.parametrize("share", [None, 0.3])
+@pytest.mark.parametrize("share", [None, pytest.param(0.3, marks=pytest.mark.slow)])
 def test_against_plain_numpy(subjects: Make, model: str, layout: str, share: float | None) -> None:
     subject = subjects(model, layout)
     result = compute(subject, points=7, share=share)

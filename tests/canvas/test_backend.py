@@ -66,7 +66,7 @@ def test_a_whole_canvas(canvas):
 MANY = pytest.param({"frame": 1, "neuron": 3, "y": 4}, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("chunks", [{}, {"neuron": 10}, "auto", MANY])
+@pytest.mark.parametrize("chunks", [{}, {"neuron": 10}, pytest.param("auto", marks=pytest.mark.slow), MANY])
 def test_dask(canvas, chunks):
     eager = xinc.open_canvas(canvas)
     tree = xr.open_datatree(canvas, engine="xinc", chunks=chunks)

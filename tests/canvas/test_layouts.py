@@ -90,7 +90,7 @@ def test_coordinates(nerv, write):
     np.testing.assert_array_equal(block["x"], np.arange(24))
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_granularities_of_an_mlp(ffn, write, layout):
     for granularity, count in (("kernel", 10 * 7), ("input", 10), ("output", 7)):
         root = write(ffn, layout, ["layer1"], name=f"{granularity}.zarr", granularity=granularity)
@@ -103,7 +103,7 @@ def test_granularities_of_an_mlp(ffn, write, layout):
             np.testing.assert_allclose(found["contribution"].sel(frame=frame), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_head_activation(nerv, write, layout):
     plain = xinc.open_canvas(write(nerv, layout, name="plain.zarr"))
     through = xinc.open_canvas(write(nerv, layout, name="through.zarr", head_activation=True))
@@ -114,7 +114,7 @@ def test_head_activation(nerv, write, layout):
     np.testing.assert_array_equal(plain["block2"]["contribution"], through["block2"]["contribution"])
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_some_frames_and_layers(nerv, write, layout):
     canvas = xinc.open_canvas(write(nerv, layout, ["head"], frames=[3, 1]))
     assert list(canvas.children) == ["head"]
@@ -269,7 +269,7 @@ def test_any_zarr_reader_opens_dense_maps(model, write):
         xr.testing.assert_equal(tree[name].to_dataset(), expected[name].to_dataset())
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_dask_computes_the_same(model, write, layout):
     canvas = xinc.open_canvas(write(model, layout))
     for name in model.layer_names():

@@ -47,7 +47,9 @@ def stated(layer):
     return float(words[words.index("error") + 1].rstrip(",")), float(words[words.index("is") + 1])
 
 
-@pytest.mark.parametrize("source", ["memory", "factored", "dense", "path", "zarr"])
+@pytest.mark.parametrize(
+    "source", ["memory", "factored", "dense", *(pytest.param(s, marks=pytest.mark.slow) for s in ("path", "zarr"))]
+)
 def test_everything_of_any_canvas(model, write, tmp_path, source):
     expected = xinc.dissect(model)
     canvas = {
@@ -130,7 +132,10 @@ def test_memory_changes_nothing(nerv, write, tmp_path, memory_mb):
 # Rounding ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", [{"dtype": "float16"}, {"keepbits": 7}, {"keepbits": 3, "dtype": "float16"}])
+@pytest.mark.parametrize(
+    "how",
+    [{"dtype": "float16"}, {"keepbits": 7}, pytest.param({"keepbits": 3, "dtype": "float16"}, marks=pytest.mark.slow)],
+)
 def test_the_error_stated_is_that_made(model, write, tmp_path, how):
     exact = xinc.open_canvas(write(model))
     found = xinc.materialise(exact, tmp_path / "a.zarr", memory_mb=1e-6, **how)  # many blocks

@@ -86,7 +86,7 @@ def test_maps_equal_pytorch_and_the_oracle(drawn):
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("stride", [1, 2, *(pytest.param(s, marks=pytest.mark.slow) for s in (3, 4, 5))])
 def test_every_activation_and_stride(name, stride):
     for kernel, later in ((1, 9), (3, 3), (9, 1)):
         trace = single(convolutional([stride, 2], [kernel, later, 5], [2, 2, 2], [name, name], (2, 3), stride))

@@ -281,7 +281,7 @@ def quick(earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
     return np.stack([earlier / np.float32(64) - 2, later / np.float32(32)], axis=-1)
 
 
-@pytest.mark.parametrize("chunk", [1, 40_000, 1 << 30])
+@pytest.mark.parametrize("chunk", [pytest.param(1, marks=pytest.mark.slow), 40_000, 1 << 30])
 @pytest.mark.parametrize("method", ["auto", "dis"])
 @pytest.mark.parametrize("kind", ["exact", "given", "none"])
 def test_a_store_is_what_is_made_in_memory(

@@ -87,7 +87,7 @@ def prune(
     >>> from xinc.models.storage import build
     >>> model = build("nerv", {"fc_dim": 4, "strides": [2, 2]}, (16, 32), range(8), 8)
     >>> size_of(xinc.prune(model, 0.25, frames=[0, 4])).removed
-    576
+    585
     """
     network = as_network(model)
     shares = _shares(share, network.layer_names(), f"this {network.name}")
