@@ -55,6 +55,8 @@ class Analysis:
     needs: ClassVar[frozenset[Need]] = frozenset({"canvas"})
     #: Of the scope ``project``: names of the analyses whose results it builds on; None: all there are.
     uses: ClassVar[frozenset[str] | None] = frozenset()
+    #: Of an analysis of the project, whether it judges the claims of those analyses, so that an edit of them counts.
+    judges: ClassVar[bool] = True
     #: Whether its setting ``frames`` chooses among the frames with masks only; the workflow leaves out other videos.
     annotated_only: ClassVar[bool] = False
     #: Whether it follows a network from frame to frame; the workflow leaves out models of one network a frame.

@@ -261,7 +261,7 @@ class Plan(Jobs):
             modules += [OPENERS[part][0] for part in ("video", *sorted(cls.needs))]
         if "model" in cls.needs:
             modules += [self._model_module(model) for model in models]
-        if cls.scope == "project":
+        if cls.scope == "project" and cls.judges:
             modules += [name for one in self.evidence(analysis) for name in self._analysis(one).modules_of("claims")]
         settings = {
             "analysis": analysis,

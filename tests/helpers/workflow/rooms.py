@@ -90,12 +90,12 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),
     "analyses: a figure": ("analyses/grouping/figure.py", *A_LINE, {"figure grouping"}),
     "analyses: a declaration": ("analyses/grouping/__init__.py", *A_LINE, set()),
-    "analyses: claims": ("analyses/grouping/claims.py", *A_LINE, FINDINGS),
+    "analyses: claims": ("analyses/grouping/claims.py", *A_LINE, both("findings")),
     "analyses: a claim's verdict": (
         "analyses/claim.py",
         "return value > self.threshold",
         "return value >= self.threshold",
-        FINDINGS,
+        both("findings"),
     ),
     "vocabulary that chooses: frames": ("frames.py", "k * len(frames) // count", "len(frames) * k // count", VIDEO),
     "experiment: subjects": (

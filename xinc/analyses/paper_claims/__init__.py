@@ -33,6 +33,7 @@ class PaperClaims(ProjectAnalysis):
             *("quality", "released"),
         }
     )
+    judges = False
     undefined = {
         **dict.fromkeys(("written", "released"), "numbers that one of the definitions does not have"),
         **dict.fromkeys(("written_bound", "released_bound"), "numbers that are compared with nothing"),
