@@ -177,7 +177,7 @@ def test_a_real_network_and_its_history(subjects: Make) -> None:
     assert result.attrs["training_ended_by"] == "epochs"
     assert result.attrs["architecture"] == "ffn"
     assert result.attrs["output_activation"] == "identity"
-    assert result["training_seconds"].values.tolist() == subjects("ffn").history["seconds"].tolist()
+    assert not [name for name in result if "seconds" in str(name)], "the same network has the same result"
     subject = subjects("ffn")
     image = subject.model.reconstruct(3).clamp(0, 1).permute(1, 2, 0).numpy()
     error = np.square(image.astype(float) - subject.video["frames"].sel(frame=3).values).mean()

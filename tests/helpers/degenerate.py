@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 
 import xinc
+from tests.helpers.subjects import QUICK
 from xinc.analyses import analyses
 from xinc.analyses.making import make_analysis
 from xinc.analyses.results import Record
@@ -46,7 +47,7 @@ KINDS: dict[str, tuple[tuple[float, float, float] | None, int]] = {
     "trained": (None, 120),
 }
 #: The rest is as by default.
-SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[str, dict[str, Any]] = QUICK | {
     "grouping": {"shifts": 64, "neurons": 16},
     "clusters": {"clusters": 3, "max_neurons": 40},
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.paper_claims.costs import bytes_below, job_seconds
+from xinc.analyses.paper_claims.costs import bytes_below, job_seconds, training_seconds
 from xinc.analyses.paper_claims.measured import Number, numbers_of, variances
 from xinc.analyses.released.numbers import DEFINITIONS, GROUPINGS
 from xinc.analyses.results import Project, Record
@@ -95,7 +95,7 @@ def _network(
     bits = float(quality["bits_per_pixel"][0] * 8 / quality["bits"][0])
     psnr, ssim = float(quality["mean_psnr"]), float(quality["mean_ssim"])
     low, high = settings.bits_per_pixel
-    epochs, epochs_within, seconds = _trained(quality, settings.within)
+    epochs, epochs_within = _trained(quality, settings.within)
     return Network(
         *key,
         architecture=str(quality.attrs["architecture"]),
@@ -107,19 +107,19 @@ def _network(
         canvas_bytes=size,
         epochs=epochs,
         epochs_within=epochs_within,
-        seconds=seconds,
+        seconds=training_seconds(folder),
         counted=low <= bits <= high and psnr >= settings.min_psnr,
     )
 
 
-def _trained(quality: xr.Dataset, within: float) -> tuple[float, float, float]:
-    """Epochs of a training, the epoch from which its PSNR stays within some dB of its last, and its seconds."""
+def _trained(quality: xr.Dataset, within: float) -> tuple[float, float]:
+    """Epochs of a training, and the epoch from which its PSNR stays within some dB of its last."""
     if "training_psnr" not in quality:
-        return NAN, NAN, NAN
+        return NAN, NAN
     psnr, epochs = quality["training_psnr"].values, quality["epoch"].values
     below = np.flatnonzero(~(psnr >= psnr[-1] - within))
     first = min(below[-1] + 1, len(psnr) - 1) if len(below) else 0
-    return float(epochs[-1]), float(epochs[first]), float(quality["training_seconds"][-1])
+    return float(epochs[-1]), float(epochs[first])
 
 
 def _by_activation(network: Network, numbers: Iterator[Number]) -> Iterator[Number]:

@@ -80,11 +80,6 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
             history["psnr"].to_numpy(),
             {"long_name": "PSNR while training, mean over frames", "units": "dB"},
         )
-        result["training_seconds"] = (
-            "epoch",
-            history["seconds"].to_numpy(),
-            {"long_name": "time since the training began", "units": "s"},
-        )
         result = result.assign_coords(epoch=history["epoch"].to_numpy())
         result.attrs["training_ended_by"] = str(model.outcome.get("stopped", "epochs"))
     return result
