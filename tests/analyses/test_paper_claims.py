@@ -165,14 +165,14 @@ def test_numbers_are_medians_over_live_neurons_by_either_definition() -> None:
     assert numbers("nerv", "instances_over_same_count")["head"][0] == pytest.approx(1.44)
 
 
-def test_networks_far_from_the_papers_do_not_count(result: xr.Dataset) -> None:
+def test_networks_far_from_the_papers_do_not_count(tmp_path: Path, result: xr.Dataset) -> None:
     study = Study(result)
     assert set(study.networks.loc[~study.networks["counted"], "model"]) == {"poor"}
     assert set(study.numbers["model"]) == {"nerv", "nerv_identity", "ffn"}
     text = page(result)
     assert "Left out of the numbers above, for their size or quality: poor on bunny, seed 0; poor on bunny" in text
     small = make_analysis("paper_claims", {"bits_per_pixel": [9, 16]})
-    assert small.compute(project(Path("nowhere"), "nerv"))["counted"].values.tolist() == [False] * 3
+    assert small.compute(project(tmp_path, "nerv"))["counted"].values.tolist() == [False] * 3
 
 
 def verdict(result: xr.Dataset, title: str) -> str:
