@@ -22,6 +22,7 @@ from tests.helpers.movies import truncated_movie, write_movie
 from tests.helpers.small import FRAMES, changed, config, disc_mask, frame, write_clip, write_table
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
+from xinc.experiment.config_files import read_file
 from xinc.experiment.plan import Plan
 from xinc.video.prepare import build_video, prepare_video
 
@@ -510,6 +511,8 @@ def test_a_source_that_leaves_a_doubt(experiment: Path, spoil: Callable[[Path], 
         ('{"seeds": [0],\n\t"models": }', ["config.yaml is not valid YAML, line 2", "a tab"]),
         ("a: 1\nmodels: {x: 1}\nmodels: {y: 2}\n", ["config.yaml, line 3", "'models' stands in line 2", "merge them"]),
         ("models:\n  a: {b: 1}\n  c: 2\n  a: 3\n", ["line 4", "'a' stands in line 2", "would be left out"]),
+        ("models: {x: 1, x: 2}\n", ["config.yaml, line 1", "'x' stands in line 1 already"]),
+        ('{"seeds": [0],\n\t"seeds": [1]}', ["config.yaml: 'seeds' stands in its section already"]),
         ("", ["config.yaml holds no settings"]),
         ("- a\n- b\n", ["config.yaml holds no settings", "mapping"]),
         (None, ["no configuration file config.yaml", "relative ones start from"]),
@@ -519,6 +522,12 @@ def test_a_file_that_is_no_configuration(experiment: Path, text: str | None, exp
     if text is not None:
         (experiment / "config.yaml").write_text(text)
     _raised(lambda: read_config("config.yaml"), expected)
+
+
+def test_anchors_are_followed_once(experiment: Path) -> None:
+    """Also one that names itself, in which others would go round."""
+    (experiment / "config.yaml").write_text("a: &a [*a, &b {c: 1}]\nd: *b\n")
+    assert read_file(experiment / "config.yaml")["d"] == {"c": 1}
 
 
 def test_a_path_with_braces(experiment: Path) -> None:

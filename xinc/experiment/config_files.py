@@ -69,25 +69,45 @@ def read_file(path: str | Path, loader: Any = yaml.SafeLoader) -> dict[str, Any]
 
 
 def _parsed(text: str, loader: Any, path: str | Path) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                raise InputError(f"{path}: '{key}' stands in its section already, {_TWICE}")
+            found[key] = value
+        return found
+
     with contextlib.suppress(json.JSONDecodeError):
-        return json.loads(text)  # JSON may be indented with tabs, YAML not
+        return json.loads(text, object_pairs_hook=once)  # JSON may be indented with tabs, YAML not
     _check_keys(yaml.compose(text, Loader=loader), path)
     return yaml.load(text, Loader=loader)
 
 
-def _check_keys(node: yaml.Node | None, path: str | Path) -> None:
-    """`InputError` where a section has a key twice: YAML forbids it, and PyYAML keeps the last one silently."""
-    seen: dict[str, int] = {}
-    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        line = key.start_mark.line + 1
-        if isinstance(key, yaml.ScalarNode) and key.value != "<<" and seen.setdefault(key.value, line) != line:
-            raise InputError(
-                f"{path}, line {line}: '{key.value}' stands in line {seen[key.value]} already, and one of them would "
-                "be left out: merge them, or remove one."
-            )
-        _check_keys(value, path)
-    for item in node.value if isinstance(node, yaml.SequenceNode) else ():
-        _check_keys(item, path)
+#: Why a key may not stand in a section twice: the parsers keep the last one silently.
+_TWICE = "and one of them would be left out: merge them, or remove one."
+
+
+def _check_keys(root: yaml.Node | None, path: str | Path) -> None:
+    """`InputError` where a section has a key twice."""
+    left, done = [root], set()
+    while left:
+        node = left.pop()
+        if id(node) in done or not isinstance(node, yaml.CollectionNode):
+            continue
+        done.add(id(node))  # an anchor is looked at once, also one that names itself
+        if isinstance(node, yaml.SequenceNode):
+            left += node.value
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            left.append(value)
+            if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                before = lines[key.value]
+                raise InputError(f"{path}, line {line}: '{key.value}' stands in line {before} already, {_TWICE}")
+            lines[key.value] = line
 
 
 def _place(error: yaml.YAMLError) -> str:
