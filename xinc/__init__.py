@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xinc.analyses.compare.comparison import compare
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "ablate",
+    "compare",
     "dissect",
     "effects",
     "explain_error",
@@ -35,6 +37,7 @@ __all__ = [
 
 _WHERE = {
     "ablate": "xinc.interventions.ablation",
+    "compare": "xinc.analyses.compare.comparison",
     "effects": "xinc.interventions.effects",
     "explain_error": "xinc.interventions.explanation",
     "prune": "xinc.interventions.pruning",

@@ -115,6 +115,7 @@ def open_layer(path: str | Location, gain: bool = False) -> xr.Dataset:
         layer.attrs["xinc"] = record.model_dump(mode="json")
         # xarray writes no chunks of dask into the shards that earlier versions stored them in.
         layer["contribution"].encoding.pop("shards", None)
+        layer.encoding["xinc_place"] = str(place)
         return layer
 
 
@@ -135,6 +136,11 @@ class _StoredLayer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _StoredLayer, (self.path, self.record, self.group)
+
+    @property
+    def origin(self) -> Location:
+        """Where it is stored, see `xinc.canvas.origin`."""
+        return self.path
 
     def __call__(self, position: int) -> tuple[LayerMaps, np.ndarray]:
         return self._kept(position)
