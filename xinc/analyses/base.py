@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -49,8 +49,8 @@ class Analysis:
     question: ClassVar[str] = ""
     #: Where the paper asks it.
     section: ClassVar[str] = ""
-    #: What one result is of: one ``network``; a model's ``seeds``, all together; a ``pair`` of networks of one video; the
-    #: whole ``project``.
+    #: What one result is of: one ``network``; a model's ``seeds``, all together; a ``pair`` of networks of one video;
+    #: the whole ``project``.
     scope: ClassVar[Literal["network", "seeds", "pair", "project"]] = "network"
     #: What `compute` uses beside the video.
     needs: ClassVar[frozenset[Need]] = frozenset({"canvas"})
@@ -162,6 +162,10 @@ class PairAnalysis(Analysis):
     """A question asked of two networks of one video; its setting ``pairs`` says of which."""
 
     scope = "pair"
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any], first: Sequence[str], second: Sequence[str]) -> None:
+        """Raise `InputError` where networks with canvases of these layers cannot be compared."""
 
     def compute(self, subjects: tuple[Subject, Subject]) -> xr.Dataset:
         """The result, with units and descriptions in the attributes of its variables."""

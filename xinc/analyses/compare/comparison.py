@@ -44,10 +44,11 @@ def compare(
 
     The similarity of two neurons is Pearson's r of their maps |C|, averaged over the cells of a grid. Neurons are
     matched so that the sum of similarities is largest, those of one PixelShuffle phase among themselves where both
-    layers have the same phases. A match counts as a *partner* beyond the similarity that 95 % of the null's matches do
-    not reach. The null matches a network with itself, no neuron with one that has the same input channel: as alike are
-    neurons that have nothing in common but picture, architecture and training, after the same choice among many. So of
-    two networks whose neurons have no counterparts in each other, 5 % have a partner.
+    layers have the same phases. A match counts as a *partner* if it is beyond what 95 % of the null's matches reach.
+    The null matches the neuron's own network with itself, no neuron with one of the same input channel: so alike, after
+    the same choice among many, are neurons that have nothing in common but the picture, the architecture and the
+    training. Of two networks whose neurons have no counterparts in each other, 5 % have a partner. A network with fewer
+    neurons takes the null of the other.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def compare(
     settings = validate(Compare.Settings, values, "compare")
     given = [_given(a, "a"), _given(b, "b")]
     sides = [Side(one.layers, one.model) for one in given]
-    pairs = matched_layers(*(list(side.layers) for side in sides), dict(layers or {}))
+    pairs = matched_layers(list(sides[0].layers), list(sides[1].layers), dict(layers or {}))
     result = comparison(sides, pairs, _video(video, given), settings)
     return result.assign_attrs(a=given[0].name, b=given[1].name)
 

@@ -78,8 +78,8 @@ def comparison(
         variables[name] = ("pair", np.concatenate([part[name] for part in parts]))
     variables["is_partner"] = (("pair", "network"), np.concatenate([part["is_partner"] for part in parts]))
     sizes = [len(part["neuron"]) for part in parts]
-    names = np.array([name for name, _ in pairs for _ in frames], dtype=object)
-    variables["pair_layer"] = ("pair", np.repeat(names, sizes))
+    where = np.array([name for name, _ in pairs for _ in frames], dtype=object)
+    variables["pair_layer"] = ("pair", np.repeat(where, sizes))
     variables["pair_frame"] = ("pair", np.repeat(np.tile(np.asarray(frames, np.int64), len(layers)), sizes))
     coords = {
         "network": np.array(NETWORKS, dtype=object),
@@ -99,9 +99,7 @@ def comparison(
     return describe(result)
 
 
-def _check(
-    pairs: Sequence[tuple[str, str]], layers: Sequence[tuple[xr.Dataset, xr.Dataset]], most: int
-) -> None:
+def _check(pairs: Sequence[tuple[str, str]], layers: Sequence[tuple[xr.Dataset, xr.Dataset]], most: int) -> None:
     """`InputError` where maps cannot be compared, or are too many."""
     for names, both in zip(pairs, layers, strict=True):
         sizes = [f"{one.sizes['y']}x{one.sizes['x']}" for one in both]
@@ -116,7 +114,7 @@ def _check(
                 "One network has gained maps and the other the paper's: open or dissect both with gain=True, or "
                 "neither."
             )
-        count = largest(*(_phase(one) for one in both), most)
+        count = largest(_phase(both[0]), _phase(both[1]), most)
         if count > LARGEST:
             raise InputError(
                 f"Matching {names[0]} with {names[1]} takes {count} similarities at once, and at most {LARGEST} are "
@@ -155,9 +153,7 @@ _OF_A_PART: dict[str, tuple[str, ...]] = {
 }
 
 
-def _part(
-    name: str, both: tuple[xr.Dataset, xr.Dataset], frame: int, settings: Compare.Settings
-) -> dict[str, Any]:
+def _part(name: str, both: tuple[xr.Dataset, xr.Dataset], frame: int, settings: Compare.Settings) -> dict[str, Any]:
     """What is found for one layer and frame."""
     (heat, neurons), (other, others) = (summed(layer, frame, settings.grid) for layer in both)
     shifted = correlations_of_shifts(heat, other)[0]
@@ -202,9 +198,7 @@ def _phase(layer: xr.Dataset) -> np.ndarray:
     return np.asarray(rows * (1 + columns.max(initial=0)) + columns)
 
 
-def _shares(
-    found: Matching, both: tuple[Neurons, Neurons], generator: np.random.Generator
-) -> dict[str, np.ndarray]:
+def _shares(found: Matching, both: tuple[Neurons, Neurons], generator: np.random.Generator) -> dict[str, np.ndarray]:
     """How many neurons of either network have a partner; of the second NaN where some of the first were drawn."""
     values = {name: np.full(2, np.nan) for name in ("share", "share_low", "share_high", "contribution_share")}
     usable = [np.flatnonzero(one.usable) for one in both]
@@ -215,9 +209,7 @@ def _shares(
         if len(own) and np.isfinite(found.edges[at]):
             total = both[at].total[own]
             values["share"][at] = beyond.mean()
-            values["share_low"][at], values["share_high"][at] = share_interval(
-                beyond, both[at].source[own], generator
-            )
+            values["share_low"][at], values["share_high"][at] = share_interval(beyond, both[at].source[own], generator)
             values["contribution_share"][at] = total[beyond].sum() / total.sum()
     return values | {"compared": np.array([len(found.neuron), len(usable[1])])}
 

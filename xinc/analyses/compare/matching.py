@@ -176,10 +176,8 @@ def _counted(values: np.ndarray) -> np.ndarray:
     return np.histogram(np.clip(values, -1, 1), BINS)[0]
 
 
-def share_interval(
-    beyond: np.ndarray, source: np.ndarray, generator: np.random.Generator
-) -> tuple[float, float]:
-    """95 % interval of the share of neurons with a partner: input channels are resampled, not neurons, which share them.
+def share_interval(beyond: np.ndarray, source: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:
+    """95 % interval of the share of neurons with a partner, of resampled input channels, on whose maps neurons depend.
 
     NaN where there is one channel only.
     """

@@ -14,8 +14,8 @@ _NAMES = {
     "dead": "neurons whose map is zero",
     "constant": "neurons whose map is not zero, but constant on the grid",
     "compared": "neurons that are matched, or among which matches are looked for",
-    "edge": "similarity that 95 % of the matches of the network with itself do not reach; of the larger network's, if the "
-    "other has fewer neurons",
+    "edge": "similarity that 95 % of the matches of the network with itself do not reach; of the other network's, if "
+    "that has more neurons",
     "share": "share of the compared neurons that have a partner; 0.05 by chance",
     "share_low": "lower end of its 95 % interval, input channels resampled",
     "share_high": "upper end of its 95 % interval, input channels resampled",
