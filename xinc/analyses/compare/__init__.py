@@ -29,7 +29,8 @@ class Compare(PairAnalysis):
     is how alike neurons are that have nothing in common but the picture and the architecture. By chance, 5 % have a
     partner; the interval is from resampling input channels. Seeds may well share types of neurons (clusters) and no
     single neuron. Dead neurons, whose map is zero, have no partner and are counted apart, as are those whose map is
-    constant on the grid. Of layers with many neurons, some are drawn from the first network and matched with all of the
+    constant on the grid or the same as that of a neuron of another input (twins; so are pruned kernels, which keep a
+    share of the bias). Of layers with many neurons, some are drawn from the first network and matched with all of the
     second. Maps of the best and the worst matches are on their own scales; the best have different inputs.
     """
 

@@ -75,9 +75,11 @@ def compare(
 
     - ``heatmap`` Σ|C| (…, y, x), ``heatmap_correlation``, and ``heatmap_correlation_null``, its standing among all
       toroidal shifts;
-    - ``neurons``, ``dead``, ``constant``, ``compared``, ``edge``, and ``share``, the share of the compared neurons that
-      have a partner, with ``share_low`` and ``share_high`` (95 %, input channels resampled) and
-      ``contribution_share``, their part of Σ|C|; those of ``b`` are NaN where some of ``a`` were drawn;
+    - ``neurons``; ``dead`` (the map is zero), ``constant`` (on the grid) and ``twins`` (of a neuron of another input,
+      as kernels without weights are), which are left out; ``compared``;
+    - ``edge``, and ``share``, the share of the compared neurons that have a partner, with ``share_low`` and
+      ``share_high`` (95 %, input channels resampled) and ``contribution_share``, their part of Σ|C|; those of ``b`` are
+      NaN where some of ``a`` were drawn;
     - along ``pair``, for each neuron of ``a`` that is compared: ``pair_layer``, ``pair_frame``, ``neuron``,
       ``partner`` (the number of its match in ``b``; -1, with a similarity of NaN, if it is left over), ``similarity``
       and ``is_partner``;

@@ -140,6 +140,7 @@ _OF_A_PART: dict[str, tuple[str, ...]] = {
     "heatmap_correlation_null": ("null",),
     "dead": ("network",),
     "constant": ("network",),
+    "twins": ("network",),
     "compared": ("network",),
     "edge": ("network",),
     "share": ("network",),
@@ -165,6 +166,7 @@ def _part(name: str, both: tuple[xr.Dataset, xr.Dataset], frame: int, settings: 
         "heatmap_correlation_null": standing_of(shifted),
         "dead": np.array([int(one.dead.sum()) for one in (neurons, others)]),
         "constant": np.array([int(one.constant.sum()) for one in (neurons, others)]),
+        "twins": np.array([int(one.twin.sum()) for one in (neurons, others)]),
         "edge": found.edges,
         "pairs_by_similarity": found.counts,
         "neuron": found.neuron,
@@ -283,6 +285,6 @@ def table(result: xr.Dataset) -> pd.DataFrame:
 
 #: Of the table, for either network.
 _COLUMNS = (
-    *("neurons", "dead", "constant", "compared", "edge"),
+    *("neurons", "dead", "constant", "twins", "compared", "edge"),
     *("share", "share_low", "share_high", "contribution_share"),
 )

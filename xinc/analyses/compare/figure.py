@@ -58,7 +58,8 @@ def _quality(question: str, result: xr.Dataset) -> Figure:
             title = name
             if "psnr" in result:
                 one = result.sel(network=network)
-                title += f": {float(one['psnr'].isel(frame=at)):.1f} dB\n(all shared frames: {float(one['mean_psnr']):.1f} dB)"
+                psnr, mean = float(one["psnr"].isel(frame=at)), float(one["mean_psnr"])
+                title += f": {psnr:.1f} dB\n(all shared frames: {mean:.1f} dB)"
             layout.show(axis, picture, title)
         title = f"difference\n({float(result['psnr_between'].isel(frame=at)):.1f} dB between them)"
         image = layout.show(own[2], difference[at], title, style.MAGNITUDE, vmin=0, vmax=most)
@@ -94,7 +95,7 @@ def _similarity(question: str, result: xr.Dataset) -> Figure:
     figure = layout.new_figure(layout.PAGE, 0.7 + 1.75 * rows, question, about)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     a, b = names_of(result.attrs)
-    lines = {
+    lines: dict[str, tuple[str, dict[str, Any]]] = {
         "matches": (f"{a} with {b}", {"color": "C0", "lw": 1.6}),
         "null of a": (f"null: {a} with itself", {"color": "C1", "ls": "--"}),
         "null of b": (f"null: {b} with itself", {"color": "C3", "ls": ":"}),
@@ -131,7 +132,7 @@ def _title(one: xr.Dataset) -> str:
     share, low, high = (100 * float(one[name].sel(network="a")) for name in ("share", "share_low", "share_high"))
     left_out = [
         f"{' and '.join(str(int(one[kind].sel(network=n))) for n in ('a', 'b'))} {kind}"
-        for kind in ("dead", "constant")
+        for kind in ("dead", "constant", "twins")
         if int(one[kind].sum())
     ]
     drawn = f"{int(one['compared'].sel(network='a'))} of {int(one['neurons'].sel(network='a'))} neurons"
@@ -141,7 +142,8 @@ def _title(one: xr.Dataset) -> str:
     if np.isnan(low):
         return f"{_name(one)}: {share:.0f} % have a partner (5 % by chance)\n{of}"
     verdict = "more" if low > _CHANCE else "no more"
-    return f"{_name(one)}: {share:.0f} % have a partner ({low:.0f} to {high:.0f} %)\n{verdict} than the 5 % of chance; {of}"
+    found = f"{share:.0f} % have a partner ({low:.0f} to {high:.0f} %)"
+    return f"{_name(one)}: {found}\n{verdict} than the {_CHANCE} % of chance; {of}"
 
 
 def _name(one: xr.Dataset) -> str:

@@ -9,7 +9,8 @@ random pairs would leave out the second. So the null is the matching of a networ
 matched with one that reads the same input: the same picture, architecture, training, sizes and selection, and no
 identity of neurons. Two networks whose neurons come from one population, as two of random weights, have no more
 partners than that. Neurons with the same input are barred because they share its map, as no two of different networks
-do: they are more alike than any two of different networks could be.
+do: they are more alike than any two of different networks could be. Twins, whose maps no measure of maps can tell
+apart, are left out for the same reason.
 
 A neuron of either network has a partner where its match is beyond what 95 % of the null's matches of its own network
 reach. Of more neurons the best match is better, so a network with fewer neurons takes the null of the other.
@@ -18,6 +19,7 @@ reach. Of more neurons the best match is better, so a network with fewer neurons
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,6 +31,8 @@ BINS = np.linspace(-1, 1, 101)
 LARGEST = 100_000_000
 #: Two networks have equally many neurons for the null if one has at least this part of the other's.
 _ALIKE = 0.9
+#: Two maps are one if they differ by less, of a length of 1: float32 maps of different layouts do by 1e-6.
+_ROUNDING = 1e-5
 #: What no matching of distinct neurons is as low as.
 _BARRED = -3.0
 _DRAWS = 999
@@ -51,27 +55,43 @@ class Neurons:
     phase: np.ndarray
     total: np.ndarray
 
-    @property
+    @cached_property
     def dead(self) -> np.ndarray:
         """(n,) whether the map is zero."""
         return self.total == 0
 
-    @property
+    @cached_property
     def constant(self) -> np.ndarray:
         """(n,) whether the map is not zero, but the same in all cells, up to the rounding of float32."""
         spread = np.ptp(self.means, axis=1)
         return ~self.dead & (spread <= 1e-6 * self.means.max(1))
 
-    @property
+    @cached_property
+    def twin(self) -> np.ndarray:
+        """(n,) whether the map is that of a neuron of another input, up to scale and rounding.
+
+        So are kernels without weights that feed one channel: each has its share of the bias.
+        """
+        marks = self.standard @ np.random.default_rng(0).normal(size=(self.means.shape[1], 3))
+        order = np.lexsort(marks.T)
+        run = np.cumsum(np.r_[0, (abs(np.diff(marks[order], axis=0)) > _ROUNDING).any(1)])
+        inputs = np.unique(np.stack([run, self.source[order]]), axis=1)[0]
+        found = np.zeros(len(order), bool)
+        found[order] = np.bincount(inputs)[run] > 1
+        return found & ~self.dead & ~self.constant
+
+    @cached_property
     def usable(self) -> np.ndarray:
         """(n,) whether the map can be matched."""
-        return ~(self.dead | self.constant)
+        return ~(self.dead | self.constant | self.twin)
 
+    @cached_property
     def standard(self) -> np.ndarray:
         """(n, cells) with mean 0 and length 1; 0 of neurons that are dead or constant."""
         centred = self.means - self.means.mean(1, keepdims=True)
         length = np.linalg.norm(centred, axis=1)
-        return np.asarray(np.where(self.usable, 1 / np.where(length > 0, length, 1), 0)[:, None] * centred)
+        nothing = self.dead | self.constant
+        return np.asarray(np.where(nothing, 0, 1 / np.where(length > 0, length, 1))[:, None] * centred)
 
 
 @dataclass(frozen=True)
@@ -108,10 +128,10 @@ class Matching:
 def match(a: Neurons, b: Neurons, most: int, generator: np.random.Generator) -> Matching:
     """Match at most ``most`` neurons of ``a``, drawn at random, with all of ``b``.
 
-    Dead and constant neurons are left out. Neurons of one phase are matched among themselves where both layers have
-    the same phases.
+    Dead and constant neurons and twins are left out. Neurons of one phase are matched among themselves where both
+    layers have the same phases.
     """
-    vectors = (a.standard(), b.standard())
+    vectors = (a.standard, b.standard)
     usable = [np.flatnonzero(one.usable) for one in (a, b)]
     drawn = np.sort(generator.permutation(usable[0])[:most])
     phases = shared_phases(a.phase, b.phase)

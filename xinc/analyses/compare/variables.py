@@ -13,6 +13,7 @@ _NAMES = {
     "neurons": "neurons of the layer",
     "dead": "neurons whose map is zero",
     "constant": "neurons whose map is not zero, but constant on the grid",
+    "twins": "neurons whose map is that of a neuron of another input, up to scale",
     "compared": "neurons that are matched, or among which matches are looked for",
     "edge": "similarity that 95 % of the matches of the network with itself do not reach; of the other network's, if "
     "that has more neurons",
