@@ -90,6 +90,7 @@ def test_operations_are_counted_as_the_definition_has_them():
     assert count == source + 4 * (2 * 14 - 10) + 10 * (2 * 11 - 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ffn", "nerv", "siren"])
 def test_plain_loop_learns_what_the_library_learns(name):
     """From the same initial weights by the same batches and learning rates; only rounding differs."""
