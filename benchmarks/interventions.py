@@ -13,7 +13,7 @@ import copy
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +39,23 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     for folder in given.network:
-        found = measure(folder, given.neurons, given.faults)
+        model, images = read(folder)
+        found = measure(model, images, given.neurons, given.faults)
         print(json.dumps({"network": str(folder)} | found), flush=True)
 
 
-def measure(folder: Path, neurons: int, faults: int) -> dict[str, Any]:
-    """What `xinc.effects` costs, how well it ranks, and which faults `xinc.explain_error` names."""
+def read(folder: Path) -> tuple[INR, dict[int, np.ndarray]]:
+    """The network, and frames (y, x, 3) of its video: the middle one first, then some others of a network of many."""
     model = xinc.load_model(folder / "model.pt")
     frame = model.frames[len(model.frames) // 2]
     others = [] if model.per_frame else [other for other in model.frames[:: len(model.frames) // 4] if other != frame]
     video = open_video(folder.parents[1] / "video.zarr")["frames"]
-    images = {at: video.sel(frame=at).values for at in (frame, *others)}
-    goal = images.pop(frame)
+    return model, {at: video.sel(frame=at).values for at in (frame, *others)}
+
+
+def measure(model: INR, images: Mapping[int, np.ndarray], neurons: int, faults: int) -> dict[str, Any]:
+    """What `xinc.effects` costs, how well it ranks, and which faults `xinc.explain_error` names, in the first frame."""
+    (frame, goal), *rest = images.items()
     region = worst_quarter(model, frame, goal)
     start, cpu = time.monotonic(), time.process_time()
     estimated = xinc.effects(model, [frame], {"frame": np.ones_like(region), "region": region}, goal[None])
@@ -61,7 +66,7 @@ def measure(folder: Path, neurons: int, faults: int) -> dict[str, Any]:
         "neurons": estimated.sizes["neuron"],
         "effects_of_frame_and_region_seconds": seconds,
         "rank_correlation": dict(rankings(model, frame, goal, region, estimated, neurons)),
-        **planted(model, frame, goal, images, estimated, faults),
+        **planted(model, frame, goal, dict(rest), estimated, faults),
     }
 
 
@@ -94,11 +99,14 @@ def rankings(
             squares += lost["squared_effect"].values.tolist()
             errors += change[:, region].sum(-1).tolist()
         of_drawn = of_layer.isel(neuron=drawn)
-        yield layer, {
-            "neurons": len(drawn),
-            "squared_effect": rank(of_drawn["squared_effect"].sel(region="frame"), squares),
-            "error_change_of_region": rank(of_drawn["error_change"].sel(region="region"), errors),
-        }
+        yield (
+            layer,
+            {
+                "neurons": len(drawn),
+                "squared_effect": rank(of_drawn["squared_effect"].sel(region="frame"), squares),
+                "error_change_of_region": rank(of_drawn["error_change"].sel(region="region"), errors),
+            },
+        )
 
 
 def rank(estimates: Any, exact: list[float]) -> float:
