@@ -18,7 +18,7 @@ from tests.helpers.subjects import SETTINGS, Make
 from xinc.analyses.compare import Compare
 from xinc.analyses.compare.compute import summed
 from xinc.analyses.compare.layers import matched_layers
-from xinc.analyses.compare.matching import BINS, Neurons, assign, match, share_interval
+from xinc.analyses.compare.matching import BINS, Neurons, Null, assign, match, share_interval
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis
 from xinc.analyses.results import open_result
@@ -134,7 +134,7 @@ def test_the_null_bars_neurons_of_one_input() -> None:
     one = drawn(2)
     a = of(one, np.repeat([0, 1], 5))
     found = match(a, a, 10, generator())
-    assert np.allclose(found.nulls[0], np.corrcoef(one.means)[0, 1])
+    assert np.allclose(found.nulls[0].similarity, np.corrcoef(one.means)[0, 1])
     assert found.beyond.all()
     alike = Neurons(a.means, np.zeros(10, int), a.phase, a.total)
     nothing = match(alike, alike, 10, generator())
@@ -172,8 +172,8 @@ def test_a_network_with_fewer_neurons_takes_the_null_of_the_other() -> None:
     """Among more neurons there is a better match: against its own null, more than by chance would have a partner."""
     few, many = population(1, channels=6), population(2, channels=40)
     found = match(few, many, 60, generator())
-    assert found.nulls[0].size == 0
-    assert found.edges[0] == found.edges[1] == np.quantile(found.nulls[1], 0.95)
+    assert found.nulls[0].similarity.size == 0
+    assert found.edges[0] == found.edges[1] == np.quantile(found.nulls[1].similarity, 0.95)
     assert found.beyond[:, 0].mean() < 0.2
     turned = match(many, few, 400, generator())
     assert turned.edges[0] == turned.edges[1]
@@ -181,12 +181,17 @@ def test_a_network_with_fewer_neurons_takes_the_null_of_the_other() -> None:
 
 def test_intervals() -> None:
     source = np.repeat(np.arange(5), 4)
-    assert share_interval(np.ones(20, bool), source, generator()) == (1, 1)
-    assert np.isnan(share_interval(np.ones(20, bool), 0 * source, generator())).all()
-    low, high = share_interval(source == 0, source, generator())
+    null = Null(np.linspace(0, 0.5, 20), source)
+    assert share_interval(np.ones(20), source, null, generator()) == (1, 1)
+    assert share_interval(np.full(20, -np.inf), source, null, generator()) == (0, 0)
+    assert np.isnan(share_interval(np.ones(20), 0 * source, null, generator())).all()
+    low, high = share_interval(1.0 * (source == 0), source, null, generator())
     assert 0 == low < 0.2 < high
-    several = share_interval(np.arange(20) % 4 == 0, source, generator())
-    np.testing.assert_allclose(several, 0.25, err_msg="channels that are alike vary less than neurons")
+    alike = share_interval(1.0 * (np.arange(20) % 4 == 0), source, null, generator())
+    np.testing.assert_allclose(alike, 0.25, err_msg="channels that are alike vary less than neurons")
+    known = share_interval(np.linspace(0, 1, 20), np.arange(20), Null(np.full(20, 0.5), source), generator())
+    found = share_interval(np.linspace(0, 1, 20), np.arange(20), null, generator())
+    assert found[1] > known[1], "the null's edge is known up to its channels"
 
 
 @pytest.mark.parametrize("grid", [(4, 4), (5, 7), (16, 32), (99, 99)])

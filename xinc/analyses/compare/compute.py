@@ -204,14 +204,19 @@ def _shares(found: Matching, both: tuple[Neurons, Neurons], generator: np.random
     """How many neurons of either network have a partner; of the second NaN where some of the first were drawn."""
     values = {name: np.full(2, np.nan) for name in ("share", "share_low", "share_high", "contribution_share")}
     usable = [np.flatnonzero(one.usable) for one in both]
-    sides = [(found.neuron, found.beyond[:, 0])]
+    sides = [(found.neuron, found.similarity)]
     if len(found.neuron) == len(usable[0]):
-        sides.append((usable[1], np.isin(usable[1], found.partner[found.beyond[:, 1]])))
-    for at, (own, beyond) in enumerate(sides):
+        of_partners = np.full(len(both[1].total), -np.inf)
+        matched = found.partner >= 0
+        of_partners[found.partner[matched]] = found.similarity[matched]
+        sides.append((usable[1], of_partners[usable[1]]))
+    for at, (own, similarity) in enumerate(sides):
         if len(own) and np.isfinite(found.edges[at]):
-            total = both[at].total[own]
+            beyond, total = similarity > found.edges[at], both[at].total[own]
             values["share"][at] = beyond.mean()
-            values["share_low"][at], values["share_high"][at] = share_interval(beyond, both[at].source[own], generator)
+            values["share_low"][at], values["share_high"][at] = share_interval(
+                np.nan_to_num(similarity, nan=-np.inf), both[at].source[own], found.null_of(at), generator
+            )
             values["contribution_share"][at] = total[beyond].sum() / total.sum()
     return values | {"compared": np.array([len(found.neuron), len(usable[1])])}
 

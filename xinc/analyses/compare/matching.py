@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,7 +36,7 @@ _ALIKE = 0.9
 _ROUNDING = 1e-5
 #: What no matching of distinct neurons is as low as.
 _BARRED = -3.0
-_DRAWS = 999
+_DRAWS = 499
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,13 @@ class Neurons:
         return np.asarray(np.where(nothing, 0, 1 / np.where(length > 0, length, 1))[:, None] * centred)
 
 
+class Null(NamedTuple):
+    """Matches of a network with itself: their similarity and the first neuron's input channel, each (m,)."""
+
+    similarity: np.ndarray
+    source: np.ndarray
+
+
 @dataclass(frozen=True)
 class Matching:
     """Neurons of one network, a, matched with those of another, b.
@@ -102,22 +110,27 @@ class Matching:
     ----------
     neuron, partner : (m,) numbers in either layer, of a ascending; the partner of a neuron that is left over is −1.
     similarity : (m,) NaN for one that is left over.
-    nulls : similarities of the matches of a and of b with themselves; empty of a network with fewer neurons than the
-        other, and where no two neurons have different inputs.
+    nulls : the matches of a and of b with themselves; none of a network with fewer neurons than the other, and where no
+        two neurons have different inputs.
     counts : (4, bins) similarities of the matches, of the nulls' matches, and of all pairs that are not matched.
     """
 
     neuron: np.ndarray
     partner: np.ndarray
     similarity: np.ndarray
-    nulls: tuple[np.ndarray, np.ndarray]
+    nulls: tuple[Null, Null]
     counts: np.ndarray
+
+    def null_of(self, network: int) -> Null:
+        """The null for the neurons of a (0) or of b (1)."""
+        own, other = self.nulls[network], self.nulls[1 - network]
+        return own if own.similarity.size else other
 
     @property
     def edges(self) -> np.ndarray:
         """(2,) the similarity that 95 % of the null's matches do not reach, for neurons of a and for those of b."""
-        own = [float(np.quantile(null, WITHIN)) if null.size else np.nan for null in self.nulls]
-        return np.array([edge if np.isfinite(edge) else other for edge, other in zip(own, own[::-1], strict=True)])
+        nulls = [self.null_of(at).similarity for at in (0, 1)]
+        return np.array([np.quantile(null, WITHIN) if null.size else np.nan for null in nulls])
 
     @property
     def beyond(self) -> np.ndarray:
@@ -140,7 +153,8 @@ def match(a: Neurons, b: Neurons, most: int, generator: np.random.Generator) -> 
     partner = np.full(len(drawn), -1)
     similarity = np.full(len(drawn), np.nan)
     counts = np.zeros((4, len(BINS) - 1), np.int64)
-    nulls: tuple[list[np.ndarray], list[np.ndarray]] = ([np.empty(0)], [np.empty(0)])
+    nothing = Null(np.empty(0), np.empty(0, np.int64))
+    nulls = ([nothing], [nothing])
     for phase in np.unique(phases[0][drawn]):
         mine = np.flatnonzero(phases[0][drawn] == phase)
         of_phase = [own[phases[at][own] == phase] for at, own in enumerate(usable)]
@@ -153,8 +167,9 @@ def match(a: Neurons, b: Neurons, most: int, generator: np.random.Generator) -> 
         few, many = sorted((len(rows), len(columns)))
         for at in with_null:
             nulls[at].append(_within(vectors[at], (a, b)[at].source, of_phase[at], few, many, generator))
-            counts[1 + at] += _counted(nulls[at][-1])
-    return Matching(drawn, partner, similarity, (np.concatenate(nulls[0]), np.concatenate(nulls[1])), counts)
+            counts[1 + at] += _counted(nulls[at][-1].similarity)
+    joined = [Null(*(np.concatenate(values) for values in zip(*null, strict=True))) for null in nulls]
+    return Matching(drawn, partner, similarity, (joined[0], joined[1]), counts)
 
 
 def assign(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,14 +182,15 @@ def assign(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _within(
     vectors: np.ndarray, source: np.ndarray, own: np.ndarray, few: int, many: int, generator: np.random.Generator
-) -> np.ndarray:
-    """Similarities of ``few`` neurons of a network matched with ``many`` of its own, of other inputs."""
+) -> Null:
+    """``few`` neurons of a network matched with ``many`` of its own, of other inputs."""
     rows, columns = generator.permutation(own)[:few], generator.permutation(own)[:many]
     similarity = vectors[rows] @ vectors[columns].T
     barred = source[rows][:, None] == source[columns]
     similarity[barred] = _BARRED
     r, c = assign(similarity)
-    return np.asarray(similarity[r, c][~barred[r, c]])
+    allowed = ~barred[r, c]
+    return Null(similarity[r, c][allowed], source[rows[r[allowed]]])
 
 
 def shared_phases(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,16 +212,33 @@ def _counted(values: np.ndarray) -> np.ndarray:
     return np.histogram(np.clip(values, -1, 1), BINS)[0]
 
 
-def share_interval(beyond: np.ndarray, source: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:
-    """95 % interval of the share of neurons with a partner, of resampled input channels, on whose maps neurons depend.
+def share_interval(
+    similarity: np.ndarray, source: np.ndarray, null: Null, generator: np.random.Generator
+) -> tuple[float, float]:
+    """95 % interval of the share of neurons whose match is beyond the edge of the null.
 
-    NaN where there is one channel only.
+    Input channels are resampled, on whose maps their neurons depend, those of the null as well. NaN where there is one
+    channel only.
+
+    Parameters
+    ----------
+    similarity, source : (m,) similarity of each neuron's match, −∞ without one, and the neuron's input channel.
+    null : of the matches of the network with itself.
     """
-    _, channel = np.unique(source, return_inverse=True)
-    size = np.bincount(channel)
-    if len(size) < 2:
+    weights, of_null = (_resampled(one, generator) for one in (source, null.source))
+    if weights is None or of_null is None:
         return float("nan"), float("nan")
-    found = np.bincount(channel, beyond)
-    drawn = generator.multinomial(len(size), np.full(len(size), 1 / len(size)), _DRAWS)
-    low, high = np.quantile((drawn @ found) / (drawn @ size), [0.025, 0.975])
+    order = np.argsort(null.similarity)
+    below = np.cumsum(of_null[:, order], axis=1)
+    edges = null.similarity[order][(below >= WITHIN * below[:, -1:]).argmax(1)]
+    shares = (weights * (similarity > edges[:, None])).sum(1) / weights.sum(1)
+    low, high = np.quantile(shares, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _resampled(source: np.ndarray, generator: np.random.Generator) -> np.ndarray | None:
+    """How often each neuron is drawn, (draws, m), if its input channel is; None for a single channel."""
+    known, channel = np.unique(source, return_inverse=True)
+    if len(known) < 2:
+        return None
+    return generator.multinomial(len(known), np.full(len(known), 1 / len(known)), _DRAWS)[:, channel]

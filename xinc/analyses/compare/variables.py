@@ -18,8 +18,8 @@ _NAMES = {
     "edge": "similarity that 95 % of the matches of the network with itself do not reach; of the other network's, if "
     "that has more neurons",
     "share": "share of the compared neurons that have a partner; 0.05 by chance",
-    "share_low": "lower end of its 95 % interval, input channels resampled",
-    "share_high": "upper end of its 95 % interval, input channels resampled",
+    "share_low": "lower end of its 95 % interval, input channels and those of the null resampled",
+    "share_high": "upper end of its 95 % interval, input channels and those of the null resampled",
     "contribution_share": "share of the compared neurons' contribution that is of neurons with a partner",
     "pairs_by_similarity": "number of pairs by their similarity",
     "neuron": "number of a neuron in the layer of the first network",
