@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -159,13 +159,12 @@ class SeedsAnalysis(Analysis):
 
 
 class PairAnalysis(Analysis):
-    """A question asked of two networks of one video; its setting ``pairs`` says of which."""
+    """A question asked of two networks of one video; its setting ``pairs`` says of which.
+
+    With a setting ``layers`` it compares layers, by their names or as that says: see `xinc.analyses.compare.layers`.
+    """
 
     scope = "pair"
-
-    @classmethod
-    def check(cls, settings: Mapping[str, Any], first: Sequence[str], second: Sequence[str]) -> None:
-        """Raise `InputError` where networks with canvases of these layers cannot be compared."""
 
     def compute(self, subjects: tuple[Subject, Subject]) -> xr.Dataset:
         """The result, with units and descriptions in the attributes of its variables."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from xinc.analyses import analyses
+from xinc.analyses.compare.layers import matched_layers
 from xinc.analyses.making import make_analysis
 from xinc.canvas.settings import CanvasSettings, MaterialiseSettings
 from xinc.errors import InputError, nearest
@@ -271,10 +272,10 @@ class Config:
     def _check_pair(self, analysis: str, pair: Pair) -> None:
         """`InputError` where two networks cannot be compared."""
         models, settings = (pair.model, pair.other), self.analyses[analysis]
-        cls: Any = analyses[analysis]
         try:
-            cls.check(settings, *(self.layers(model) for model in models))
-            if "canvas" in cls.needs and "frames" in settings:
+            if "layers" in settings:
+                matched_layers(self.layers(pair.model), self.layers(pair.other), settings["layers"], strict=False)
+            if "canvas" in analyses[analysis].needs and "frames" in settings:
                 first, second = (self._kept(model, pair.video, self.count(pair.video)) for model in models)
                 shared = [frame for frame in first if frame in second]
                 if not shared:

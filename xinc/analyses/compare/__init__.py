@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from xinc.analyses import analyses
 from xinc.analyses.base import PairAnalysis
-from xinc.analyses.compare.layers import matched_layers
 from xinc.analyses.compare.numbers import GRID, MOST
 from xinc.frames import FrameChoice
 from xinc.settings import StrictModel
@@ -74,7 +72,3 @@ class Compare(PairAnalysis):
         )
         shown: int = Field(3, ge=1, description="Best and worst matches of each layer whose maps are kept and shown.")
         seed: int = Field(0, ge=0, description="Seed of the draws.")
-
-    @classmethod
-    def check(cls, settings: Mapping[str, Any], first: Sequence[str], second: Sequence[str]) -> None:
-        matched_layers(first, second, settings["layers"], strict=False)
