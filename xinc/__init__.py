@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xinc.answers.ranking import top_neurons
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
@@ -31,9 +32,11 @@ __all__ = [
     "open_canvas",
     "prune",
     "summarise",
+    "top_neurons",
 ]
 
 _WHERE = {
+    "top_neurons": "xinc.answers.ranking",
     "ablate": "xinc.interventions.ablation",
     "effects": "xinc.interventions.effects",
     "explain_error": "xinc.interventions.explanation",

@@ -93,8 +93,17 @@ def stored_layers(root: Location) -> list[str]:
 
 
 def open_layer(path: str | Location, gain: bool = False) -> xr.Dataset:
-    """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`."""
+    """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`.
+
+    The encoding of its maps says where they are from: ``source``, the path, and ``xinc``, the layer's record.
+    """
     place = locate(path)
+    layer = _opened(place, gain)
+    layer["contribution"].encoding |= {"source": str(place), "xinc": layer.attrs["xinc"]}
+    return layer
+
+
+def _opened(place: Location, gain: bool) -> xr.Dataset:
     record = read_record(place)
     with quiet_zarr(), damage_named(str(place)):
         group = open_group(place)
