@@ -23,6 +23,23 @@ def record_behind(layer: xr.Dataset) -> LayerRecord | None:
     return None if found is None else record_of(layer.assign_attrs(xinc=found))
 
 
+def known_record(layer: xr.Dataset, by: str) -> LayerRecord:
+    """The record of a layer; `InputError` where there is none."""
+    found = record_behind(layer)
+    if found is None:
+        raise InputError(
+            f"by={by!r} needs to know which layer of which network the maps are of, and they have lost the attribute "
+            "xinc: give the canvas or a layer as it was opened or dissected."
+        )
+    return found
+
+
+def granularity_of(records: Sequence[LayerRecord]) -> str | None:
+    """The granularity at which a network was dissected, None where it is each layer's default."""
+    found = {record.granularity for record in records if record.layer_type == "Linear"} - {"input"}
+    return found.pop() if found else None
+
+
 def place_of(layer: xr.Dataset) -> Location | None:
     """Where a layer was opened; None of one that was not."""
     found = layer["contribution"].encoding.get("source")
@@ -45,7 +62,7 @@ def network_of(layer: xr.Dataset, model: Any, what: str) -> INR:
     from xinc.models.checkpoints import load_model
     from xinc.models.storage import identity
 
-    place = place_of(layer)
+    place, record = place_of(layer), known_record(layer, what)
     found = model if model is not None else _dissected(layer)
     where = "the model given"
     if found is None:
@@ -55,8 +72,7 @@ def network_of(layer: xr.Dataset, model: Any, what: str) -> INR:
             raise InputError(f"by={what!r} needs the network of the canvas, which {lies}: give it as model=.")
         found, where = path, str(path)
     network = as_network(load_model(found) if isinstance(found, str | Path) else found)
-    record = record_behind(layer)
-    if record is not None and record.network and record.network != identity(network):
+    if record.network and record.network != identity(network):
         raise InputError(
             f"{where} is not the network of this canvas (digest {identity(network)}, expected {record.network}): give "
             "the one that was dissected as model=, or make the canvas again."
@@ -100,9 +116,7 @@ def target_of(layer: xr.Dataset, video: Any, frames: Sequence[int]) -> np.ndarra
     return np.asarray(video, np.float32)
 
 
-def of_instance(
-    instance: Any, masks: Any, layer: xr.Dataset, size: tuple[int, int], frames: Sequence[int]
-) -> Region:
+def of_instance(instance: Any, masks: Any, layer: xr.Dataset, size: tuple[int, int], frames: Sequence[int]) -> Region:
     """The pixels of an annotated instance, or of all of one category.
 
     Parameters
@@ -193,7 +207,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def _beside(layer: xr.Dataset, name: str, needs: str, argument: str) -> Path:
-    """A store of the video in whose folder of results a canvas lies, ``results/<video>/<model>/seed<n>/canvas.zarr``."""
+    """A store of the video in whose folder a canvas lies, ``results/<video>/<model>/seed<n>/canvas.zarr``."""
     place = place_of(layer)
     if isinstance(place, Path):
         path = place.resolve().parent.parent.parent.parent / name

@@ -31,11 +31,9 @@ _COLUMNS = {
     "out_channel": "output channel of the neuron, before PixelShuffle; -1: all of them",
     "contribution": "sum of |C| over the region's pixels and frames; layers have no common scale",
     "gained": "sum of the gained map over the region's pixels and frames, in colours",
-    "effect": "estimate of the sum over the region's pixels and frames of the squared effect of ablation, in colours²",
-    "effect_error": "standard error of that estimate",
-    "blame": "estimate of how much of the region's sum of squared errors ablation takes away, in colours²",
-    "blame_error": "standard error of that estimate",
-    "elsewhere": "the same estimate for the rest of the frames; negative: they are worse without the neuron",
+    "effect": "sum over the region's pixels and frames of the squared effect of ablation, in colours²",
+    "blame": "how much of the region's sum of squared errors ablation takes away, in colours²",
+    "elsewhere": "the same for the rest of the frames; negative: they are worse without the neuron",
     "share": "of the total over all neurons that it is ranked with",
     "cumulative": "share of this neuron and of those above it",
     "over_representation": "the measure over what it were if the neuron's total were spread evenly over the frame",
@@ -62,8 +60,9 @@ def top_neurons(
 ) -> pd.DataFrame:
     """The neurons that matter most in a region, one a row.
 
-    By ``"contribution"`` and ``"gained"``, maps are expanded inside the region's bounding box, of all neurons, and
-    whole for the neurons of the table alone. By ``"effect"`` and ``"blame"``, whole frames pass through the network.
+    Of all neurons only what lies in the region's bounding box is computed, and of the neurons in the table the whole
+    frame. What is not as quick: gained maps of a canvas without gains, because gains take backward passes of whole
+    frames.
 
     Parameters
     ----------
@@ -78,8 +77,9 @@ def top_neurons(
     frames : indices of frames (default: all of the canvas), over which the measure is summed.
     by : ``"contribution"``: Σ|C| over the region. Layers have no common scale, so each has a ranking of its own.
         ``"gained"``: the same of gained maps (see `xinc.dissect`). ``"effect"``: Σ‖Δ‖², what the colours lose without
-        the neuron, estimated by `xinc.effects`. ``"blame"``: how much of the squared error is gone without the neuron,
-        estimated too. These three are in colours: all layers are ranked together.
+        the neuron. ``"blame"``: how much of the squared error is gone without the neuron. These three are in colours:
+        all layers are ranked together. The last two are estimated for all neurons as by `xinc.effects`, and computed
+        exactly, as by `xinc.ablate`, for the best by the estimate: three times ``count`` of them, at least 20 more.
     count : neurons in each ranking, None for all.
     layers : names of layers of a canvas (default: all).
     masks : where ``instance`` is looked up: regions or a prepared video, the path of one of them, or ids (y, x) or
@@ -95,7 +95,7 @@ def top_neurons(
     DataFrame, the first of each ranking above the others, with the columns
 
     - ``layer``, ``neuron`` (its number there), ``in_channel`` and ``out_channel`` (-1: not one channel);
-    - the measure, called as ``by``; of estimates also their standard error, ``effect_error`` or ``blame_error``;
+    - the measure, called as ``by``;
     - ``share`` of the total over all neurons that are ranked together, and ``cumulative``, the share of this neuron and
       those above it. Of blame, the share of the region's squared error that is gone, which does not add up;
     - ``over_representation``: the measure divided by what it were if the neuron's total over the frame were spread
@@ -133,14 +133,13 @@ def top_neurons(
     _check_one_network(chosen[0], where)
     _check_gain(chosen, by)
     if by == "blame":
-        measured, error, verdict = measures.blame_of(chosen, where, model, video, probes, seed)
+        measured, error, verdict = measures.blame_of(chosen, where, model, video, count, probes, seed)
         found = _table([measured], by, count, where, error)
         found.attrs |= {"verdict": verdict} if verdict else {}
     elif by == "effect":
-        found = _table([measures.effects_of(chosen, where, model, probes, seed)], by, count, where)
+        found = _table([measures.effects_of(chosen, where, model, count, probes, seed)], by, count, where)
     else:
-        each = [measures.gained(layer, where, model) for layer in chosen] if by == "gained" else chosen
-        parts = [Measured(layer, measures.summed(layer, where)) for layer in each]
+        parts = measures.summed(measures.gained(chosen, where, model) if by == "gained" else chosen, where)
         found = _table([parts] if by == "gained" else [[part] for part in parts], by, count, where)
     described = _COLUMNS | ({"share": _SHARE_OF_ERROR} if by == "blame" else {})
     found.attrs |= {"by": by, "region": str(where), "frames": where.frames}
@@ -179,7 +178,7 @@ def _region(
     if len(asked) > 1:
         raise InputError(f"{', '.join(asked)} were given: choose one of them, a region is one of box, mask, pixel.")
     if masks is not None and instance is None:
-        raise InputError("masks were given without instance=: name the instance, or give a region of your own as mask=.")
+        raise InputError("masks= was given without instance=: name the instance, or give your own region as mask=.")
     if box is not None:
         return region.of_box(box, size, chosen)
     if pixel is not None:
@@ -196,17 +195,15 @@ def _check_one_network(layer: xr.Dataset, where: Region) -> None:
     record = record_behind(layer)
     if record is not None and not record.shared_weights and len(where.parts) > 1:
         raise InputError(
-            f"Each frame of this {record.architecture or 'canvas'} has a network of its own, so that a number is another "
-            f"neuron in each of the {len(where.parts)} frames: choose one, e.g. frames=[{where.frames[0]}]."
+            f"Each frame of this {record.architecture or 'canvas'} has a network of its own, so that a number is "
+            f"another neuron in each of the {len(where.parts)} frames: choose one, e.g. frames=[{where.frames[0]}]."
         )
 
 
 def _check_gain(layers: Sequence[xr.Dataset], by: str) -> None:
     records = [record_behind(layer) for layer in layers]
     if by == "contribution" and any(record is not None and record.gain == "applied" for record in records):
-        raise InputError(
-            "The maps are gained maps: rank by='gained', or open or dissect the canvas without gain=True."
-        )
+        raise InputError("The maps are gained maps: rank by='gained', or open or dissect the canvas without gain=True.")
 
 
 def _table(
@@ -218,40 +215,57 @@ def _table(
     """
     import pandas as pd
 
+    picks = [_best(ranking, count) for ranking in rankings]
+    measured = [one for ranking in rankings for one in ranking]
+    places = [
+        place[of == at] for ranking, (of, place) in zip(rankings, picks, strict=True) for at in range(len(ranking))
+    ]
+    rows = iter(zip(measured, places, _even(measured, places, by, where), strict=True))
     parts = []
-    for ranking in rankings:
-        values = np.concatenate([one.values for one in ranking])
-        total = values.sum() if error is None else error
-        order = np.argsort(-values, kind="stable")[:count]
-        starts = np.cumsum([0, *(len(one.values) for one in ranking)])
-        of = np.searchsorted(starts, order, side="right") - 1
-        rows = []
-        for at, one in enumerate(ranking):
-            picked = order[of == at] - starts[at]
-            rows.append(_rows(one, picked, by, where, error is None).assign(_order=np.flatnonzero(of == at)))
-        found = pd.concat(rows).sort_values("_order").drop(columns="_order")
-        found.insert(list(found.columns).index(by) + 1, "share", found[by] / total if total > 0 else np.nan)
+    for ranking, (of, _) in zip(rankings, picks, strict=True):
+        each = [_rows(*next(rows), by).set_axis(np.flatnonzero(of == at)) for at in range(len(ranking))]
+        found = pd.concat(each).sort_index()
+        total = error if error is not None else sum(one.values.sum() for one in ranking)
+        after = list(found.columns).index(by) + 1
+        found.insert(after, "share", found[by] / total if total else np.nan)
         if error is None:
-            found.insert(list(found.columns).index("share") + 1, "cumulative", found["share"].cumsum())
+            found.insert(after + 1, "cumulative", found["share"].cumsum())
         parts.append(found)
     return pd.concat(parts, ignore_index=True)
 
 
-def _rows(one: Measured, picked: np.ndarray, by: str, where: Region, over: bool) -> pd.DataFrame:
+def _best(ranking: Sequence[Measured], count: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The best candidates of some layers, first to last: which layer each is of, and its position there, both (n,)."""
+    of = np.concatenate([np.full(len(one.values), at) for at, one in enumerate(ranking)])
+    place = np.concatenate([np.arange(len(one.values)) for one in ranking])
+    values = np.concatenate([one.values for one in ranking])
+    listed = np.flatnonzero(np.concatenate([one.candidates for one in ranking]))
+    order = listed[np.argsort(-values[listed], kind="stable")][:count]
+    return of[order], place[order]
+
+
+def _even(
+    measured: Sequence[Measured], places: Sequence[np.ndarray], by: str, where: Region
+) -> Sequence[np.ndarray | None]:
+    """Of each layer, what the measure of the neurons at these positions were, were it the same all over the frame."""
+    if by in ("contribution", "gained"):
+        return measures.spread_evenly([one.layer for one in measured], where, places)
+    return [None if one.expected is None else one.expected[place] for one, place in zip(measured, places, strict=True)]
+
+
+def _rows(one: Measured, picked: np.ndarray, even: np.ndarray | None, by: str) -> pd.DataFrame:
     """Neurons of one layer, by position."""
     import pandas as pd
 
     record = record_behind(one.layer)
     columns: dict[str, Any] = {
-        "layer": "" if record is None else record.layer,
+        "layer": np.full(len(picked), "" if record is None else record.layer, dtype=object),
         "neuron": one.layer["neuron"].values[picked],
     }
     for name in ("in_channel", "out_channel"):
         if name in one.layer.coords:
             columns[name] = one.layer[name].values[picked]
-    columns[by] = one.values[picked]
-    columns |= {name: values[picked] for name, values in one.columns.items()}
-    if over:
-        even = measures.spread_evenly(one.layer, where, picked) if one.expected is None else one.expected[picked]
+    columns |= {by: one.values[picked]} | {name: values[picked] for name, values in one.columns.items()}
+    if even is not None:
         columns["over_representation"] = one.values[picked] / np.where(even > 0, even, np.nan)
-    return pd.DataFrame(columns, index=np.arange(len(picked)))
+    return pd.DataFrame(columns)

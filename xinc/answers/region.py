@@ -61,6 +61,10 @@ class Region:
             mask[y0:y1, x0:x1] = part.inside
         return found
 
+    def shares(self) -> np.ndarray:
+        """(frame,) its share of the pixels of each frame in which it has any."""
+        return np.array([part.area for part in self.parts]) / (self.size[0] * self.size[1])
+
     def __str__(self) -> str:
         areas = sorted({part.area for part in self.parts})
         pixels = f"{areas[0]:,}" if len(areas) == 1 else f"{areas[0]:,} to {areas[-1]:,}"
@@ -162,7 +166,7 @@ def _part(frame: int, mask: np.ndarray) -> Part | None:
     if not len(rows):
         return None
     y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    return Part(frame, (y0, y1, x0, x1), mask[y0:y1, x0:x1])
+    return Part(frame, (y0, y1, x0, x1), mask[y0:y1, x0:x1].copy())
 
 
 def _whole_numbers(values: Any, count: int) -> list[int] | None:
