@@ -1,4 +1,4 @@
-"""A canvas as a tree of layers, which says the nearest name where one is not known."""
+"""A canvas as a tree of layers, which shows what it holds, and says the nearest name where one is not known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from xinc.canvas import display
 from xinc.errors import InputError, nearest
 
 
@@ -20,6 +21,16 @@ class Canvas(xr.DataTree):
     """A `xarray.DataTree` with a child for each layer, in network order."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        found = display.text(self)
+        if found is None:
+            return super().__repr__()
+        return found if self.children else f"{found}\n{super().__repr__()}"
+
+    def _repr_html_(self) -> str:
+        below = super()._repr_html_()
+        return display.page(self, below) or below
 
     def __getitem__(self, key: Any) -> Any:
         try:
