@@ -116,7 +116,7 @@ def _title(layers: list[_Layer]) -> str:
 
 def _rows(layers: list[_Layer]) -> list[tuple[str, ...]]:
     """The table: a head, a row for each layer, and their sum."""
-    rows = [("layer", "neurons", "", "dense", "on disk")]
+    rows: list[tuple[str, ...]] = [("layer", "neurons", "", "dense", "on disk")]
     sizes = [(one.maps.sizes["neuron"], one.maps.nbytes, one.stored) for one in layers]
     for one, (neurons, dense, stored) in zip(layers, sizes, strict=True):
         rows.append((one.name, f"{neurons:,}", one.neurons, _bytes(dense), _bytes(stored) if stored else "-"))

@@ -22,7 +22,7 @@ class Canvas(xr.DataTree):
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]
         found = display.text(self)
         if found is None:
             return super().__repr__()
