@@ -20,7 +20,7 @@ from xinc.canvas.reductions import sum_abs
 from xinc.errors import InputError
 
 
-@pytest.fixture(params=["nerv", "ffn"])
+@pytest.fixture(params=["nerv", pytest.param("ffn", marks=pytest.mark.slow)])
 def model(request):
     return request.getfixturevalue(request.param)
 
@@ -125,6 +125,7 @@ def test_granularities_of_an_mlp(ffn, write, granularity):
         np.testing.assert_array_equal(values, expected[name])
 
 
+@pytest.mark.slow
 def test_a_gained_canvas_is_pickled_and_opened_by_xarray(nerv, write):
     path = write(nerv, "factored", gain=True, probes=3)
     expected = maps_of(xinc.open_canvas(path, gain=True))
@@ -140,6 +141,7 @@ def test_a_gained_canvas_is_pickled_and_opened_by_xarray(nerv, write):
     np.testing.assert_array_equal(one["contribution"], expected["head"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["factored", "dense"])
 @pytest.mark.parametrize("gain", [False, True])
 def test_copies_by_xarray(nerv, write, tmp_path, layout, gain):

@@ -118,6 +118,7 @@ def test_as_a_module() -> None:
     assert done.stdout.startswith("flow\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_early() -> None:
     words = f"{sys.executable} -m xinc settings | head -n 1"
     done = subprocess.run(words, shell=True, capture_output=True, text=True, check=True)

@@ -75,6 +75,7 @@ def test_it_says_that_it_needs_the_data(monkeypatch: pytest.MonkeyPatch) -> None
         read_config("config/paper.yaml")
 
 
+@pytest.mark.slow
 def test_it_is_the_papers(roots: dict[str, str]) -> None:
     """Sections 4.1 and 6.1: resolution, sizes, epochs; seeds of figure 14; every figure and table."""
     config = Config(paper(roots=roots))
@@ -104,6 +105,7 @@ def documented() -> list[str]:
     return shlex.split(lines)
 
 
+@pytest.mark.slow
 def test_the_documented_table_lists_videos(roots: dict[str, str], tmp_path: Path) -> None:
     page = (ROOT / "docs" / "how-to" / "data-sets.md").read_text("utf-8")
     [table] = re.findall(r"^```tsv\n(.*?)```$", page, re.MULTILINE | re.DOTALL)
