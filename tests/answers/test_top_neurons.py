@@ -264,7 +264,7 @@ def test_an_instance_that_is_not_in_every_frame() -> None:
     ids[1, 3:5, 4:6] = 9
     found = xinc.top_neurons(canvas["head"], instance=9, masks=ids)
     assert found.attrs["frames"] == [2]
-    assert found.attrs["region"] == "instance 9: 4 of 384 pixels, frames 2"
+    assert found.attrs["region"] == "instance 9: 4 of 384 pixels, frame 2"
     pd.testing.assert_frame_equal(found, xinc.top_neurons(canvas["head"], box=(3, 5, 4, 6), frames=[2]))
 
 

@@ -23,8 +23,8 @@ class Measured:
     layer : their layer.
     values : (N,) the measure in the region, summed over frames; of neurons that are no candidates, an estimate.
     candidates : (N,) bool, which neurons may be listed.
-    expected : (N,) what the measure were if the neuron's total were spread evenly over each frame; None where it is
-        computed for the neurons that are listed only (`spread_evenly`), or there is none.
+    expected : (N,) the measure if the neuron's total were spread evenly over each frame; None where it is computed for
+        the neurons that are listed only (`spread_evenly`), or there is none.
     columns : by name, more columns of the table, each (N,).
     """
 
@@ -48,7 +48,7 @@ def summed(layers: Sequence[xr.Dataset], region: Region) -> list[Measured]:
 
 
 def spread_evenly(layers: Sequence[xr.Dataset], region: Region, neurons: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """What sums over a region were, did maps have the same totals, but were even (E of section 4.2).
+    """Sums over a region if each map's total were spread evenly over the frame (E of section 4.2).
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ _COLUMNS = {
     "elsewhere": "the same for the rest of the frames; negative: they are worse without the neuron",
     "share": "of the total over all neurons that it is ranked with",
     "cumulative": "share of this neuron and of those above it",
-    "over_representation": "the measure over what it were if the neuron's total were spread evenly over the frame",
+    "over_representation": "the measure over what it would be if the neuron's total were spread evenly over the frame",
 }
 _SHARE_OF_ERROR = "of the region's sum of squared errors; shares of several neurons do not add up"
 
@@ -97,12 +97,12 @@ def top_neurons(
     - ``layer``, ``neuron`` (its number there), ``in_channel`` and ``out_channel`` (-1: not one channel);
     - the measure, called as ``by``;
     - ``share`` of the total over all neurons that are ranked together, and ``cumulative``, the share of this neuron and
-      those above it. Of blame, the share of the region's squared error that is gone, which does not add up;
-    - ``over_representation``: the measure divided by what it were if the neuron's total over the frame were spread
-      evenly (1: neither more nor less than anywhere; section 4.2's E is the divisor). NaN of a neuron whose total is 0.
-      Of blame, in its place, ``elsewhere``: what is gone of the error in the rest of the frames.
+      those above it. For blame, the share of the region's squared error that is gone, which does not add up;
+    - ``over_representation``: the measure divided by what it would be if the neuron's total over the frame were spread
+      evenly, E in section 4.2 (1: as much as anywhere). NaN for a neuron whose total is 0. For blame there is
+      ``elsewhere`` in its place: how much of the error in the rest of the frames is gone.
 
-    Its ``attrs`` say in words what the region is and, in ``columns``, what each column is. Of blame for one frame,
+    Its ``attrs`` say in words what the region is and, in ``columns``, what each column is. For blame in one frame,
     ``verdict`` is that of `xinc.explain_error`: in most networks, no neuron is to blame.
 
     Raises
@@ -120,7 +120,7 @@ def top_neurons(
     >>> found["layer"].tolist()
     ['block1', 'block1', 'block2', 'block2', 'head', 'head']
     >>> found.attrs["region"]
-    'rows 4 to 7, columns 10 to 19: 40 of 512 pixels, frames 3'
+    'rows 4 to 7, columns 10 to 19: 40 of 512 pixels, frame 3'
     """
     if by not in get_args(Measure):
         raise InputError(f"by is {by!r}: {nearest(str(by), get_args(Measure))}.")
@@ -247,7 +247,7 @@ def _best(ranking: Sequence[Measured], count: int | None) -> tuple[np.ndarray, n
 def _even(
     measured: Sequence[Measured], places: Sequence[np.ndarray], by: str, where: Region
 ) -> Sequence[np.ndarray | None]:
-    """Of each layer, what the measure of the neurons at these positions were, were it the same all over the frame."""
+    """For each layer, the measure of the neurons at these positions if it were spread evenly over the frame."""
     if by in ("contribution", "gained"):
         return measures.spread_evenly([one.layer for one in measured], where, places)
     return [None if one.expected is None else one.expected[place] for one, place in zip(measured, places, strict=True)]

@@ -68,7 +68,8 @@ class Region:
     def __str__(self) -> str:
         areas = sorted({part.area for part in self.parts})
         pixels = f"{areas[0]:,}" if len(areas) == 1 else f"{areas[0]:,} to {areas[-1]:,}"
-        return f"{self.text}: {pixels} of {self.size[0] * self.size[1]:,} pixels, frames {ranges(self.frames)}"
+        frames = f"frame{'s' * (len(self.parts) > 1)} {ranges(self.frames)}"
+        return f"{self.text}: {pixels} of {self.size[0] * self.size[1]:,} pixels, {frames}"
 
 
 def whole(size: tuple[int, int], frames: Sequence[int]) -> Region:
