@@ -6,6 +6,7 @@ The functions here are the stable interface; they are imported when first used, 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ _WHERE = {
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'xinc' has no attribute '{name}'")
+    from difflib import get_close_matches
+
+    close = "".join(f": did you mean '{known}'?" for known in get_close_matches(name, __all__, n=1))
+    raise AttributeError(f"module 'xinc' has no attribute '{name}'{close}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import xarray as xr
@@ -39,6 +40,17 @@ class Canvas(xr.DataTree):
             raise
         except KeyError:
             raise UnknownName(self._unknown(str(key))) from None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            return super().__getattr__(name)
+        try:
+            return super().__getattr__(name)
+        except AttributeError as error:
+            close = difflib.get_close_matches(name, [*self.children, *map(str, self.variables)], n=1)
+            if not close:
+                raise
+            raise AttributeError(f"{error}: did you mean '{close[0]}'?", name=name, obj=self) from None
 
     def _unknown(self, key: str) -> str:
         """What is not known in a path, and what is nearest to it."""
