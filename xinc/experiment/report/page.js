@@ -94,7 +94,7 @@
             place.textContent = own.indexOf(figure) + 1 + " of " + own.length;
             lead(previous, figures[at - 1]);
             lead(next, figures[at + 1]);
-            document.title = figure.dataset.view + " · " + group.querySelector("h3").textContent;
+            document.title = figure.dataset.view + " · " + group.querySelector("h2").textContent;
         } else {
             document.title = document.querySelector("h1").textContent;
         }
