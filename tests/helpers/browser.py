@@ -1,4 +1,4 @@
-"""Headless Chromium, driven by its DevTools protocol over pipes: real keys, media and window sizes, no more packages."""
+"""Headless Chromium, driven by its DevTools protocol over pipes: real keys and window sizes, without more packages."""
 
 from __future__ import annotations
 
@@ -95,7 +95,10 @@ class Page:
         """Until an expression is true, or ten seconds have passed."""
         script = f"""new Promise((done) => {{
             let left = 500;
-            (function look() {{ if (({condition}) || !left--) done(Boolean({condition})); else setTimeout(look, 20); }})();
+            function look() {{
+                if (({condition}) || !left--) done(Boolean({condition})); else setTimeout(look, 20);
+            }}
+            look();
         }})"""
         assert self.run(script), f"never became true: {condition}"
 
@@ -110,9 +113,7 @@ class Page:
 
     def look(self, width: int, height: int = 900, dark: bool = False, script: bool = True, media: str = "") -> None:
         """How the page is looked at from now on."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self.call("Emulation.setScriptExecutionDisabled", value=not script)

@@ -37,7 +37,14 @@ def test_blanks_and_letters_of_any_alphabet_and_links_in_paths(tmp_path: Path) -
     assert space.pending() == set()
     run = "clip/siren/seed0"
     assert space.results() == {
-        *("clip/video.zarr", "figures/videos/clip", "report.html", f"{run}/model.pt", f"{run}/history.csv", f"{run}/maps"),
+        *(
+            "clip/video.zarr",
+            "figures/videos/clip",
+            "report.html",
+            f"{run}/model.pt",
+            f"{run}/history.csv",
+            f"{run}/maps",
+        ),
         *(f"{run}/canvas.zarr/zarr.json", f"{run}/canvas.zarr/layer1", f"figures/maps/{run}"),
     }
     assert (disk / "results" / "figures" / "maps" / run).is_dir()

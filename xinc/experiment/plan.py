@@ -221,7 +221,9 @@ class Plan(Jobs):
                 for name in self.analyses
             },
             "layers": {model: self.layers(model) for model in self.models},
-            "page": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (TEMPLATE, STYLE, SCRIPT)},
+            "page": {
+                file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (TEMPLATE, STYLE, SCRIPT)
+            },
         }
         before = {}
         for path in chain(*self.reported()):

@@ -113,6 +113,4 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
 }
 
 #: The same, with the report, which is made again after anything that it shows.
-EDITS = {
-    name: (file, old, new, kinds | REPORT if kinds else kinds) for name, (file, old, new, kinds) in _EDITS.items()
-}
+EDITS = {name: (file, old, new, kinds | REPORT if kinds else kinds) for name, (file, old, new, kinds) in _EDITS.items()}

@@ -1,1 +1,1 @@
-"""The report: one page of HTML with all figures, what they answer, and what they amount to; and words for Snakemake's."""
+"""The report: one page of HTML with all figures and what they amount to, and the words of Snakemake's report."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,8 @@ from urllib.parse import quote
 
 from xinc.analyses.findings.regime import Regime, warnings_of, worst
 from xinc.analyses.results import open_result
-from xinc.experiment.paths import Made, parse, path_of
+from xinc.errors import InputError
+from xinc.experiment.paths import MADE, Made, parse, path_of
 from xinc.experiment.report.example import Example, example_of
 from xinc.experiment.report.names import title_of, view_of
 from xinc.experiment.report.pictures import Encoded, Picture, encode, moves
@@ -23,6 +25,9 @@ from xinc.experiment.report.summary import Faithfulness, Findings, read_faithful
 MOST_BYTES = 200e6
 #: Kinds of files that the page can show, of several the first.
 SHOWN = (".png", ".gif", ".svg", ".html")
+
+
+_UNKNOWN = Regime()
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Network:
     seed: int
     architecture: str = ""
     parameters: int = 0
-    regime: Regime = Regime()
+    regime: Regime = _UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,9 @@ _PREPARED: dict[str, dict[str, str]] = {
 }
 
 
-def collect(paths: Iterable[str | Path], settings: Mapping[str, Any], threads: int = 1) -> Report:
+def collect(
+    paths: Iterable[str | Path], settings: Mapping[str, Any], beside: str | Path = "", threads: int = 1
+) -> Report:
     """The content of the page.
 
     Parameters
@@ -162,15 +169,18 @@ def collect(paths: Iterable[str | Path], settings: Mapping[str, Any], threads: i
     paths : folders of figures, and results of the analyses `xinc.experiment.report.names.READ`.
     settings : ``analyses``, by name what is said of each (``title``, ``category``, ``question``, ``section``,
         ``caption``), and ``layers``, by model those of its canvas in network order.
+    beside : folder of the page, from which it refers to pictures that it does not hold.
     threads : on which pictures are encoded; the result is the same.
     """
     there, missing = _found(paths)
     results = [(made, path) for made, path in there if made.rule.startswith("analysis")]
     figures = [(made, _files(path)) for made, path in there if "figure" in made.rule]
     size = sum(files[0].stat().st_size for _, parts in figures for files in parts.values())
+    embedded = size <= MOST_BYTES
     texts = _PREPARED | dict(settings["analyses"])
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        groups = pool.map(lambda one: _group(*one, settings["layers"], size <= MOST_BYTES), figures)
+        far = None if embedded else Path(beside)
+        groups = pool.map(lambda one: _group(one[0], one[1], settings["layers"], far), figures)
         sections = _sections([(made, group) for (made, _), group in zip(figures, groups, strict=True)], texts)
     networks = _networks(there, results)
     findings = next((read_findings(path / "table.csv") for _, path in _of(results, "findings")), None)
@@ -182,7 +192,7 @@ def collect(paths: Iterable[str | Path], settings: Mapping[str, Any], threads: i
         faithfulness=tuple(read_faithfulness(faithful)),
         warnings=findings.warnings if findings else _warnings(networks),
         example=example_of([path for _, path in _of(results, "maps")]),
-        embedded=size <= MOST_BYTES,
+        embedded=embedded,
         missing=missing,
     )
 
@@ -197,7 +207,9 @@ def _found(paths: Iterable[str | Path]) -> tuple[list[_There], tuple[str, ...]]:
     for path in map(Path, sorted(map(str, paths))):
         made = parse(str(path))
         if made is None:
-            raise ValueError(f"{path} is not a path of a result")
+            raise InputError(
+                f"'{path}' is not a path of a result: expected one below results, such as {MADE['figure']}."
+            )
         if path.exists():
             there.append((made, path))
         else:
@@ -220,7 +232,7 @@ def _files(folder: Path) -> dict[str, list[Path]]:
 
 
 def _group(
-    made: Made, files: Mapping[str, list[Path]], layers: Mapping[str, Sequence[str]], embedded: bool
+    made: Made, files: Mapping[str, list[Path]], layers: Mapping[str, Sequence[str]], beside: Path | None
 ) -> Group:
     own = made.wildcards
     folder = path_of(made.rule, **own)
@@ -230,19 +242,19 @@ def _group(
     group = Group(key, own.get("video", ""), name)
     order = layers.get(own.get("model", ""), [])
     parts = sorted(files, key=lambda part: _place(part, files[part][0], order))
-    shown = [_shown(f"{folder}/{part}", files[part], key, group.of, embedded) for part in parts]
+    shown = [_shown(f"{folder}/{part}", files[part], key, group.of, beside) for part in parts]
     return replace(group, shown=tuple(shown))
 
 
-def _shown(path: str, files: Sequence[Path], key: str, of: str, embedded: bool) -> Shown:
+def _shown(path: str, files: Sequence[Path], key: str, of: str, beside: Path | None) -> Shown:
     part = path.rpartition("/")[2]
     first = files[0]
     suffixes = tuple(file.suffix.removeprefix(".") for file in files)
     about = Shown(f"{key}/{quote(part)}", view_of(part), of, path, suffixes)
     if first.suffix == ".html":
         return replace(about, page=first.read_text(encoding="utf-8"))
-    link = "" if embedded else quote(f"{path.removeprefix('results/')}{first.suffix}")
-    return replace(about, picture=encode(first, embedded), link=link)
+    link = "" if beside is None else quote(os.path.relpath(first, beside))
+    return replace(about, picture=encode(first, embedded=beside is None), link=link)
 
 
 def _place(part: str, file: Path, layers: Sequence[str]) -> tuple[Any, ...]:
@@ -263,7 +275,7 @@ def _sections(groups: Iterable[tuple[Made, Group]], texts: Mapping[str, Mapping[
     for made, group in groups:
         if group.shown:
             own = made.wildcards
-            place = (own.get("video", ""), own.get("model", ""), int(own.get("seed", -1)))
+            place = (_natural(own.get("video", "")), _natural(own.get("model", "")), int(own.get("seed", -1)))
             found.setdefault(_section_of(made), []).append((place, group))
     sections = []
     for name in sorted(found, key=lambda name: (_numbers(texts[name]["category"]), list(texts).index(name))):
@@ -298,7 +310,9 @@ def _networks(there: Iterable[_There], results: Iterable[_There]) -> tuple[Netwo
             *_network(made),
             architecture=str(result.attrs["architecture"]),
             parameters=int(result.attrs["parameters"]),
-            regime=Regime(8 * float(bits) / float(bits["bits"]), float(result["mean_psnr"]), float(result["explained"])),
+            regime=Regime(
+                8 * float(bits) / float(bits["bits"]), float(result["mean_psnr"]), float(result["explained"])
+            ),
         )
     return tuple(found[of] for of in sorted(found))
 

@@ -72,4 +72,6 @@ def _strongest(shown: xr.Dataset) -> Map:
     one = maps.isel(sample=int(totals.argmax("sample"))).transpose("y", "x")
     i, j = int(one["in_channel"]), int(one["out_channel"])
     neuron = f"kernel {i}→{j}" if i >= 0 and j >= 0 else f"neuron {int(one['neuron'])}"
-    return Map(str(one["layer"].values), neuron, enlarged(style.colour(one.values, high=float(one.max()) or 1.0), _WIDTH))
+    return Map(
+        str(one["layer"].values), neuron, enlarged(style.colour(one.values, high=float(one.max()) or 1.0), _WIDTH)
+    )

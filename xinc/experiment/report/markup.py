@@ -61,8 +61,8 @@ def _counts(found: Findings) -> str:
     """How many of all claims hold everywhere, in part, or nowhere."""
     everywhere, beaten = found.everywhere
     return (
-        f"**In all, of {len(found.claims)} sentences of the paper that state a comparison, {found.counts}.** Everywhere "
-        f"means in every video, network and layer where it was measured; {beaten} of these {everywhere} were tested "
+        f"**In all, of {len(found.claims)} sentences of the paper that state a comparison, {found.counts}.** "
+        f"Everywhere means in every video, network and layer where it was measured; {beaten} of these {everywhere} were tested "
         "against chance, the others against a threshold only. *0. Findings* has all of them, with their numbers."
     )
 

@@ -16,17 +16,24 @@ from xinc.experiment.report.summary import MAPS
 from xinc.storage.atomic import whole_file
 
 
-def write_report(paths: Iterable[str | Path], settings: Mapping[str, Any], output: str | Path, threads: int = 1) -> None:
+def write_report(
+    paths: Iterable[str | Path], settings: Mapping[str, Any], output: str | Path, threads: int = 1
+) -> tuple[str, ...]:
     """Write the report of results and figures as one file of HTML, the same bytes for the same content.
 
     Parameters
     ----------
     paths, settings, threads : see `collect`.
     output : the page.
+
+    Returns
+    -------
+    Paths of results and figures that are not there, as the page says too.
     """
-    text = render(collect(paths, settings, threads))
+    report = collect(paths, settings, Path(output).parent, threads)
     with whole_file(output) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(render(report), encoding="utf-8")
+    return report.missing
 
 
 def render(report: Report) -> str:
@@ -47,6 +54,7 @@ def render(report: Report) -> str:
         raw_bits=RAW_BITS,
         maps=MAPS,
         title=_title(report.videos),
+        keys={section.key for section in report.sections},
     )
 
 

@@ -1,4 +1,4 @@
-"""What the first page of a report says, from the tables of the analyses: networks, claims, and how far to believe maps."""
+"""What the first page of a report says of claims and of how far maps can be believed, from tables of the analyses."""
 
 from __future__ import annotations
 
