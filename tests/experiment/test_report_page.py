@@ -19,6 +19,7 @@ from xinc.errors import InputError
 from xinc.experiment.paths import figure_path, result_path
 from xinc.experiment.report import content
 from xinc.experiment.report.content import collect
+from xinc.experiment.report.names import STYLE
 from xinc.experiment.report.page import render, write_report
 from xinc.experiment.report.pictures import encode
 
@@ -252,6 +253,24 @@ def test_hundreds_of_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(groups) == 300
     assert groups[2]["id"] == "maps/v2/nerv/seed0", "v2 before v10"
     assert len([a for a in page.of("section") if a.get("class") == "analysis"]) == 1
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb`` (WCAG 2.2)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_contrast(scheme: int) -> None:
+    """Any text on any ground, 4.5 to 1 or more (WCAG 2.2, 1.4.3)."""
+    blocks = re.findall(r":root \{(.*?)\}", STYLE.read_text(encoding="utf-8"), re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[scheme]))
+    for text in ("ink", "quiet", "link"):
+        for ground in ("paper", "shade", "chosen", "mind"):
+            low, high = sorted(luminance(colours[name]) for name in (text, ground))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
 def decoded(uri: str) -> Image.Image:

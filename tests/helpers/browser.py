@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,14 +59,11 @@ class Page:
 
     def _next(self) -> dict[str, Any]:
         text = bytearray()
-        while (byte := self._read.read(1)) != b"\0":
-            assert byte, "the browser is gone"
-            text += byte
-            text += self._rest()
-            if text.endswith(b"\0"):
-                del text[-1]
-                break
-        answer: dict[str, Any] = json.loads(text)
+        while not text.endswith(b"\0"):
+            arrived = self._read.peek()
+            assert arrived, "the browser is gone"
+            text += self._read.read(arrived.find(b"\0") + 1 or len(arrived))
+        answer: dict[str, Any] = json.loads(text[:-1])
         about = answer.get("params", {})
         if answer.get("method") == "Runtime.exceptionThrown":
             self.errors.append(str(about["exceptionDetails"]))
@@ -74,12 +72,6 @@ class Page:
         elif answer.get("method") == "Network.requestWillBeSent" and not about["request"]["url"].startswith("data:"):
             self.requests.append(about["request"]["url"])
         return answer
-
-    def _rest(self) -> bytes:
-        """What has already arrived of this message."""
-        held = self._read.peek()
-        end = held.find(b"\0")
-        return bytes(self._read.read(end + 1 if end >= 0 else len(held)))
 
     def open(self, address: str) -> None:
         self.call("Page.navigate", url=address)
@@ -92,15 +84,11 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Until an expression is true, or ten seconds have passed."""
-        script = f"""new Promise((done) => {{
-            let left = 500;
-            function look() {{
-                if (({condition}) || !left--) done(Boolean({condition})); else setTimeout(look, 20);
-            }}
-            look();
-        }})"""
-        assert self.run(script), f"never became true: {condition}"
+        """Until an expression is true, ten seconds at most."""
+        end = time.monotonic() + 10
+        while not self.run(condition):
+            assert time.monotonic() < end, f"never became true: {condition}"
+            time.sleep(0.02)
 
     def press(self, key: str) -> None:
         """Press and release a key, such as ``ArrowRight`` or ``Tab``."""

@@ -62,8 +62,8 @@ def _counts(found: Findings) -> str:
     everywhere, beaten = found.everywhere
     return (
         f"**In all, of {len(found.claims)} sentences of the paper that state a comparison, {found.counts}.** "
-        f"Everywhere means in every video, network and layer where it was measured; {beaten} of these {everywhere} were tested "
-        "against chance, the others against a threshold only. *0. Findings* has all of them, with their numbers."
+        f"Everywhere means in every video, network and layer where it was measured; {beaten} of these {everywhere} "
+        "were tested against chance, the others against a threshold only. *0. Findings* has all of them, with numbers."
     )
 
 

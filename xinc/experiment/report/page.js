@@ -9,7 +9,7 @@
     var viewer = get("the-viewer"), choice = get("the-choice"), place = get("the-place");
     var previous = get("the-previous"), next = get("the-next"), size = get("the-size");
     var shown = null; // the section on show, null for the first page
-    var name = ""; // the network chosen last, which another section shows too if it can
+    var last = { video: "", name: "" }; // the network chosen last, which another section shows too if it can
 
     // Pictures wait as text, so that only those that are looked at are decoded.
     function fill(figure) {
@@ -21,7 +21,7 @@
         }
     }
 
-    function of(group) { return group.dataset.video + "\n" + group.dataset.name; }
+    function same(group, what) { return group.dataset[what] === last[what]; }
 
     // The figure that a fragment names; of a section or a group, its first.
     function named(id) {
@@ -29,7 +29,8 @@
         if (!at) { return null; }
         if (at.matches("section.analysis")) {
             var groups = all(".group", at);
-            at = groups.find(function (group) { return of(group) === name; }) || groups[0];
+            at = groups.find(function (group) { return same(group, "video") && same(group, "name"); })
+                || groups.find(function (group) { return same(group, "video"); }) || groups[0];
         }
         if (at.matches("section.group")) { at = at.querySelector("figure.shown"); }
         return at && at.matches("figure.shown") ? at : null;
@@ -89,7 +90,8 @@
             });
             if (section !== shown) { offer(section); }
             choice.value = group.id;
-            name = of(group);
+            last.video = group.dataset.video || last.video;
+            last.name = group.dataset.name || last.name;
             var own = all("figure.shown", group), at = figures.indexOf(figure);
             place.textContent = own.indexOf(figure) + 1 + " of " + own.length;
             lead(previous, figures[at - 1]);
