@@ -22,6 +22,7 @@ MADE: dict[str, str] = {
     "figure": "results/figures/{analysis}/{video}/{model}/seed{seed}",
     "figure_of_seeds": "results/figures/{analysis}/{video}/{model}/seeds",
     "figure_of_project": "results/figures/{analysis}/project",
+    "report": "results/report.html",
 }
 HISTORY = "results/{video}/{model}/seed{seed}/history.csv"
 

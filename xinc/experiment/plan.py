@@ -11,6 +11,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -22,8 +23,9 @@ from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents, check_readable
 from xinc.experiment.input_headers import check_images
 from xinc.experiment.jobs import Jobs
-from xinc.experiment.paths import path_of, result_path
+from xinc.experiment.paths import Made, parse, path_of, result_path
 from xinc.experiment.provenance import code_of
+from xinc.experiment.report.names import SCRIPT, STYLE, TEMPLATE
 from xinc.experiment.spec import Param, Spec
 from xinc.models import architectures
 from xinc.training.settings import UNSEEN
@@ -71,7 +73,7 @@ class Plan(Jobs):
         if rule in ("analysis", "analysis_of_seeds", "analysis_of_project"):
             return self._spec_of(**values)
         if rule in ("figure", "figure_of_seeds", "figure_of_project"):
-            return self.figure_spec(**values)
+            return self.figure_spec(**{"video": "", "model": "", "seed": None} | values)
         makers: dict[str, Callable[..., Spec]] = {
             "video": self.video_spec,
             "video_figure": self.video_figure_spec,
@@ -81,6 +83,7 @@ class Plan(Jobs):
             "train": self.train_spec,
             "canvas": self.canvas_spec,
             "materialise": self.materialise_spec,
+            "report": self.report_spec,
         }
         return makers[rule](**values)
 
@@ -205,6 +208,30 @@ class Plan(Jobs):
         before |= {result_path(*run): self._spec_of(*run) for run in self.runs_before(analysis)}
         return self._analysis_spec(analysis, before, [])
 
+    def report_spec(self) -> Spec:
+        """Of the report: what it says of each analysis, its template, and everything that it shows."""
+        settings = {
+            "analyses": {
+                name: {
+                    "category": self.category(name),
+                    "question": self._analysis(name).question,
+                    "section": self._analysis(name).section,
+                    "caption": self.caption(name),
+                }
+                for name in self.analyses
+            },
+            "layers": {model: self.layers(model) for model in self.models},
+            "page": {
+                file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (TEMPLATE, STYLE, SCRIPT)
+            },
+        }
+        before = {}
+        for path in chain(*self.reported()):
+            made = cast(Made, parse(path))
+            before[path] = self.spec(made.rule, **made.wildcards)
+        return self._spec("report", settings, ["xinc.experiment.report.page"], before)
+
+    @_once
     def figure_spec(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
         """Of the figures of an analysis, whatever its scope."""
         cls = self._analysis(analysis)
