@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xinc.analyses.compare.comparison import compare
     from xinc.answers.ranking import top_neurons
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "ablate",
+    "compare",
     "dissect",
     "effects",
     "explain_error",
@@ -39,6 +41,7 @@ __all__ = [
 _WHERE = {
     "top_neurons": "xinc.answers.ranking",
     "ablate": "xinc.interventions.ablation",
+    "compare": "xinc.analyses.compare.comparison",
     "effects": "xinc.interventions.effects",
     "explain_error": "xinc.interventions.explanation",
     "prune": "xinc.interventions.pruning",
