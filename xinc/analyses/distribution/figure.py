@@ -19,7 +19,7 @@ def plot(analysis: Distribution, result: xr.Dataset) -> dict[str, Figure]:
     frames = result["frame"].values
     columns = min(len(frames), 3)
     rows = -(-len(frames) // columns)
-    width = layout.PAGE if columns > 1 else 0.6 * layout.PAGE
+    width = layout.page() if columns > 1 else 0.6 * layout.page()
     lines = (result.sizes["layer"] + 1) * 0.15
     figure = layout.new_figure(width, 0.35 + (2.5 + lines) * rows, analysis.question, layout.about(result.attrs))
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)

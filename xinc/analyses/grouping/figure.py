@@ -31,7 +31,7 @@ def _frame_figure(result: xr.Dataset, question: str) -> Figure:
     bands = -(-len(layers) // columns)
     names = [str(g) for g in result["grouping"].values]
     lower = 0.2 + 0.19 * len(names)
-    size = (layout.PAGE, 0.65 + bands * (2.6 + lower))
+    size = (layout.page(), 0.65 + bands * (2.6 + lower))
     figure = layout.new_figure(*size, question, layout.about(result.attrs, _frame(result)))
     axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
     for axis in axes.flat:
@@ -120,15 +120,15 @@ def _draw_null(axis: Axes, result: xr.Dataset, names: list[str], first: bool) ->
         )  # fmt: skip
         box["boxes"][0].set(facecolor=looks[name][0], linewidth=0.6)
         share = f"{float(result['share_significant'].sel(grouping=name)):.0%}"
-        axis.text(0.97, at, share, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=6)
+        axis.text(0.97, at, share, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize="x-small")
     axis.axvline(0, color="0.4", linewidth=0.6, zorder=0)
     low, high = axis.get_xlim()
     axis.set_xlim(low, high + 0.4 * (high - low))
-    axis.set_title("significant", loc="right", fontsize=6, pad=2)
+    axis.set_title("significant", loc="right", fontsize="x-small", pad=2)
 
 
 def _note(axis: Axes, text: str) -> None:
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=7, color="0.4")
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize="x-small", color="0.4")
 
 
 def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:

@@ -29,20 +29,20 @@ def _figure(result: xr.Dataset, question: str, divided: bool) -> Figure:
     structured = bool(result["structure"].notnull().any())
     figure, axes = layout.image_grid(3 + structured, max(len(layers), 4), aspect, question, extra=0.75, about=of)
     layout.show(axes[0, 0], result["source"].values, "source")
-    layout.show(axes[0, 1], result["intensity"].values, "intensity", style.MAGNITUDE)
-    layout.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", style.MAGNITUDE)
-    layout.show(axes[0, 3], result["mid_grey_distance"].values, _WITH["mid_grey_distance"], style.MAGNITUDE)
+    layout.show(axes[0, 1], result["intensity"].values, "intensity", style.magnitude())
+    layout.show(axes[0, 2], result["edges"].values, f"edges ({result.attrs['edge_filter']})", style.magnitude())
+    layout.show(axes[0, 3], result["mid_grey_distance"].values, _WITH["mid_grey_distance"], style.magnitude())
     shown, prefix = ("divided", "divided_") if divided else ("heatmap", "")
     difference = result[shown] - result["intensity"]
     for at, layer in enumerate(layers):
         one = result.sel(layer=layer)
         name = f"{layer}: Σ|C|" + (" / structure" if divided and one["structure"].notnull().any() else "")
         title = "\n".join([name, *(_correlations(one, other, prefix) for other in _WITH)])
-        heat = layout.show(axes[1, at], one[shown].values, title, style.MAGNITUDE, vmin=0, vmax=1)
+        heat = layout.show(axes[1, at], one[shown].values, title, style.magnitude(), vmin=0, vmax=1)
         image = layout.show(axes[2, at], difference.sel(layer=layer).values, layer, style.SIGNED, vmin=-1, vmax=1)
         if structured:
             title = f"{layer}, i.i.d.\n{_correlations(one, 'structure', '')}"
-            layout.show(axes[3, at], one["structure"].values, title, style.MAGNITUDE, vmin=0, vmax=1)
+            layout.show(axes[3, at], one["structure"].values, title, style.magnitude(), vmin=0, vmax=1)
     if structured:
         layout.side_label(axes[3, 0], "structure")
     layout.side_label(axes[1, 0], "divided" if divided else "heatmap")
@@ -55,7 +55,7 @@ def _figure(result: xr.Dataset, question: str, divided: bool) -> Figure:
         figure.colorbar(image, ax=axes[-1, half:].tolist(), label="heatmap − intensity", **where),
     ]
     for bar in bars:
-        bar.ax.tick_params(labelsize=6)
+        bar.ax.tick_params(labelsize="x-small")
         bar.ax.xaxis.label.set_fontsize(6)
     return figure
 

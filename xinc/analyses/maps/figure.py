@@ -37,7 +37,7 @@ def _gallery(result: xr.Dataset, layer: str, question: str) -> Figure:
     for axis, k in zip(axes.flat[1:], present, strict=False):
         one = maps.isel(sample=k)
         title = f"{_title(one)}{_scale(one, peaks[k])}"
-        layout.show(axis, one.values, title, style.MAGNITUDE, vmin=0, vmax=peaks[k] or 1.0)
+        layout.show(axis, one.values, title, style.magnitude(), vmin=0, vmax=peaks[k] or 1.0)
     return figure
 
 

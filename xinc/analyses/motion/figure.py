@@ -77,14 +77,15 @@ def _maps(analysis: Motion, result: xr.Dataset) -> Figure:
             high = float(result["fluctuation"].sel(layer=layer).quantile(0.999)) or 1.0
             r, rho = (float(own[name].sel(motion="flow")) for name in ("pearson", "spearman"))
             title = f"{layer}\nr = {r:.2f}, ρ = {rho:.2f}"
-            image = layout.show(axes[row, at], own["fluctuation"].values, title, style.MAGNITUDE, vmin=0, vmax=high)
+            image = layout.show(axes[row, at], own["fluctuation"].values, title, style.magnitude(), vmin=0, vmax=high)
     bar = figure.colorbar(
         image, ax=axes.ravel().tolist(), location="bottom", shrink=0.5, aspect=45, pad=0.04, anchor=(0.9, 1)
     )
     bar.set_ticks([0, high], labels=["0", "99.9 % quantile"])
-    bar.ax.tick_params(labelsize=6)
+    bar.ax.tick_params(labelsize="x-small")
     bar.set_label(
-        "fluctuation, each layer on its own scale; r, ρ: its correlation with the length of the flow", fontsize=6
+        "fluctuation, each layer on its own scale; r, ρ: its correlation with the length of the flow",
+        fontsize="x-small",
     )
     _wheel(figure, axes[-1, 0], fastest)
     return figure
@@ -93,7 +94,7 @@ def _maps(analysis: Motion, result: xr.Dataset) -> Figure:
 def _areas(analysis: Motion, result: xr.Dataset) -> Figure:
     """Left: fluctuation of moving and revealed areas over that of still ones; right: correlations, null."""
     layers = [str(name) for name in result["layer"].values]
-    figure = layout.new_figure(layout.PAGE, 3.0, analysis.question, layout.about(result.attrs))
+    figure = layout.new_figure(layout.page(), 3.0, analysis.question, layout.about(result.attrs))
     left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
     colours = {"moving": "#D55E00", "revealed": "#0072B2", "flow": "#009E73", "relative": "#CC79A7"}
     offsets = {"moving": -0.14, "revealed": 0.14, "flow": -0.14, "relative": 0.14}
@@ -142,5 +143,10 @@ def _wheel(figure: Figure, above: Axes, fastest: float) -> None:
     inset.imshow(picture, extent=(-1, 1, -1, 1))
     inset.set_axis_off()
     above.text(
-        0.42, -0.42, f"rim {fastest:.2g} px\noutline: revealed", transform=above.transAxes, va="center", fontsize=6
+        0.42,
+        -0.42,
+        f"rim {fastest:.2g} px\noutline: revealed",
+        transform=above.transAxes,
+        va="center",
+        fontsize="x-small",
     )

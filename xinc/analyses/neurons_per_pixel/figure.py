@@ -26,7 +26,7 @@ def _figure(analysis: NeuronsPerPixel, result: xr.Dataset) -> Figure:
     of = layout.about(result.attrs, f"frame {int(result['frame'])}")
     figure, axes = layout.image_grid(rows, columns, aspect, analysis.question, extra=0.45 * rows, about=of)
     layout.show(axes[0, 0], result["source"].values, "source")
-    layout.show(axes[1, 0], result["edges"].values, "edges (sobel)", style.MAGNITUDE)
+    layout.show(axes[1, 0], result["edges"].values, "edges (sobel)", style.magnitude())
     for row, percent in enumerate(percents):
         for column, layer in enumerate(layers, start=1):
             _density(figure, axes[row, column], result.sel(layer=layer, percent=percent), str(layer))
@@ -38,9 +38,9 @@ def _density(figure: Figure, axis: Axes, one: xr.Dataset, layer: str) -> None:
     values = 100 * one["density"].values
     if np.isnan(values).all():
         layout.show(axis, np.ones((*values.shape, 3)), layer)
-        axis.text(0.5, 0.5, "no contributions", transform=axis.transAxes, ha="center", va="center", fontsize=7)
+        axis.text(0.5, 0.5, "no contributions", transform=axis.transAxes, ha="center", va="center", fontsize="x-small")
         return
-    image = layout.show(axis, values, _title(one, layer), style.MAGNITUDE, vmin=0, vmax=values.max() or 1.0)
+    image = layout.show(axis, values, _title(one, layer), style.magnitude(), vmin=0, vmax=values.max() or 1.0)
     axis.title.set_fontsize(6)
     layout.bar_below(figure, axis, image, "% of neurons")
 

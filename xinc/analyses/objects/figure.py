@@ -46,7 +46,7 @@ def _shares_figure(result: xr.Dataset, question: str) -> Figure:
     legend_columns = max(2, min(6, len(looks), int(80 / (4 + max(len(name) for name in looks)))))
     legend = 0.2 + 0.16 * -(-len(looks) // legend_columns)
     height = 0.45 + 1.25 * len(layers) + legend
-    figure = layout.new_figure(layout.PAGE, height, question, layout.about(result.attrs, "sampled neurons"))
+    figure = layout.new_figure(layout.page(), height, question, layout.about(result.attrs, "sampled neurons"))
     axes = figure.subplots(len(layers), columns, squeeze=False, sharex=True, sharey="row")
     for row, layer in enumerate(layers):
         one = result.sel(layer=layer)
@@ -62,7 +62,7 @@ def _shares_figure(result: xr.Dataset, question: str) -> Figure:
         axis.set_xticks(_ticks(list(places)), [str(f) for f in _ticks(frames)])
     if note:
         # On the middle panel: the layout of the figure leaves room for it there.
-        axes[-1][columns // 2].set_xlabel(f"frame\n{note}", fontsize=7)
+        axes[-1][columns // 2].set_xlabel(f"frame\n{note}", fontsize="x-small")
     handles = [_handle(look, shared) for look in looks.values()]
     figure.legend(handles, list(looks), loc="outside lower center", ncols=legend_columns, frameon=False)
     return figure
@@ -75,7 +75,7 @@ def _numbers_figure(result: xr.Dataset, question: str) -> Figure:
     of = layout.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
     layers = [str(name) for name in result["layer"].values]
     legend = 0.13 * -(-len(layers) // 2)
-    figure = layout.new_figure(layout.PAGE, 2.6 + legend + 0.15 * bool(note), question, of)
+    figure = layout.new_figure(layout.page(), 2.6 + legend + 0.15 * bool(note), question, of)
     figure.get_layout_engine().set(w_pad=0.06)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
     places = np.arange(len(layers))
@@ -85,7 +85,7 @@ def _numbers_figure(result: xr.Dataset, question: str) -> Figure:
     axes[0].set(xticks=places, ylabel="distance of shares (points)", title="pairs of instances")
     axes[0].set_xticklabels(layers, rotation=30 if len(layers) > 3 else 0)
     axes[0].margins(y=0.3)
-    axes[0].legend(frameon=False, fontsize=6, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
+    axes[0].legend(frameon=False, fontsize="x-small", loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
     _draw_ranks(axes[1], result, result["intensity"].mean("frame"), "mean_share", "intensity")
     whole = "over frames\nand instances" if shared else "of the frame"
     axes[1].set(xlabel="intensity of the instance (0 to 1)", ylabel=f"mean share {whole} (%)")
@@ -146,7 +146,7 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
         )  # fmt: skip
     for at in np.flatnonzero(neuron["share"].isnull().all("instance").values).tolist():
         x, across = float(neuron["frame"][at]) if shared else at, axis.get_xaxis_transform()
-        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
+        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize="x-small", color="0.4", transform=across)
     axis.set_title(f"{layer}, n {number}", pad=3)
     axis.margins(x=0.08, y=0.12)
     if not shared:
@@ -165,6 +165,6 @@ def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, numb
     axis.margins(x=0.1, y=0.12)
     # Below the panel: within it, the legend would hide some of the few points.
     axis.legend(
-        frameon=False, fontsize=6, handlelength=1, handletextpad=0.2, columnspacing=0.8, ncols=2,
+        frameon=False, fontsize="x-small", handlelength=1, handletextpad=0.2, columnspacing=0.8, ncols=2,
         loc="upper center", bbox_to_anchor=(0.5, -0.2),
     )  # fmt: skip

@@ -18,7 +18,7 @@ def plot(analysis: PixelsPerNeuron, result: xr.Dataset) -> dict[str, Figure]:
     frames = result["frame"].values
     columns = min(len(frames), 3)
     rows = -(-len(frames) // columns)
-    width = layout.PAGE if columns > 1 else 0.6 * layout.PAGE
+    width = layout.page() if columns > 1 else 0.6 * layout.page()
     lines = (1 + result.sizes["layer"] * (1 + int(result["no_effect"].notnull().any()))) * 0.15
     figure = layout.new_figure(width, 0.35 + (2.5 + lines) * rows, analysis.question, layout.about(result.attrs))
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)

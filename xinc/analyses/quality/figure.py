@@ -22,8 +22,8 @@ def plot(analysis: Quality, result: xr.Dataset) -> dict[str, Figure]:
     across = shown > 2
     rows, columns = (3, shown) if across else (shown, 3)
     aspect = result.sizes["y"] / result.sizes["x"]
-    images = rows * (layout.PAGE / columns * aspect + 0.17) + 0.35
-    figure = layout.new_figure(layout.PAGE, images + 2.4, analysis.question, layout.about(result.attrs))
+    images = rows * (layout.page() / columns * aspect + 0.17) + 0.35
+    figure = layout.new_figure(layout.page(), images + 2.4, analysis.question, layout.about(result.attrs))
     parts: Any = figure.subfigures(2, 1, height_ratios=[images, 2.1])
     top, bottom = parts
     axes = top.subplots(rows, columns, squeeze=False)
@@ -34,7 +34,7 @@ def plot(analysis: Quality, result: xr.Dataset) -> dict[str, Figure]:
         value = float(result["psnr"].sel(frame=frame))
         layout.show(one[0], result["source"].values[at], f"source, frame {frame}")
         layout.show(one[1], result["reconstruction"].values[at], f"reconstruction, {value:.2f} dB")
-        image = layout.show(one[2], error.values[at], "error", style.MAGNITUDE, vmin=0, vmax=high or 1.0)
+        image = layout.show(one[2], error.values[at], "error", style.magnitude(), vmin=0, vmax=high or 1.0)
     layout.bar_below(top, one[2], image, "|error|, one scale for all")
     _curves(bottom, result)
     return {"all": figure}
