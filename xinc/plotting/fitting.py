@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 
 from xinc.plotting import style
 
-#: Passes at most; each lays the figure out again.
-_PASSES = 4
 #: Blanks at which a line may break: none within a formula.
 _BLANK = re.compile(r" (?=(?:[^$]*\$[^$]*\$)*[^$]*$)")
 
@@ -45,23 +43,34 @@ def fit(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is None or not figure.axes:
         return
-    for _ in range(_PASSES):
+    engine.execute(figure)
+    broken = _break_texts(figure)
+    if broken is not None:
+        _grow(figure, broken)
         engine.execute(figure)
-        grown = _break_texts(figure) or _height_of_images(figure)
-        if not grown:
-            break
-        figure.set_figheight(round(figure.get_figheight() + grown, 3))
+    _grow(figure, _height_of_images(figure))
     most = style.look().height
     if most is not None and figure.get_figheight() > most:
         figure.set_figheight(most)
         engine.execute(figure)
+        figure.set_figwidth(round(figure.get_figwidth() - _gaps_of_images(figure), 3))
 
 
-def _break_texts(figure: Figure) -> float:
-    """Break titles and labels of axes into lines as wide as their axes; the inches by which the figure has to grow."""
+def _grow(figure: Figure, inches: float) -> None:
+    figure.set_figheight(round(figure.get_figheight() + inches, 3))
+
+
+def _break_texts(figure: Figure) -> float | None:
+    """Break titles and labels of axes into lines as wide as their axes; the inches by which the figure has to grow.
+
+    None where there is nothing to break.
+    """
     renderer, dpi = figure._get_renderer(), figure.dpi  # type: ignore[attr-defined]
     rows: dict[float, float] = {}
+    found = False
     for axis in figure.axes:
+        if axis.get_subplotspec() is None:  # a colour bar
+            continue
         box = axis.get_window_extent(renderer)
         for text, room in ((axis.title, box.width), (axis.xaxis.label, box.width), (axis.yaxis.label, box.height)):
             upright = text is axis.yaxis.label
@@ -71,32 +80,49 @@ def _break_texts(figure: Figure) -> float:
             if (extent.height if upright else extent.width) <= room + 0.02 * dpi:
                 continue
             before, size = text.get_text(), float(text.get_fontsize())
-            broken = wrapped(before.replace("\n", " ") if upright else before, room / dpi, size)
+            # Letters on the screen are a little wider than their outlines.
+            stretched = width_of(before, size) / (extent.height if upright else extent.width)
+            broken = wrapped(before.replace("\n", " ") if upright else before, room * stretched, size)
             more = broken.count("\n") - before.count("\n")
             if broken == before:
                 continue
             text.set_text(broken)
+            found = True
             if not upright:
                 place = round(box.y1 / dpi, 1)
                 rows[place] = max(rows.get(place, 0.0), more * 1.2 * size / 72)
-    return sum(rows.values())
+    return sum(rows.values()) if found else None
 
 
 def _height_of_images(figure: Figure) -> float:
     """The inches by which a figure of nothing but images has to grow for these to fill its width; negative: shrink."""
-    main = [axis for axis in figure.axes if axis.get_subplotspec() is not None]
-    shown = [axis for axis in main if axis.images]
-    if not shown or figure.subfigs or any(_draws(axis) for axis in main if axis not in shown):
-        return 0.0
     width, height = figure.get_size_inches()
     missing: dict[int, float] = {}
-    for axis in shown:
-        slot = axis.get_position(original=True)
-        span = axis.get_subplotspec().rowspan  # type: ignore[union-attr]
+    for axis, spec, slot in _images(figure):
         more = slot.width * width * axis.get_data_ratio() - slot.height * height
-        missing[span.start] = max(missing.get(span.start, -1e9), more)
-    total = round(float(sum(missing.values())), 2)
+        missing[spec.rowspan.start] = max(missing.get(spec.rowspan.start, -1e9), more)
+    # Where there was no room at all, the layout left everything as it was, and little can be told from that.
+    total = max(round(float(sum(missing.values())), 2), -0.5 * float(height))
     return total if abs(total) > 0.03 else 0.0
+
+
+def _gaps_of_images(figure: Figure) -> float:
+    """The inches beside the images of a figure of nothing but images that is not as high as its width would have it."""
+    width, height = figure.get_size_inches()
+    gaps: dict[int, float] = {}
+    for axis, spec, slot in _images(figure):
+        gap = slot.width * width - slot.height * height / axis.get_data_ratio()
+        gaps[spec.colspan.start] = min(gaps.get(spec.colspan.start, 1e9), gap)
+    return min(max(round(float(sum(gaps.values())), 2), 0.0), 0.5 * float(width))
+
+
+def _images(figure: Figure) -> list[tuple[Axes, Any, Any]]:
+    """Axes with images, with their places in the grid and in the figure, of a figure that has nothing else."""
+    main = [axis for axis in figure.axes if axis.get_subplotspec() is not None]
+    shown = [axis for axis in main if axis.images]
+    if figure.subfigs or any(_draws(axis) for axis in main if axis not in shown):
+        return []
+    return [(axis, axis.get_subplotspec(), axis.get_position(original=True)) for axis in shown]
 
 
 def _draws(axis: Axes) -> bool:

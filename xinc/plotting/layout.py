@@ -48,16 +48,26 @@ def page() -> float:
     return style.look().width / style.look().scale
 
 
-def columns(count: int, least: float = 1.5, most: int | None = None) -> int:
+def columns(count: int, least: float = 1.5, most: int | None = None, aspect: float = 0.0, groups: int = 1) -> int:
     """How many of ``count`` panels stand beside each other, each at least so many inches wide.
 
     The number that was asked for (`xinc.plotting.style.Look.columns`), if any. Otherwise as many as there is room for,
-    and no more than make the last row as full as can be: six are three and three where there is room for four.
+    and no more than make the last row as full as can be: six are three and three where there is room for four. Where
+    the height is limited, images of an ``aspect`` (height / width), in as many ``groups`` below each other, have the
+    number of columns by which they become largest.
     """
-    asked = style.look().columns
-    room = asked or max(1, min(int((page() + 0.05) / least), most or count))
-    if asked or count <= room:
-        return min(room, count)
+    look = style.look()
+    room = max(1, min(int((page() + 0.05) / least), most or count, count))
+    if look.columns:
+        return min(look.columns, count)
+    if look.height is not None and aspect:
+        height = look.height / look.scale - 1.0
+
+        def largest(number: int) -> tuple[float, int]:
+            rows = groups * -(-count // number)
+            return round(min(page() / number, (height / rows - 0.22) / aspect), 2), number
+
+        return max((n for n in range(1, count + 1) if -(-count // -(-count // n)) == n), key=largest)
     return -(-count // -(-count // room))
 
 
@@ -133,6 +143,12 @@ def show(axis: Axes, image: np.ndarray, title: str = "", cmap: str | None = None
     return axis.imshow(image, cmap=cmap, **limits)
 
 
+def lowest(axes: np.ndarray, count: int) -> list[Axes]:
+    """Of a grid (rows, columns) whose first ``count`` axes are used, the lowest used one of each column."""
+    columns = axes.shape[1]
+    return [axes.flat[max(range(column, count, columns))] for column in range(min(columns, count))]
+
+
 def bar_below(figure: Any, axis: Axes, image: Any, label: str) -> Any:
     """A thin colour bar below an image; in the image's own axes, so that all images of a row keep one size.
 
@@ -141,7 +157,19 @@ def bar_below(figure: Any, axis: Axes, image: Any, label: str) -> Any:
     bar = figure.colorbar(image, cax=axis.inset_axes((0.1, -0.12, 0.8, 0.06)), orientation="horizontal")
     bar.ax.tick_params(labelsize="x-small", length=2, pad=1)
     bar.ax.locator_params(nbins=4)
-    bar.set_label(label, fontsize="x-small", labelpad=1)
+    if label:
+        bar.set_label(label, fontsize="x-small", labelpad=1)
+    return bar
+
+
+def bar_of_all(figure: Any, axes: Any, image: Any, label: str) -> Any:
+    """One thin colour bar below a grid of images that have one scale."""
+    bar = figure.colorbar(
+        image, ax=np.ravel(axes).tolist(), location="bottom", shrink=min(1.0, 3.2 / page()), aspect=45, pad=0.02
+    )
+    bar.ax.tick_params(labelsize="x-small", length=2, pad=1)
+    bar.ax.locator_params(nbins=5)
+    bar.set_label(wrapped(label, page() - 0.4, 7), fontsize="x-small", labelpad=1)
     return bar
 
 

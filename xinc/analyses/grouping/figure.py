@@ -27,7 +27,7 @@ def plot(analysis: Grouping, result: xr.Dataset) -> dict[str, Figure]:
 def _frame_figure(result: xr.Dataset, question: str) -> Figure:
     """A frame: for each layer the curves of the groupings, and below them the null."""
     layers = [str(name) for name in result["layer"].values]
-    columns = min(len(layers), 4)
+    columns = layout.columns(len(layers), 1.6, 4)
     bands = -(-len(layers) // columns)
     names = [str(g) for g in result["grouping"].values]
     lower = 0.2 + 0.19 * len(names)
@@ -45,7 +45,7 @@ def _frame_figure(result: xr.Dataset, question: str) -> Figure:
     known = dict(pair for axis in axes.flat for pair in zip(*axis.get_legend_handles_labels()[::-1], strict=True))
     shown = [name for name in names if name in known]
     if shown:
-        figure.legend([known[n] for n in shown], shown, loc="outside lower center", ncols=4, frameon=False)
+        layout.legend_below(figure, [known[n] for n in shown], shown)
     return figure
 
 
