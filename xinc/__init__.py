@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xinc.analyses.compare.comparison import compare
+    from xinc.analyses.plot import plot
+    from xinc.analyses.tables import to_csv, to_dataframe
     from xinc.answers.ranking import top_neurons
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
     from xinc.canvas.reductions.summary import summarise
+    from xinc.experiment.collection import open_results
     from xinc.interventions.ablation import ablate
     from xinc.interventions.effects import effects
     from xinc.interventions.explanation import explain_error
@@ -33,8 +36,12 @@ __all__ = [
     "load_model",
     "materialise",
     "open_canvas",
+    "open_results",
+    "plot",
     "prune",
     "summarise",
+    "to_csv",
+    "to_dataframe",
     "top_neurons",
 ]
 
@@ -49,7 +56,11 @@ _WHERE = {
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",
     "open_canvas": "xinc.canvas.reader",
+    "open_results": "xinc.experiment.collection",
+    "plot": "xinc.analyses.plot",
     "summarise": "xinc.canvas.reductions.summary",
+    "to_csv": "xinc.analyses.tables",
+    "to_dataframe": "xinc.analyses.tables",
 }
 
 

@@ -121,7 +121,7 @@ class Plan(Jobs):
 
     def video_figure_spec(self, video: str) -> Spec:
         source = ["xinc.video.figures.video", "xinc.plotting.layout"]
-        return self._spec("video_figure", {"name": video}, source, self._video(video))
+        return self._spec("video_figure", {"name": video} | self._look(), source, self._video(video))
 
     @_once
     def regions_spec(self, video: str) -> Spec:
@@ -130,9 +130,8 @@ class Plan(Jobs):
 
     def regions_figure_spec(self, video: str) -> Spec:
         source = ["xinc.video.figures.regions", "xinc.plotting.layout"]
-        return self._spec(
-            "regions_figure", {"name": video}, source, {path_of("regions", video=video): self.regions_spec(video)}
-        )
+        before = {path_of("regions", video=video): self.regions_spec(video)}
+        return self._spec("regions_figure", {"name": video} | self._look(), source, before)
 
     @_once
     def flow_spec(self, video: str) -> Spec:
@@ -250,7 +249,7 @@ class Plan(Jobs):
     ) -> Spec:
         """Of the figures of an analysis, whatever its scope."""
         cls = self._analysis(analysis)
-        settings = {
+        settings = self._look() | {
             "analysis": analysis,
             "settings": self._settings(analysis, without=cls.scope_settings),
             "question": cls.question,
@@ -262,6 +261,10 @@ class Plan(Jobs):
         modules = [name for one in named for name in _done_by(self._analysis(one), "figure")]
         upstream = {result_path(one, *of): self._spec_of(one, *of) for one in named}
         return self._spec("figure", settings, ["xinc.analyses.draw", *modules], upstream)
+
+    def _look(self) -> dict[str, Any]:
+        """How figures are drawn; part of their jobs' settings, and of no other's."""
+        return {"figures": self.config.file.figures.model_dump(mode="json")}
 
     def _spec_of(
         self,

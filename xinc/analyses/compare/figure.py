@@ -92,7 +92,7 @@ def _similarity(question: str, result: xr.Dataset) -> Figure:
     about = layout.about(result.attrs, f"frame {int(result['frame'])}, neurons matched one to one by their maps")
     columns = min(len(layers), 2)
     rows = -(-len(layers) // columns)
-    figure = layout.new_figure(layout.PAGE, 0.7 + 1.75 * rows, question, about)
+    figure = layout.new_figure(layout.page(), 0.7 + 1.75 * rows, question, about)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     a, b = names_of(result.attrs)
     lines: dict[str, tuple[str, dict[str, Any]]] = {
