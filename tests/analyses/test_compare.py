@@ -431,7 +431,7 @@ def test_the_result_of_the_workflow(written: Path) -> None:
 def test_figures(written: Path, tmp_path: Path) -> None:
     draw_figures("compare", None, written, tmp_path / "figures")
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
-    assert names == {"quality", *(f"frame{f}-{part}" for f in (1, 3) for part in ("heatmaps", "similarity", "head"))}
+    assert names == {"all", *(f"frame{f}-{part}" for f in (1, 3) for part in ("heatmaps", "similarity", "head"))}
     text = (tmp_path / "figures" / "frame1-similarity.svg").read_text()
     assert "nerv seed 0 with ffn seed 3" in text
     assert "clip · nerv · seed 0 · with ffn · seed 3" in text
@@ -445,6 +445,6 @@ def test_figures_of_networks_with_nothing_to_match() -> None:
     result = xinc.compare(zero, network("ffn"))
     assert int(result["compared"].sel(network="a").sum()) == 0
     drawn = make_analysis("compare").plot(result)
-    assert {"quality", "frame0-similarity", "frame0-layer1"} <= set(drawn)
+    assert {"all", "frame0-similarity", "frame0-layer1"} <= set(drawn)
     assert "nothing to match" in drawn["frame0-similarity"].axes[0].get_title()
     assert "no neurons to match" in drawn["frame0-layer1"].axes[0].texts[0].get_text()

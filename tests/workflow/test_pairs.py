@@ -33,7 +33,7 @@ def test_a_pair_of_networks(tmp_path: Path) -> None:
     assert result.sizes["pair"] > 0
     assert {"psnr", "share", "map"} <= set(result)
     names = {path.stem for path in (space.run / figures).iterdir() if path.suffix == ".png"}
-    assert names == {"quality", "frame0-heatmaps", "frame0-similarity", "frame0-layer1"}
+    assert names == {"all", "frame0-heatmaps", "frame0-similarity", "frame0-layer1"}
 
     third = space.run / "third.yaml"
     assert not space.pending(changed("models.nerv.training.epochs", 5, values), third, figures)

@@ -43,6 +43,7 @@ def run_analysis(
     about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
     distribution = str(analyses.origin(name))
     about |= {"distribution": distribution} if distribution else {}
+    about["settings"] = analysis.settings.model_dump(mode="json", exclude=set(analysis.figure_settings))
     result.attrs |= about | _network(subject) | dict(of or {})
     with whole_directory(output) as partial:
         write_dataset(_described(_with_portable_text(result)), partial / "result.zarr")

@@ -1,11 +1,10 @@
-"""The network that a layer of a canvas is of, where it is at hand."""
+"""Where a layer of a canvas is from: the network that was dissected, or the place where it was opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
-from xarray.core import indexing
 
 from xinc.canvas.lazy import ExpandedMaps
 from xinc.storage.locations import Location, locate
@@ -14,16 +13,18 @@ if TYPE_CHECKING:
     from xinc.models.base import INR
 
 
-def origin_of(layer: xr.Dataset) -> INR | Location | None:
-    """The network of a dissected layer; where a layer was opened from; None where neither is known any more.
+def place_of(layer: xr.Dataset) -> Location | None:
+    """Where a layer was opened; None of one that was not."""
+    found = layer["contribution"].encoding.get("source")
+    return None if found is None else locate(found)
 
-    Arithmetic loses it; selecting frames and neurons does not.
-    """
+
+def dissected(layer: xr.Dataset) -> INR | None:
+    """The network of which `xinc.dissect` made a layer, whole or in part; None of one in memory or on disk."""
     data: Any = layer["contribution"].variable._data
     while not isinstance(data, ExpandedMaps):
-        if not isinstance(data, indexing.ExplicitlyIndexed) or not hasattr(data, "array"):
-            place = layer.encoding.get("xinc_place")
-            return None if place is None else locate(place)
+        if not hasattr(data, "array"):
+            return None
         data = data.array
-    origin: INR | Location | None = getattr(data.layer_at, "origin", None)
-    return origin
+    model: INR | None = getattr(getattr(data.layer_at, "traces", None), "model", None)
+    return model

@@ -20,6 +20,7 @@ from xinc.experiment.pairs import Networks, Pair, pairs_of
 from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
 from xinc.models.imports import MIN_PSNR
+from xinc.plotting.settings import FigureSettings
 from xinc.settings import StrictModel, validate
 from xinc.training.settings import TrainingSettings
 from xinc.video.flow_settings import FlowSettings
@@ -129,6 +130,7 @@ class ConfigFile(StrictModel):
     canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
     regions: RegionSettings = Field(default_factory=RegionSettings, description="How pixels are grouped.")
     flow: FlowSettings = Field(default_factory=FlowSettings, description="Where optical flow comes from.")
+    figures: FigureSettings = Field(default_factory=FigureSettings, description="How figures are drawn.")
     materialise: dict[str, MaterialiseSettings] = Field(
         default_factory=dict, description="By model name, maps to write out densely beside the canvas (dense.zarr)."
     )
@@ -136,7 +138,9 @@ class ConfigFile(StrictModel):
         default_factory=dict, description="Analyses to run, by registered name, each with its settings."
     )
 
-    @field_validator("roots", "video_seeds", "canvas", "regions", "flow", "materialise", "analyses", mode="before")
+    @field_validator(
+        "roots", "video_seeds", "canvas", "regions", "flow", "figures", "materialise", "analyses", mode="before"
+    )
     @classmethod
     def _empty_section(cls, value: Any) -> Any:
         return {} if value is None else value

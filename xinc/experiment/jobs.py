@@ -10,8 +10,8 @@ from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.experiment.config import Config
 from xinc.experiment.pairs import Pair
-from xinc.experiment.paths import Made
-from xinc.experiment.report import title_of
+from xinc.experiment.paths import Made, figure_path, path_of, result_path
+from xinc.experiment.report.names import READ, title_of
 from xinc.models import architectures
 from xinc.runtime.devices import has_gpu
 from xinc.training.settings import UNSEEN
@@ -58,6 +58,8 @@ class Jobs:
         for analysis in self.analyses_of("project"):
             for rule in ("analysis", "figure"):
                 yield Made(f"{rule}_of_project", {"analysis": analysis})
+        if self.reports:
+            yield Made("report", {})
 
     def networks(self) -> list[tuple[str, str, int]]:
         """Every (video, model, seed) that has a network, also where only analyses of seeds or of pairs need it."""
@@ -170,6 +172,20 @@ class Jobs:
         if cls.annotated_only and not self.config.has_masks(video):
             return False
         return not (cls.across_frames and architectures[self.config.file.models[model].architecture].per_frame)
+
+    @property
+    def reports(self) -> bool:
+        """Whether there is a report: of all of the experiment, not of a part of its videos."""
+        return self.config.file.part in (None, "project")
+
+    def reported(self) -> tuple[list[str], list[str]]:
+        """What the report shows: the paths of all figures, and of the results that it reads itself."""
+        runs = [*self.runs(), *((analysis, "", "", None) for analysis in self.analyses_of("project"))]
+        figures = [path_of("video_figure", video=video) for video in self.videos]
+        figures += [path_of("regions_figure", video=video) for video in self.videos if self.uses_regions]
+        figures += [figure_path(*run) for run in runs]
+        figures += [figure_path(analysis, *pair) for analysis, pair in self.pairs()]
+        return figures, [result_path(*run) for run in runs if run[0] in READ]
 
     def quoted(self, analysis: str, video: str, model: str) -> list[str]:
         """Names of the configured analyses whose results the figures of an analysis of a network quote."""

@@ -24,6 +24,7 @@ MADE: dict[str, str] = {
     "figure_of_seeds": "results/figures/{analysis}/{video}/{model}/seeds",
     "figure_of_pair": "results/figures/{analysis}/{video}/pairs/{model}-seed{seed}+{other}-seed{other_seed}",
     "figure_of_project": "results/figures/{analysis}/project",
+    "report": "results/report.html",
 }
 HISTORY = "results/{video}/{model}/seed{seed}/history.csv"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.helpers.small import CONFIG
 from tests.helpers.subjects import QUICK
-from tests.helpers.workflow.runs import jobs
+from tests.helpers.workflow.runs import REPORT, jobs
 from xinc.analyses import analyses
 
 #: All analyses, with the settings that a clip of four frames of 16 × 32 pixels and a network of few neurons bear.
@@ -67,8 +67,8 @@ def figures_of(analysis: str) -> set[str]:
 def brought_about(analysis: str, drawn: bool) -> set[str]:
     """What a change of a setting makes again: the figures; of one that counts, the result, and what is made of it."""
     if drawn:
-        return figures_of(analysis)
-    found = result_of(analysis) | figures_of(analysis)
+        return REPORT | figures_of(analysis)
+    found = REPORT | result_of(analysis) | figures_of(analysis)
     for name in analyses:
         if analysis in analyses[name].figure_quotes:
             found |= figures_of(name)
@@ -84,7 +84,7 @@ def of_regions() -> set[str]:
     """What is made again when pixels are grouped otherwise."""
     users = [name for name in EVERYTHING["analyses"] if "regions" in analyses[name].needs]
     assert set(users) == {"clusters", "grouping", "released"}
-    own = jobs("regions", video="clip") | jobs("regions_figure", video="clip")
+    own = REPORT | jobs("regions", video="clip") | jobs("regions_figure", video="clip")
     return own.union(*(brought_about(name, drawn=False) for name in users))
 
 

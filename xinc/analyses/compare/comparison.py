@@ -19,7 +19,7 @@ from xinc.analyses.compare.numbers import GRID, MOST
 from xinc.canvas.dissect import dissect
 from xinc.canvas.layer import as_layer
 from xinc.canvas.network import as_network
-from xinc.canvas.origin import origin_of
+from xinc.canvas.origin import dissected, place_of
 from xinc.canvas.reader import open_canvas
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, frame_list
@@ -88,6 +88,8 @@ def compare(
     - ``reconstruction``, ``psnr_between``, ``parameters`` and ``nonzero_parameters`` where the networks are at hand,
       ``source``, ``psnr`` and ``mean_psnr`` where the video is as well.
 
+    `xinc.plot` draws it, and ``xinc.to_dataframe(result, "pair")`` is the table of all matches.
+
     Raises
     ------
     InputError : not networks or canvases; canvases of different resolutions, videos, kinds of maps, or without a frame
@@ -111,7 +113,8 @@ def compare(
     sides = [Side(one.layers, one.model) for one in given]
     pairs = matched_layers(list(sides[0].layers), list(sides[1].layers), dict(layers or {}))
     result = comparison(sides, pairs, _video(video, given), settings)
-    return result.assign_attrs(a=given[0].name, b=given[1].name)
+    about = {"analysis": Compare.name, "question": Compare.question, "paper_section": Compare.section}
+    return result.assign_attrs(about, a=given[0].name, b=given[1].name)
 
 
 @dataclass(frozen=True)
@@ -138,12 +141,11 @@ def _given(value: Any, name: str) -> _Given:
             "path of either was expected."
         )
     layers = _layers(value)
-    origin = origin_of(next(iter(layers.values())))
-    if isinstance(origin, INR):
-        return _Given(layers, origin, None, name)
-    if not isinstance(origin, Path):
-        return _Given(layers, None, None, name)
-    return _beside(layers, origin.parent.parent, name)
+    first = next(iter(layers.values()))
+    place = place_of(first)
+    if not isinstance(place, Path):
+        return _Given(layers, dissected(first), None, name)
+    return _beside(layers, place.parent.parent, name)
 
 
 def _at(path: str, name: str) -> _Given:

@@ -19,8 +19,8 @@ _CHANCE = 5
 
 
 def plot(analysis: Compare, result: xr.Dataset) -> dict[str, Figure]:
-    """``quality``, and for each frame ``heatmaps``, ``similarity`` and the maps of matches of each layer."""
-    figures = {"quality": _quality(analysis.question, result)}
+    """Reconstructions as ``all``; for each frame ``heatmaps``, ``similarity`` and the maps of each layer's matches."""
+    figures = {"all": _quality(analysis.question, result)}
     for frame in result["frame"].values:
         one = result.sel(frame=frame)
         figures[f"frame{frame}-heatmaps"] = _heatmaps(analysis.question, one)
@@ -39,32 +39,49 @@ def names_of(attributes: Mapping[Any, Any]) -> tuple[str, str]:
 
 
 def _quality(question: str, result: xr.Dataset) -> Figure:
-    """A row for each frame: the source, both reconstructions, and their difference, as far as these are known."""
+    """For each frame the source, both reconstructions, and their difference, as far as these are known."""
     about = layout.about(result.attrs)
     if "reconstruction" not in result:
         return layout.note_figure(question, "the networks were not at hand: there are no reconstructions", about)
-    a, b = names_of(result.attrs)
     known = "source" in result
+    panels, frames = 3 + known, result.sizes["frame"]
+    columns = layout.columns(panels, 1.5)
+    rows = frames * -(-panels // columns)
     aspect = result.sizes["y"] / result.sizes["x"]
-    figure, axes = layout.image_grid(result.sizes["frame"], 3 + known, aspect, question, extra=0.3, about=about)
+    figure, axes = layout.image_grid(rows, columns, aspect, question, extra=0.3, about=about)
     pictures = result["reconstruction"].transpose("frame", "network", "y", "x", "channel").values
     difference = abs(pictures[:, 0] - pictures[:, 1]).mean(-1)
     most = float(difference.max()) or 1.0
-    for at, (frame, row) in enumerate(zip(result["frame"].values, axes, strict=True)):
-        own = list(row)
+    for at, (frame, own) in enumerate(zip(result["frame"].values, axes.reshape(frames, -1), strict=True)):
         if known:
-            layout.show(own.pop(0), result["source"].isel(frame=at).values, f"source, frame {frame}")
-        for axis, name, picture, network in zip(own, (a, b), pictures[at], result["network"].values, strict=False):
-            title = name
+            layout.show(own[0], result["source"].isel(frame=at).values, f"source, frame {frame}")
+        for row, (axis, name) in enumerate(zip(own[known:], names_of(result.attrs), strict=False)):
             if "psnr" in result:
-                one = result.sel(network=network)
-                psnr, mean = float(one["psnr"].isel(frame=at)), float(one["mean_psnr"])
-                title += f": {psnr:.1f} dB\n(all shared frames: {mean:.1f} dB)"
-            layout.show(axis, picture, title)
-        title = f"difference\n({float(result['psnr_between'].isel(frame=at)):.1f} dB between them)"
-        image = layout.show(own[2], difference[at], title, style.MAGNITUDE, vmin=0, vmax=most)
-    layout.bar_below(figure, axes[-1, -1], image, "mean over colours of |difference|")
+                psnr, mean = float(result["psnr"].isel(frame=at, network=row)), float(result["mean_psnr"][row])
+                name += f"\n{psnr:.1f} dB, all frames {mean:.1f} dB"
+            layout.show(axis, pictures[at, row], name)
+        title = f"difference\n{float(result['psnr_between'].isel(frame=at)):.1f} dB between them"
+        image = layout.show(own[known + 2], difference[at], title, style.magnitude(), vmin=0, vmax=most)
+    layout.bar_below(figure, own[known + 2], image, "|difference|")
     return figure
+
+
+def _one_above_the_other(
+    count: int, least: float, aspect: float, question: str, about: str, names: tuple[str, str]
+) -> tuple[Figure, list[tuple[Any, Any]]]:
+    """A figure of ``count`` pairs of images, each at least so many inches wide, and the axes of each pair.
+
+    The first network's is above the second's, and the networks are named on the left.
+    """
+    columns = layout.columns(count, least)
+    blocks = -(-count // columns)
+    figure, axes = layout.image_grid(2 * blocks, columns, aspect, question, about=about)
+    for row in range(2 * blocks):
+        layout.side_label(axes[row, 0], names[row % 2].replace(" seed", "\nseed"))
+    found = [
+        (axes[2 * (at // columns), at % columns], axes[2 * (at // columns) + 1, at % columns]) for at in range(count)
+    ]
+    return figure, found
 
 
 def _heatmaps(question: str, result: xr.Dataset) -> Figure:
@@ -72,17 +89,15 @@ def _heatmaps(question: str, result: xr.Dataset) -> Figure:
     layers = result["layer"].values
     about = layout.about(result.attrs, f"frame {int(result['frame'])}, Σ|C| of each layer, each on its own scale")
     aspect = result.sizes["y"] / result.sizes["x"]
-    figure, axes = layout.image_grid(2, max(len(layers), 2), aspect, question, about=about)
-    for column, layer in enumerate(layers):
+    figure, axes = _one_above_the_other(len(layers), 1.5, aspect, question, about, names_of(result.attrs))
+    for both, layer in zip(axes, layers, strict=True):
         one = result.sel(layer=layer)
         r, p_value = float(one["heatmap_correlation"]), float(one["heatmap_correlation_null"].sel(null="p_value"))
         said = "r undefined: one is constant" if np.isnan(r) else f"r = {_number(r)} (shifted: p = {p_value:.2g})"
-        titles = (f"{layer}\n{said}", "" if str(one["other_layer"].values) == layer else str(one["other_layer"].values))
-        for row, title in enumerate(titles):
+        other = str(one["other_layer"].values)
+        for row, title in enumerate((f"{layer}\n{said}", "" if other == layer else other)):
             image = one["heatmap"].isel(network=row).values
-            layout.show(axes[row, column], image, title, style.MAGNITUDE, vmin=0, vmax=float(image.max()) or 1.0)
-    for row, name in enumerate(names_of(result.attrs)):
-        layout.side_label(axes[row, 0], name)
+            layout.show(both[row], image, title, style.magnitude(), vmin=0, vmax=float(image.max()) or 1.0)
     return figure
 
 
@@ -90,9 +105,9 @@ def _similarity(question: str, result: xr.Dataset) -> Figure:
     """For each layer, how alike matches are, beside those of the null and all other pairs."""
     layers = list(result["layer"].values)
     about = layout.about(result.attrs, f"frame {int(result['frame'])}, neurons matched one to one by their maps")
-    columns = min(len(layers), 2)
+    columns = layout.columns(len(layers), 2.5, 2)
     rows = -(-len(layers) // columns)
-    figure = layout.new_figure(layout.PAGE, 0.7 + 1.75 * rows, question, about)
+    figure = layout.new_figure(layout.page(), 0.7 + 1.75 * rows, question, about)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     a, b = names_of(result.attrs)
     lines: dict[str, tuple[str, dict[str, Any]]] = {
@@ -119,7 +134,7 @@ def _similarity(question: str, result: xr.Dataset) -> Figure:
     for axis in axes[len(layers) :]:
         axis.axis("off")
     if handles:
-        figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
+        layout.legend_below(figure, list(handles.values()), list(handles))
     return figure
 
 
@@ -164,17 +179,15 @@ def _matches(question: str, result: xr.Dataset) -> Figure:
     if not chosen:
         return layout.note_figure(question, "no neurons to match: all maps of one network are zero or constant", about)
     aspect = result.sizes["y"] / result.sizes["x"]
-    figure, axes = layout.image_grid(2, max(len(chosen), 2), aspect, question, about=about)
-    for column, (kind, rank) in enumerate(chosen):
+    figure, axes = _one_above_the_other(len(chosen), 1.1, aspect, question, about, names_of(result.attrs))
+    for both, (kind, rank) in zip(axes, chosen, strict=True):
         one = result.sel(matches=kind).isel(rank=rank)
         for row in (0, 1):
             image = one["map"].isel(network=row).values
             title = f"n {int(one['map_neuron'].isel(network=row))}"
             if row == 0:
                 title = f"{kind}: r = {_number(float(one['map_similarity']))}\n{title}"
-            layout.show(axes[row, column], image, title, style.MAGNITUDE, vmin=0, vmax=float(image.max()) or 1.0)
-    for row, network in enumerate(names_of(result.attrs)):
-        layout.side_label(axes[row, 0], network)
+            layout.show(both[row], image, title, style.magnitude(), vmin=0, vmax=float(image.max()) or 1.0)
     return figure
 
 
