@@ -25,9 +25,9 @@ _QUALITY = ["psnr", "ssim", "parameters", "bits_per_pixel"]
 class Results(pd.DataFrame):
     """A row for each result; a pandas table in every way, so that choosing, sorting and grouping are pandas's.
 
-    Columns: ``video``, ``model``, ``seed`` (missing for a result over several seeds), ``analysis``, ``other`` (the second
-    network of a pair, otherwise empty), ``architecture``; of the network, as the analysis ``quality`` measured it,
-    ``psnr`` (dB), ``ssim``, ``parameters`` and ``bits_per_pixel`` (of 32-bit parameters); and ``path``.
+    Columns: ``video``, ``model``, ``seed`` (missing for a result over several seeds), ``analysis``, ``other`` (the
+    second network of a pair, otherwise empty), ``architecture``; of the network, as the analysis ``quality`` measured
+    it, ``psnr`` (dB), ``ssim``, ``parameters`` and ``bits_per_pixel`` (of 32-bit parameters); and ``path``.
     """
 
     @property
