@@ -46,7 +46,7 @@ VIPSEG = {"0_a": 30, "1_b": 29, "2_c": 45, "3_d": 31, "4_e": 46, "5_f": 40, "6_g
 #: Figures that look at masks; what others draw does not depend on the source.
 DRAWN = ("dataset", "findings", "grouping", "objects")
 #: Analyses of this project, which the paper does not have.
-INTERVENTIONS = {"error", "faithfulness", "pruning"}
+INTERVENTIONS = {"compare", "error", "faithfulness", "pruning"}
 LAYERS = {
     "ffn": ["layer1", "layer2", "layer3"],
     "nerv": ["block1", "block2", "block3", "head"],
@@ -146,7 +146,7 @@ def expected() -> set[str]:
     videos = [f"cityscapes-{name}" for name in ("0001", "0002", "0003", "0005", "0008")]
     videos += [f"vipseg-{name}" for name in ("0_a", "2_c", "3_d", "5_f", "6_g")]
     network = [name for name in analyses if analyses[name].scope == "network" and name not in INTERVENTIONS]
-    found: set[str] = set()
+    found: set[str] = {"report"}
     for rule in ("video", "video_figure", "regions", "regions_figure", "flow"):
         found |= jobs(rule, video=videos)
     found |= jobs("train", video=videos, model=list(LAYERS), seed=[0, 1, 2, 3, 4])

@@ -124,6 +124,7 @@ def _opened(place: Location, gain: bool) -> xr.Dataset:
         layer.attrs["xinc"] = record.model_dump(mode="json")
         # xarray writes no chunks of dask into the shards that earlier versions stored them in.
         layer["contribution"].encoding.pop("shards", None)
+        layer.encoding["xinc_place"] = str(place)
         return layer
 
 
@@ -144,6 +145,11 @@ class _StoredLayer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _StoredLayer, (self.path, self.record, self.group)
+
+    @property
+    def origin(self) -> Location:
+        """Where it is stored, see `xinc.canvas.origin`."""
+        return self.path
 
     def __call__(self, position: int) -> tuple[LayerMaps, np.ndarray]:
         return self._kept(position)
