@@ -6,13 +6,19 @@ The functions here are the stable interface; they are imported when first used, 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xinc.analyses.compare.comparison import compare
+    from xinc.analyses.plot import plot
+    from xinc.analyses.tables import to_csv, to_dataframe
+    from xinc.answers.ranking import top_neurons
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
     from xinc.canvas.reductions.summary import summarise
+    from xinc.experiment.collection import open_results
     from xinc.interventions.ablation import ablate
     from xinc.interventions.effects import effects
     from xinc.interventions.explanation import explain_error
@@ -23,18 +29,26 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "ablate",
+    "compare",
     "dissect",
     "effects",
     "explain_error",
     "load_model",
     "materialise",
     "open_canvas",
+    "open_results",
+    "plot",
     "prune",
     "summarise",
+    "to_csv",
+    "to_dataframe",
+    "top_neurons",
 ]
 
 _WHERE = {
+    "top_neurons": "xinc.answers.ranking",
     "ablate": "xinc.interventions.ablation",
+    "compare": "xinc.analyses.compare.comparison",
     "effects": "xinc.interventions.effects",
     "explain_error": "xinc.interventions.explanation",
     "prune": "xinc.interventions.pruning",
@@ -42,14 +56,21 @@ _WHERE = {
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",
     "open_canvas": "xinc.canvas.reader",
+    "open_results": "xinc.experiment.collection",
+    "plot": "xinc.analyses.plot",
     "summarise": "xinc.canvas.reductions.summary",
+    "to_csv": "xinc.analyses.tables",
+    "to_dataframe": "xinc.analyses.tables",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'xinc' has no attribute '{name}'")
+    from difflib import get_close_matches
+
+    close = "".join(f": did you mean '{known}'?" for known in get_close_matches(name, __all__, n=1))
+    raise AttributeError(f"module 'xinc' has no attribute '{name}'{close}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -41,8 +41,8 @@ def test_memory_and_both_layouts_have_the_same_gained_maps(model, write):
             assert (values >= 0).all()
             assert gained[name].attrs["xinc"]["gain"] == "applied"
             assert gained[name].attrs["xinc"]["probes"] == 5
-            assert gained[name]["contribution"].attrs["long_name"] == "gained contribution of a neuron to a pixel"
-            assert paper[name]["contribution"].attrs["long_name"] == "contribution of a neuron to a pixel"
+            assert gained[name]["contribution"].attrs["long_name"] == "gained contribution"
+            assert paper[name]["contribution"].attrs == {}
             assert set(paper[name].data_vars) == {"contribution"}
 
 

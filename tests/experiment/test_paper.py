@@ -46,7 +46,7 @@ VIPSEG = {"0_a": 30, "1_b": 29, "2_c": 45, "3_d": 31, "4_e": 46, "5_f": 40, "6_g
 #: Figures that look at masks; what others draw does not depend on the source.
 DRAWN = ("dataset", "findings", "grouping", "objects")
 #: Analyses of this project, which the paper does not have.
-INTERVENTIONS = {"error", "faithfulness", "pruning"}
+INTERVENTIONS = {"compare", "error", "faithfulness", "pruning"}
 LAYERS = {
     "ffn": ["layer1", "layer2", "layer3"],
     "nerv": ["block1", "block2", "block3", "head"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def _experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def kind(made: Made) -> str:
     """A job of the smallest experiment without its wildcards, but for the analysis."""
-    rule = made.rule.removesuffix("_of_seeds").removesuffix("_of_project")
+    rule = re.sub("_of_(seeds|pair|project)$", "", made.rule)
     return " ".join(filter(None, [rule, made.wildcards.get("analysis")]))
 
 

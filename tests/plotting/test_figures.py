@@ -20,7 +20,7 @@ def drawn() -> Figure:
         figure, axes = layout.image_grid(2, 3, 0.5, "What is this?", extra=0.4)
         for at, axis in enumerate(axes.flat):
             image = np.random.default_rng(at).random((8, 16))
-            layout.show(axis, image, f"panel {at}", style.MAGNITUDE, vmin=0, vmax=1)
+            layout.show(axis, image, f"panel {at}", style.magnitude(), vmin=0, vmax=1)
         layout.side_label(axes[0, 0], "a row")
     return figure
 
@@ -69,7 +69,7 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert "What is this?" in "".join(ElementTree.fromstring(text).itertext())
     assert "panel 5" in text
     assert "dc:date" not in text
-    assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(layout.DPI * layout.PAGE, abs=2)
+    assert Image.open(tmp_path / "new folder" / "a.png").size[0] == pytest.approx(layout.DPI * style.PAGE, abs=2)
 
 
 def test_a_picture_has_the_colours_that_were_drawn(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_bar_below_leaves_images_in_line() -> None:
     with style.context():
         figure, axes = layout.image_grid(2, 3, 0.5, "?", extra=0.4)
         for axis in axes.flat:
-            image = layout.show(axis, np.linspace(0, 0.123456, 32).reshape(4, 8), "?", style.MAGNITUDE)
+            image = layout.show(axis, np.linspace(0, 0.123456, 32).reshape(4, 8), "?", style.magnitude())
         layout.bar_below(figure, axes[1, 2], image, "?")
         figure.draw_without_rendering()
     left, right = np.array([[axis.get_position().x0, axis.get_position().x1] for axis in axes[0]]).T

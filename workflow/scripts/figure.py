@@ -1,8 +1,14 @@
 from xinc.analyses.draw import draw_figures
 from xinc.experiment.job import job
+from xinc.plotting.settings import FigureSettings
 
 settings = snakemake.params.settings
 with job(snakemake):
     draw_figures(
-        settings["analysis"], settings["settings"], snakemake.input[0], snakemake.output[0], snakemake.input[1:]
+        settings["analysis"],
+        settings["settings"],
+        snakemake.input[0],
+        snakemake.output[0],
+        snakemake.input[1:],
+        FigureSettings(**settings["figures"]),
     )

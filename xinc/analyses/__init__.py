@@ -5,6 +5,6 @@ from __future__ import annotations
 from xinc.registry import Registry
 
 #: Modules of this package that are not analyses.
-SUPPORT_MODULES = ("annotated", "base", "claim", "draw", "making", "results", "run", "subject")
+SUPPORT_MODULES = ("annotated", "base", "claim", "draw", "making", "plot", "results", "run", "subject", "tables")
 
 analyses: Registry = Registry("analysis", __name__, "xinc.analyses")

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import xarray as xr
 
+from xinc.errors import InputError
 from xinc.storage.datasets import quiet_zarr
+
+#: A result, or its folder.
+Result = xr.Dataset | str | Path
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,28 @@ def open_result(path: str | Path) -> xr.Dataset:
     """The result that `xinc.analyses.run.run_analysis` wrote to ``path``."""
     with quiet_zarr():
         return xr.open_zarr(Path(path) / "result.zarr", consolidated=False, chunks=None)
+
+
+def opened(result: Result) -> xr.Dataset:
+    """A result, or that in a folder; `InputError` for what is neither."""
+    if isinstance(result, xr.Dataset):
+        if "analysis" not in result.attrs:
+            raise InputError(
+                "This dataset does not say of which analysis it is the result (attribute 'analysis'): give the folder "
+                "of a result, or what open_result makes of it."
+            )
+        return result
+    path = Path(result)
+    folder = path.parent if path.name == "result.zarr" else path
+    if not (folder / "result.zarr").is_dir():
+        found = "has no result.zarr" if folder.is_dir() else "does not exist"
+        raise InputError(
+            f"'{path}' {found}: give the folder of a result of an analysis, such as results/bunny/nerv/seed0/grouping."
+        )
+    return open_result(folder)
+
+
+def beside(path: Path, analysis: str) -> Path | None:
+    """The folder of another analysis's result of the same network, where it is."""
+    folder = (path.parent if path.name == "result.zarr" else path).parent / analysis
+    return folder if (folder / "result.zarr").is_dir() else None

@@ -20,7 +20,7 @@ from xinc.models import architectures
 DIALECT = "http://json-schema.org/draft-07/schema#"
 #: Sections that may be left empty in the file.
 _EMPTY = {
-    "ConfigFile": ("roots", "video_seeds", "canvas", "regions", "flow", "materialise", "analyses"),
+    "ConfigFile": ("roots", "video_seeds", "canvas", "regions", "flow", "figures", "materialise", "analyses"),
     "ModelConfig": ("settings", "training", "canvas", "hints"),
 }
 

@@ -70,10 +70,11 @@ class Plan(Jobs):
     def spec(self, rule: str, **wildcards: Any) -> Spec:
         """What the result of a rule of the workflow depends on, by the rule's name and wildcards."""
         values = dict(wildcards)
-        if rule in ("analysis", "analysis_of_seeds", "analysis_of_project"):
+        if rule.startswith("analysis"):
             return self._spec_of(**values)
-        if rule in ("figure", "figure_of_seeds", "figure_of_project"):
-            return self.figure_spec(**{"video": "", "model": "", "seed": None} | values)
+        if rule in ("figure", "figure_of_seeds", "figure_of_pair", "figure_of_project"):
+            nothing = {"video": "", "model": "", "seed": None, "other": "", "other_seed": None}
+            return self.figure_spec(**nothing | values)
         makers: dict[str, Callable[..., Spec]] = {
             "video": self.video_spec,
             "video_figure": self.video_figure_spec,
@@ -120,7 +121,7 @@ class Plan(Jobs):
 
     def video_figure_spec(self, video: str) -> Spec:
         source = ["xinc.video.figures.video", "xinc.plotting.layout"]
-        return self._spec("video_figure", {"name": video}, source, self._video(video))
+        return self._spec("video_figure", {"name": video} | self._look(), source, self._video(video))
 
     @_once
     def regions_spec(self, video: str) -> Spec:
@@ -129,9 +130,8 @@ class Plan(Jobs):
 
     def regions_figure_spec(self, video: str) -> Spec:
         source = ["xinc.video.figures.regions", "xinc.plotting.layout"]
-        return self._spec(
-            "regions_figure", {"name": video}, source, {path_of("regions", video=video): self.regions_spec(video)}
-        )
+        before = {path_of("regions", video=video): self.regions_spec(video)}
+        return self._spec("regions_figure", {"name": video} | self._look(), source, before)
 
     @_once
     def flow_spec(self, video: str) -> Spec:
@@ -202,6 +202,12 @@ class Plan(Jobs):
         )
 
     @_once
+    def pair_spec(self, video: str, model: str, seed: int, other: str, other_seed: int, analysis: str) -> Spec:
+        """Of an analysis of two networks."""
+        before = self._sources(video, model, [seed], analysis) | self._sources(video, other, [other_seed], analysis)
+        return self._analysis_spec(analysis, before, [model, other])
+
+    @_once
     def project_spec(self, analysis: str) -> Spec:
         """Of an analysis of all results together."""
         before = {path: spec for video in self.videos for path, spec in self._video(video).items()}
@@ -232,27 +238,50 @@ class Plan(Jobs):
         return self._spec("report", settings, ["xinc.experiment.report.page"], before)
 
     @_once
-    def figure_spec(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
+    def figure_spec(
+        self,
+        analysis: str,
+        video: str = "",
+        model: str = "",
+        seed: int | None = None,
+        other: str = "",
+        other_seed: int | None = None,
+    ) -> Spec:
         """Of the figures of an analysis, whatever its scope."""
         cls = self._analysis(analysis)
-        settings = {
+        settings = self._look() | {
             "analysis": analysis,
             "settings": self._settings(analysis, without=cls.scope_settings),
             "question": cls.question,
             "section": cls.section,
         }
-        quoted = [] if seed is None else self.quoted(analysis, video, model)
+        of = (video, model, seed, other, other_seed)
+        quoted = self.quoted(analysis, video, model) if cls.scope == "network" else []
         named = [analysis, *quoted]
         modules = [name for one in named for name in _done_by(self._analysis(one), "figure")]
-        upstream = {result_path(one, video, model, seed): self._spec_of(one, video, model, seed) for one in named}
+        upstream = {result_path(one, *of): self._spec_of(one, *of) for one in named}
         return self._spec("figure", settings, ["xinc.analyses.draw", *modules], upstream)
 
-    def _spec_of(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
+    def _look(self) -> dict[str, Any]:
+        """How figures are drawn; part of their jobs' settings, and of no other's."""
+        return {"figures": self.config.file.figures.model_dump(mode="json")}
+
+    def _spec_of(
+        self,
+        analysis: str,
+        video: str = "",
+        model: str = "",
+        seed: int | None = None,
+        other: str = "",
+        other_seed: int | None = None,
+    ) -> Spec:
         scope = self._analysis(analysis).scope
         if scope == "project":
             return self.project_spec(analysis)
         if scope == "seeds" or seed is None:
             return self.seeds_spec(video, model, analysis)
+        if other_seed is not None:
+            return self.pair_spec(video, model, seed, other, other_seed, analysis)
         return self.analysis_spec(video, model, seed, analysis)
 
     def _video(self, video: str) -> dict[str, Spec]:

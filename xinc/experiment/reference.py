@@ -22,6 +22,7 @@ from xinc.errors import InputError, nearest
 from xinc.experiment.config import CanvasConfig, ConfigFile, ModelConfig
 from xinc.frames import FrameChoice
 from xinc.models import architectures
+from xinc.plotting.settings import FigureSettings
 from xinc.training.settings import TrainingSettings
 from xinc.video.flow_settings import FlowSettings
 from xinc.video.region_settings import RegionSettings
@@ -66,6 +67,13 @@ _FLOW = """\
 ## `flow`
 
 Optical flow from each frame to the next, for the analysis `motion`.
+"""
+
+_FIGURES = """\
+## `figures`
+
+How all figures are drawn, whatever they are of. A change draws them again and computes nothing;
+[Figures for a paper](../how-to/figures-for-a-paper.md) has examples.
 """
 
 _MATERIALISE = """\
@@ -153,6 +161,7 @@ def sections() -> Iterator[Section]:
     yield Section("canvas", *_split(_CANVAS), _rows(CanvasConfig))
     yield Section("regions", *_split(_REGIONS), _rows(RegionSettings))
     yield Section("flow", *_split(_FLOW), _rows(FlowSettings))
+    yield Section("figures", *_split(_FIGURES), _rows(FigureSettings))
     yield Section("materialise", *_split(_MATERIALISE), _rows(MaterialiseSettings))
     for name in analyses:
         cls = analyses[name]
@@ -255,6 +264,7 @@ _SECTIONS: dict[Any, str] = {
     TrainingSettings: "see [training](#modelsnametraining)",
     RegionSettings: "see [regions](#regions)",
     FlowSettings: "see [flow](#flow)",
+    FigureSettings: "see [figures](#figures)",
 }
 
 

@@ -39,14 +39,18 @@ def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def film_picture(panels: Sequence[np.ndarray], titles: Sequence[str], zoom: int = 1) -> np.ndarray:
-    """One picture of an animation: panels (h, w, 3) uint8 side by side, ``zoom`` times enlarged, a title above each."""
+def film_picture(panels: Sequence[np.ndarray], titles: Sequence[str], zoom: int = 1, note: str = "") -> np.ndarray:
+    """One picture of an animation: panels (h, w, 3) uint8 side by side, ``zoom`` times enlarged, a title above each.
+
+    What there is to ``note`` stands below, on a line of its own.
+    """
     gap = max(2 * zoom, 2)
     large = [enlarge(panel, zoom) for panel in panels]
     white = np.full((large[0].shape[0], gap, 3), 255, np.uint8)
     row = np.concatenate([part for panel in large for part in (panel, white)][:-1], axis=1)
     left = np.cumsum([0, *(panel.shape[1] + gap for panel in large)])[:-1].tolist()
-    return np.concatenate([_lettering(row.shape[1], left, titles), row])
+    below = [_lettering(row.shape[1], [0], [note])] if note else []
+    return np.concatenate([_lettering(row.shape[1], left, titles), row, *below])
 
 
 def _lettering(width: int, left: Sequence[int], titles: Sequence[str], height: int = LETTERING) -> np.ndarray:

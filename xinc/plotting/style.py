@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from cycler import cycler
 
-#: Colour map of magnitudes, and of signed differences.
+#: Colour map of magnitudes where no other is asked for, and of signed differences.
 MAGNITUDE, SIGNED = "magma", "RdBu_r"
+#: Width in inches of a figure that fills a two-column page, and of one for a slide; a slide's height; how much larger
+#: its letters are.
+PAGE, SLIDE, SLIDE_HEIGHT, SLIDE_SCALE = 7.0, 13.3, 7.5, 1.4
 
 
 #: Colours that readers tell apart whatever colours they see: the palette "colorblind" of seaborn, whose look the whole
@@ -20,6 +26,8 @@ PALETTE = (
 )  # fmt: skip
 
 
+#: Points of the letters of a figure's title.
+TITLE = 10
 _DARK = "0.15"
 
 
@@ -34,7 +42,7 @@ _STYLE: dict[Any, Any] = {
     "figure.constrained_layout.h_pad": 0.02,
     "figure.constrained_layout.w_pad": 0.02,
     "figure.dpi": 150,
-    "figure.titlesize": 10,
+    "figure.titlesize": TITLE,
     "font.sans-serif": ["DejaVu Sans", "Arial", "sans-serif"],  # the first comes with Matplotlib: the same everywhere
     "font.size": 9.6,
     "grid.color": "0.8",
@@ -46,6 +54,7 @@ _STYLE: dict[Any, Any] = {
     "patch.edgecolor": "white",
     "patch.force_edgecolor": True,
     "patch.linewidth": 0.8,
+    "pdf.fonttype": 42,  # letters stay letters, in SVG as well
     "svg.fonttype": "none",
     "svg.hashsalt": "xinc",
     "text.color": _DARK,
@@ -63,13 +72,81 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+#: Of the style, what is measured in points, and grows with the letters.
+_POINTS = [
+    name for name, value in _STYLE.items()
+    if isinstance(value, (int, float)) and name.endswith(("size", "width", "major.size", "minor.size"))
+]  # fmt: skip
+#: What only a session has: windows, folders, the time zone.
+_OF_SESSION = ("backend", "date", "docstring", "figure.max_open", "figure.raise", "interactive", "savefig.directory",
+               "timezone", "tk.", "toolbar", "webagg")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """How large figures are, and what stands on them.
+
+    Attributes
+    ----------
+    width : inches.
+    height : inches that a figure has at most; None for what its content needs.
+    scale : of letters, and of distances that are made for them.
+    title : whether the question and what the figure is of stand above it.
+    cmap : the colour map of magnitudes.
+    columns : panels beside each other in a grid of them; None for as many as can be read.
+    formats : of the files that are written.
+    dpi : dots per inch of a PNG; None for what fits on a screen.
+    """
+
+    width: float = PAGE
+    height: float | None = None
+    scale: float = 1.0
+    title: bool = True
+    cmap: str = MAGNITUDE
+    columns: int | None = None
+    formats: tuple[str, ...] = ("svg", "png")
+    dpi: int | None = None
+
+
+_LOOK: ContextVar[Look] = ContextVar("look", default=Look())  # noqa: B039 (it cannot change)
+
+
+def look() -> Look:
+    """The look of the block around, see `context`."""
+    return _LOOK.get()
+
+
 @contextlib.contextmanager
-def context() -> Iterator[None]:
-    """The project's look, inside the block only."""
+def context(chosen: Look | None = None) -> Iterator[None]:
+    """The project's look, inside the block only and whatever the user's own settings of Matplotlib.
+
+    Parameters
+    ----------
+    chosen : sizes and the like; by default those of the block around.
+    """
     import matplotlib
 
-    with matplotlib.rc_context(_STYLE):
-        yield
+    chosen = look() if chosen is None else chosen
+    kept = _LOOK.set(chosen)
+    try:
+        with matplotlib.rc_context(_parameters(chosen.scale, chosen.cmap)):
+            yield
+    finally:
+        _LOOK.reset(kept)
+
+
+@functools.cache
+def _parameters(scale: float, cmap: str) -> dict[Any, Any]:
+    """All parameters of Matplotlib but the session's."""
+    import matplotlib
+
+    plain = {k: v for k, v in matplotlib.rcParamsDefault.items() if not str(k).startswith(_OF_SESSION)}
+    return plain | _STYLE | {name: scale * _STYLE[name] for name in _POINTS} | {"image.cmap": cmap}
+
+
+def magnitude() -> str:
+    """The colour map of magnitudes of the block around."""
+    return look().cmap
 
 
 def palette(count: int) -> list[Any]:
@@ -100,9 +177,9 @@ def instance_colours(categories: Sequence[str]) -> list[Any]:
     return colours
 
 
-def colour(values: np.ndarray, cmap: str = MAGNITUDE, low: float = 0.0, high: float = 1.0) -> np.ndarray:
-    """(h, w) values -> (h, w, 3) uint8 through a colour map."""
+def colour(values: np.ndarray, cmap: str = "", low: float = 0.0, high: float = 1.0) -> np.ndarray:
+    """(h, w) values -> (h, w, 3) uint8 through a colour map, by default that of magnitudes."""
     import matplotlib
 
     scaled = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
-    return (np.asarray(matplotlib.colormaps[cmap](scaled))[..., :3] * 255).round().astype(np.uint8)
+    return (np.asarray(matplotlib.colormaps[cmap or magnitude()](scaled))[..., :3] * 255).round().astype(np.uint8)

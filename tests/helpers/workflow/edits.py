@@ -59,6 +59,10 @@ EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
         changed("analyses.maps.zoom", 3),
         REPORT | jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
     ),
+    "how all figures are drawn": (
+        config(figures={"width": 3.4, "formats": ["png", "pdf"], "dpi": 60, "title": False, "style": "slide"}),
+        jobs("figure", video="clip", model=MODELS, seed=0, analysis=ANALYSES) | jobs("video_figure", video="clip"),
+    ),
     "a setting of a network": (changed("models.siren.settings.omega", 20), branch("siren", ANALYSES)),
     "a setting of training": (changed("models.nerv.training.epochs", 4), branch("nerv", ANALYSES)),
     "minutes between checkpoints of a training": (changed("models.nerv.training.checkpoint_minutes", 1), set()),

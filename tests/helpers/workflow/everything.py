@@ -16,12 +16,14 @@ EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
     # Without UMAP in `released`, which takes ten seconds to start, in each of many runs.
     "analyses": {name: {} for name in sorted(analyses)}
     | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}}
-    | {"pruning": QUICK["pruning"], "faithfulness": QUICK["faithfulness"]},
+    | {"pruning": QUICK["pruning"], "faithfulness": QUICK["faithfulness"]}
+    | {"compare": {"pairs": [["nerv/seed0", "nerv/seed1"]]}},
 }
 
 #: By analysis, a setting and another value for it: first of what it computes, then of what it draws, where it has one.
 SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "clusters": [("clusters", 3), ("shown", 2)],
+    "compare": [("max_neurons", 5)],
     "dataset": [("datasets", {"mine": ["clip"]}), ("listed", 1)],
     "distribution": [("points", 11), ("floor", 1e-3)],
     "error": [("tile", 8), ("shown", 1)],
@@ -41,6 +43,10 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
 }
 
 
+#: The two networks that are compared.
+PAIR = {"model": "nerv", "seed": 0, "other": "nerv", "other_seed": 1}
+
+
 def result_of(analysis: str) -> set[str]:
     """The job that computes an analysis."""
     scope = analyses[analysis].scope
@@ -48,6 +54,8 @@ def result_of(analysis: str) -> set[str]:
         return jobs("analysis_of_project", analysis=analysis)
     if scope == "seeds":
         return jobs("analysis_of_seeds", analysis=analysis, video="clip", model="nerv")
+    if scope == "pair":
+        return jobs("analysis_of_pair", analysis=analysis, video="clip", **PAIR)
     return jobs("analysis", analysis=analysis, video="clip", model="nerv", seed=0)
 
 
@@ -64,7 +72,7 @@ def brought_about(analysis: str, drawn: bool) -> set[str]:
     for name in analyses:
         if analysis in analyses[name].figure_quotes:
             found |= figures_of(name)
-    if analyses[analysis].scope != "project":
+    if analyses[analysis].scope not in ("pair", "project"):
         for name in analyses:
             uses = analyses[name].uses
             if analyses[name].scope == "project" and (uses is None or analysis in uses):

@@ -88,6 +88,8 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         *A_LINE,
         both(*OF_CANVAS - {"maps"}) | FAITHFULNESS | PRUNING | FINDINGS,
     ),
+    "canvas: display": ("canvas/display.py", *A_LINE, set()),
+    "answers": ("answers/ranking.py", *A_LINE, set()),
     "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
     "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
     "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),

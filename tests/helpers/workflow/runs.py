@@ -172,6 +172,7 @@ def announced(output: str) -> set[str]:
     return set(found)
 
 
+_PAIR = r"(?P<model>[^/+]+)-seed(?P<seed>\d+)\+(?P<other>[^/+]+)-seed(?P<other_seed>\d+)"
 #: The files of results, and the rule that makes them.
 _MADE = {
     r"(?P<video>[^/]+)/video\.zarr/.*": "video",
@@ -183,9 +184,11 @@ _MADE = {
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/canvas\.zarr/(?P<layer>[^/]+)/.*": "canvas",
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/(?P<analysis>[a-z_]+)/.*": "analysis",
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seeds/(?P<analysis>[a-z_]+)/.*": "analysis_of_seeds",
+    rf"(?P<video>[^/]+)/pairs/{_PAIR}/(?P<analysis>[a-z_]+)/.*": "analysis_of_pair",
     r"project/(?P<analysis>[a-z_]+)/.*": "analysis_of_project",
     r"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/.*": "figure",
     r"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/(?P<model>[^/]+)/seeds/.*": "figure_of_seeds",
+    rf"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/pairs/{_PAIR}/.*": "figure_of_pair",
     r"figures/(?P<analysis>[a-z_]+)/project/.*": "figure_of_project",
     r"report\.html": "report",
 }

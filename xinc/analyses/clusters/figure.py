@@ -40,11 +40,11 @@ def _layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, mos
     aspect = result.sizes["y"] / result.sizes["x"]
     several = result.sizes["seed"] > 1
     rows = len(shown)
-    cell = (0.62 * layout.PAGE - 0.6) / result.sizes["sample"]
+    cell = (0.62 * layout.page() - 0.6) / result.sizes["sample"]
     height = max(rows * (cell * aspect + 0.2) + 0.5, 4.6 if several else 2.9) if shown else 0.8
     of = layout.about(result.attrs, _seeds_of(result), layer, f"frame {frame}")
-    figure = layout.new_figure(layout.PAGE, height, _asked(result, question), of)
-    figure.supxlabel(_about(one), fontsize=7)
+    figure = layout.new_figure(layout.page(), height, _asked(result, question), of)
+    figure.supxlabel(_about(one), fontsize="x-small")
     if not shown:
         return figure
     left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(0.38, 0.62)))
@@ -58,7 +58,7 @@ def _layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, mos
         panels[1].set_title(f"by seed, entropy {entropy},\nneighbours of own seed {own}")
         panels[1].legend(
             handles=_seed_handles(result["seed"].values), loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4,
-            frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize=6,
+            frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize="x-small",
         )  # fmt: skip
     _maps(right, one, shown, sizes)
     _indicate(figure, panels[0], points, one, shown)
@@ -76,7 +76,7 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
         if sizes[k] < one.sizes["sample"]:
             label += f"\n({sizes[k]} in all)"
         axes[row, 0].text(
-            -0.06, 0.5, label, transform=axes[row, 0].transAxes, ha="right", va="center", fontsize=7,
+            -0.06, 0.5, label, transform=axes[row, 0].transAxes, ha="right", va="center", fontsize="x-small",
             color=colours[k], fontweight="bold",
         )  # fmt: skip
         for column in range(one.sizes["sample"]):
@@ -84,9 +84,9 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
             if number < 0:
                 continue
             axis = axes[row, column]
-            layout.show(axis, one["map"][k, column].values, "", style.MAGNITUDE, vmin=0)
+            layout.show(axis, one["map"][k, column].values, "", style.magnitude(), vmin=0)
             title = f"{_letter(k, column)}: seed {int(one['map_seed'][k, column])}, n {number}"
-            axis.set_title(title, fontsize=5.5, pad=2.5)
+            axis.set_title(title, fontsize="x-small", pad=2.5)
             axis.axis("on")
             axis.set(xticks=[], yticks=[])
             for spine in axis.spines.values():
@@ -98,9 +98,9 @@ def _overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     layers = [str(layer) for layer in result["layer"].values]
     several = result.sizes["seed"] > 1
     rows, columns = 2 if several else 1, max(len(layers), 3)
-    height = (0.85 if several else 0.6) + rows * (min(layout.PAGE / columns, 2.1) + 0.1)
+    height = (0.85 if several else 0.6) + rows * (min(layout.page() / columns, 2.1) + 0.1)
     of = layout.about(result.attrs, _seeds_of(result), f"frame {frame}")
-    figure = layout.new_figure(layout.PAGE, height, _asked(result, question), of)
+    figure = layout.new_figure(layout.page(), height, _asked(result, question), of)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -180,7 +180,9 @@ def _by_cluster(axis: Axes, points: xr.Dataset, clusters: int, numbered: bool = 
             # At a point of the cluster, also of one in several pieces.
             centre = own[np.hypot(*(own - np.median(own, axis=0)).T).argmin()]
             box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": colours[k], "alpha": 0.85}
-            axis.text(float(centre[0]), float(centre[1]), str(k + 1), ha="center", va="center", fontsize=6, bbox=box)
+            axis.text(
+                float(centre[0]), float(centre[1]), str(k + 1), ha="center", va="center", fontsize="x-small", bbox=box
+            )
 
 
 def _by_seed(axis: Axes, points: xr.Dataset, seeds: np.ndarray) -> None:
@@ -206,10 +208,10 @@ def _about(one: xr.Dataset) -> str:
 def _scatter(axis: Axes, places: np.ndarray, colours: Sequence[Any]) -> None:
     axis.axis("on")
     axis.set(xticks=[], yticks=[])
-    axis.set_xlabel("UMAP 1", fontsize=6)
-    axis.set_ylabel("UMAP 2", fontsize=6)
+    axis.set_xlabel("UMAP 1", fontsize="x-small")
+    axis.set_ylabel("UMAP 2", fontsize="x-small")
     if not len(places) or not np.isfinite(places).all():
-        axis.text(0.5, 0.5, "too few neurons", transform=axis.transAxes, ha="center", va="center", fontsize=7)
+        axis.text(0.5, 0.5, "too few neurons", transform=axis.transAxes, ha="center", va="center", fontsize="x-small")
         return
     # In random order, or the last seed would hide the others.
     order = np.random.default_rng(0).permutation(len(places))

@@ -42,13 +42,15 @@ def plot(analysis: Dataset, result: xr.Dataset) -> dict[str, Figure]:
     first, second = (0.35 + 0.068 * max([len(row[at]) for row in cells] + [8]) for at in (0, 1))
     left = [0.0, first, *np.linspace(first + second, 6.3, 6).tolist()]
     height, top = 0.21, 0.21 * len(rows)
-    figure = layout.new_figure(layout.PAGE, 0.97 + top, analysis.question)
+    figure = layout.new_figure(layout.page(), 0.97 + top, analysis.question)
     axis = figure.add_subplot()
     axis.axis("off")
     axis.set(xlim=(-0.1, 7.0), ylim=(-0.05, top + 0.5))
     for at, text in enumerate(header):
         words = at < 2
-        axis.text(left[at] + (0 if words else 0.25), top + 0.06, text, ha="left" if words else "center", fontsize=7)
+        axis.text(
+            left[at] + (0 if words else 0.25), top + 0.06, text, ha="left" if words else "center", fontsize="x-small"
+        )
     axis.plot([-0.1, 7.0], [top, top], color="0.2", lw=0.8)
     for number, (row, whole) in enumerate(zip(cells, rows["video"] == "", strict=True)):
         y = top - (number + 1) * height
@@ -58,7 +60,7 @@ def plot(analysis: Dataset, result: xr.Dataset) -> dict[str, Figure]:
             weight = "bold" if whole else "normal"
             x = left[at] + (0.25 if at > 1 else 0 if at or whole else 0.15)
             align = "left" if at < 2 else "center"
-            axis.text(x, y + height / 2, text, ha=align, va="center", fontsize=7, weight=weight)
+            axis.text(x, y + height / 2, text, ha=align, va="center", fontsize="x-small", weight=weight)
     return {"table": figure}
 
 

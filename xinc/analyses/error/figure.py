@@ -28,8 +28,8 @@ def plot(analysis: Error, result: xr.Dataset) -> dict[str, Figure]:
     regions = np.flatnonzero(np.isin(result["region_frame"].values, shown))
     lines = _verdicts(result, regions)
     aspect = result.sizes["y"] / result.sizes["x"]
-    heights = [len(shown) * (layout.PAGE / 3 * aspect + 0.2) + 0.25, 2.2, 0.1 + _LINE * len(lines)]
-    figure = layout.new_figure(layout.PAGE, sum(heights) + 0.35, analysis.question, layout.about(result.attrs))
+    heights = [len(shown) * (layout.page() / 3 * aspect + 0.2) + 0.25, 2.2, 0.1 + _LINE * len(lines)]
+    figure = layout.new_figure(layout.page(), sum(heights) + 0.35, analysis.question, layout.about(result.attrs))
     parts: Any = figure.subfigures(3, 1, height_ratios=heights)
     _images(parts[0], result, shown, regions)
     left, right = parts[1].subplots(1, 2, width_ratios=[1, 1.6])
@@ -37,7 +37,7 @@ def plot(analysis: Error, result: xr.Dataset) -> dict[str, Figure]:
     _gains(right, result, regions)
     axis = parts[2].add_subplot()
     axis.axis("off")
-    axis.text(0.01, 1, "\n".join(lines), transform=axis.transAxes, va="top", fontsize=6, linespacing=1.2)
+    axis.text(0.01, 1, "\n".join(lines), transform=axis.transAxes, va="top", fontsize="x-small", linespacing=1.2)
     return {"all": figure}
 
 
@@ -52,7 +52,7 @@ def _images(figure: Any, result: xr.Dataset, shown: np.ndarray, regions: np.ndar
         layout.show(row[1], one["reconstruction"].values, f"reconstruction, {psnr:.2f} dB")
         numbers = [region for region in regions if result["region_frame"].values[region] == frame]
         title = "error; outlined: regions " + ", ".join(str(region + 1) for region in numbers[1:])
-        image = layout.show(row[2], errors[at], title if numbers[1:] else "error", style.MAGNITUDE, vmin=0, vmax=high)
+        image = layout.show(row[2], errors[at], title if numbers[1:] else "error", style.magnitude(), vmin=0, vmax=high)
         for region in numbers[1:]:
             _outline(row[2], result["mask"].values[region], str(region + 1))
     layout.bar_below(figure, axes[-1, 2], image, "root of squared error, one scale for all")
@@ -67,7 +67,7 @@ def _outline(axis: Any, mask: np.ndarray, label: str) -> None:
     axis.add_collection(LineCollection(upright + level, colors=_OUTLINE, linewidths=0.9, capstyle="projecting"))
     top, _, _, _ = box(mask)
     column = int(np.flatnonzero(mask[top])[0])
-    axis.text(column + 0.5, top + 0.5, label, color="white", fontsize=6, va="top", ha="left", fontweight="bold")
+    axis.text(column + 0.5, top + 0.5, label, color="white", fontsize="x-small", va="top", ha="left", fontweight="bold")
 
 
 def _psnr(axis: Any, result: xr.Dataset) -> None:
@@ -96,7 +96,9 @@ def _gains(axis: Any, result: xr.Dataset, regions: np.ndarray) -> None:
         axis.scatter(at + spread, gains, s=16, c=faces, edgecolors=edges, linewidths=0.8, clip_on=False)
         if bool(one["stands_out"].values[0]):
             text = str(int(result["number"].values[places[0]]))
-            axis.annotate(text, (at - 0.3, gains[0]), (0, 4), textcoords="offset points", fontsize=6, ha="center")
+            axis.annotate(
+                text, (at - 0.3, gains[0]), (0, 4), textcoords="offset points", fontsize="x-small", ha="center"
+            )
     threshold = float(result.attrs["threshold"])
     axis.axhline(0, color="0.4", lw=0.8)
     axis.axhline(threshold, color="0.4", lw=0.8, ls="--")
@@ -107,7 +109,7 @@ def _gains(axis: Any, result: xr.Dataset, regions: np.ndarray) -> None:
     axis.set_xticks(range(len(regions)), [str(region + 1) for region in regions])
     axis.set(xlabel="region; a dot a neuron, filled: at no cost elsewhere", ylabel="gain in the region (dB)")
     handles = [Line2D([], [], ls="none", marker="o", ms=4, color=colours[name], label=name) for name in layers]
-    axis.legend(handles=handles, frameon=False, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.legend(handles=handles, frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _verdicts(result: xr.Dataset, regions: np.ndarray) -> list[str]:

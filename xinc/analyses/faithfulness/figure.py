@@ -40,7 +40,7 @@ def _number(value: Any) -> str:
 
 def _agreement(analysis: Faithfulness, result: xr.Dataset) -> Figure:
     of = layout.about(result.attrs, f"{_frames(result)}, up to {result.sizes['sample']} neurons a layer")
-    figure = layout.new_figure(layout.PAGE, 3.6, analysis.question, of)
+    figure = layout.new_figure(layout.page(), 3.6, analysis.question, of)
     left, right = figure.subplots(1, 2)
     _dots(left, result, ("median_agreement", "agreement_low", "agreement_high"), "map", MAPS)
     left.set(ylabel="Pearson's r over pixels", title="maps with the effect of ablation, median over neurons")
@@ -64,7 +64,7 @@ def _dots(axis: Any, result: xr.Dataset, names: tuple[str, str, str], dim: str, 
     axis.axhline(0, color="0.7", lw=0.6, zorder=0)
     axis.set_xticks(np.arange(len(layers)), layers)
     axis.set_ylim(min(-0.3, axis.get_ylim()[0]), 1.05)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize=6, frameon=False)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize="x-small", frameon=False)
 
 
 def _examples(analysis: Faithfulness, result: xr.Dataset) -> Figure:
@@ -80,7 +80,7 @@ def _examples(analysis: Faithfulness, result: xr.Dataset) -> Figure:
             picture = one["example"].sel(picture=kind).values
             title = "effect of ablation" if kind == "effect" else f"{MAPS[kind]}, r {_number(_r(picture, effect))}"
             name = f"n {int(one['example_neuron'])}: " if kind == "contribution" else ""
-            layout.show(axis, picture, name + title, style.MAGNITUDE, vmin=0, vmax=float(picture.max()) or 1.0)
+            layout.show(axis, picture, name + title, style.magnitude(), vmin=0, vmax=float(picture.max()) or 1.0)
         layout.side_label(row[0], layer)
     return figure
 

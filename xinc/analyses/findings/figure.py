@@ -117,13 +117,13 @@ def _figure(
     axis.set(xlim=(-text_width, width - text_width), ylim=(-_FOOT, top + head))
     for at, (video, model) in enumerate(columns):
         heading = "\n".join(_broken(video) + _broken(model))
-        axis.text(_CELL * (at + 0.5), top + 0.08, heading, ha="center", va="bottom", fontsize=6.5)
-    axis.text(right + 0.08, top + 0.08, "median (range),\nwhere it holds", va="bottom", fontsize=6.5)
+        axis.text(_CELL * (at + 0.5), top + 0.08, heading, ha="center", va="bottom", fontsize="x-small")
+    axis.text(right + 0.08, top + 0.08, "median (range),\nwhere it holds", va="bottom", fontsize="x-small")
     y = top
     for name, own in zip(names, lines, strict=True):
         height = _height(own)
         y -= height
-        axis.text(-text_width, y + height / 2, "\n".join(own), va="center", fontsize=6.5)
+        axis.text(-text_width, y + height / 2, "\n".join(own), va="center", fontsize="x-small")
         claim = rows[rows["claim"] == name]
         if (claim["video"] == "").all():
             _reason(axis, y, height, _CELL * len(columns), claim)
@@ -146,7 +146,7 @@ def _cell(axis: Axes, x: float, y: float, height: float, rows: pd.DataFrame) -> 
     else:
         parts = {verdict: verdicts.count(verdict) / effect.cases for verdict in DECIDED}
         label = f"{effect.holds}/{effect.cases}"
-        axis.text(x + _CELL / 2, y + height / 2 - 0.02, short(effect.median), ha="center", va="top", fontsize=6.5)
+        axis.text(x + _CELL / 2, y + height / 2 - 0.02, short(effect.median), ha="center", va="top", fontsize="x-small")
     left = x + 0.01
     for verdict, share in parts.items():
         if share:
@@ -154,7 +154,7 @@ def _cell(axis: Axes, x: float, y: float, height: float, rows: pd.DataFrame) -> 
             axis.add_patch(Rectangle((left, y + 0.015), part, height - 0.03, facecolor=COLOURS[verdict], lw=0))
             left += part
     at = y + height / 2 + (0.01 if effect.cases else 0)
-    axis.text(x + _CELL / 2, at, label, ha="center", va="bottom" if effect.cases else "center", fontsize=7)
+    axis.text(x + _CELL / 2, at, label, ha="center", va="bottom" if effect.cases else "center", fontsize="x-small")
 
 
 def _overall(axis: Axes, x: float, y: float, claim: pd.DataFrame) -> None:
@@ -163,20 +163,20 @@ def _overall(axis: Axes, x: float, y: float, claim: pd.DataFrame) -> None:
     effect = in_words(effect_of(records))
     if effect:
         where = bound(records[0]["direction"], records[0]["threshold"])
-        axis.text(x, y, f"{effect}\n{where}", va="center", fontsize=6.5)
+        axis.text(x, y, f"{effect}\n{where}", va="center", fontsize="x-small")
 
 
 def _reason(axis: Axes, y: float, height: float, width: float, claim: pd.DataFrame) -> None:
     verdict, note = claim["verdict"].iloc[0], claim["note"].iloc[0]
     axis.add_patch(Rectangle((0.01, y + 0.015), width - 0.02, height - 0.03, facecolor=COLOURS[verdict], lw=0))
     text = "\n".join(textwrap.wrap(f"{verdict}: {note}", max(20, int(width / 0.047)))[:3])
-    axis.text(width / 2, y + height / 2, text, ha="center", va="center", fontsize=6, color="0.3")
+    axis.text(width / 2, y + height / 2, text, ha="center", va="center", fontsize="x-small", color="0.3")
 
 
 def _legend(axis: Axes, left: float) -> None:
     for at, (verdict, colour) in enumerate(COLOURS.items()):
         x = left + 1.05 * at
         axis.add_patch(Rectangle((x, -0.31), 0.2, 0.14, facecolor=colour, edgecolor="0.7", lw=0.4))
-        axis.text(x + 0.25, -0.24, verdict, va="center", fontsize=6.5)
+        axis.text(x + 0.25, -0.24, verdict, va="center", fontsize="x-small")
     words = "2/4: holds in 2 of 4 layers; below, the median"
-    axis.text(left + 1.05 * len(COLOURS), -0.24, words, va="center", fontsize=6.5)
+    axis.text(left + 1.05 * len(COLOURS), -0.24, words, va="center", fontsize="x-small")

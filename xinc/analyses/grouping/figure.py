@@ -27,11 +27,11 @@ def plot(analysis: Grouping, result: xr.Dataset) -> dict[str, Figure]:
 def _frame_figure(result: xr.Dataset, question: str) -> Figure:
     """A frame: for each layer the curves of the groupings, and below them the null."""
     layers = [str(name) for name in result["layer"].values]
-    columns = min(len(layers), 4)
+    columns = layout.columns(len(layers), 1.6, 4)
     bands = -(-len(layers) // columns)
     names = [str(g) for g in result["grouping"].values]
     lower = 0.2 + 0.19 * len(names)
-    size = (layout.PAGE, 0.65 + bands * (2.6 + lower))
+    size = (layout.page(), 0.65 + bands * (2.6 + lower))
     figure = layout.new_figure(*size, question, layout.about(result.attrs, _frame(result)))
     axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
     for axis in axes.flat:
@@ -45,7 +45,7 @@ def _frame_figure(result: xr.Dataset, question: str) -> Figure:
     known = dict(pair for axis in axes.flat for pair in zip(*axis.get_legend_handles_labels()[::-1], strict=True))
     shown = [name for name in names if name in known]
     if shown:
-        figure.legend([known[n] for n in shown], shown, loc="outside lower center", ncols=4, frameon=False)
+        layout.legend_below(figure, [known[n] for n in shown], shown)
     return figure
 
 
@@ -120,15 +120,15 @@ def _draw_null(axis: Axes, result: xr.Dataset, names: list[str], first: bool) ->
         )  # fmt: skip
         box["boxes"][0].set(facecolor=looks[name][0], linewidth=0.6)
         share = f"{float(result['share_significant'].sel(grouping=name)):.0%}"
-        axis.text(0.97, at, share, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize=6)
+        axis.text(0.97, at, share, transform=axis.get_yaxis_transform(), ha="right", va="center", fontsize="x-small")
     axis.axvline(0, color="0.4", linewidth=0.6, zorder=0)
     low, high = axis.get_xlim()
     axis.set_xlim(low, high + 0.4 * (high - low))
-    axis.set_title("significant", loc="right", fontsize=6, pad=2)
+    axis.set_title("significant", loc="right", fontsize="x-small", pad=2)
 
 
 def _note(axis: Axes, text: str) -> None:
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=7, color="0.4")
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize="x-small", color="0.4")
 
 
 def _looks(result: xr.Dataset) -> dict[str, tuple[Any, str]]:

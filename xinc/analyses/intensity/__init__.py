@@ -30,6 +30,7 @@ class Intensity(NetworkAnalysis):
     treat all pixels alike and have no such structure.
     """
 
+    figure_quotes = frozenset({"faithfulness"})
     question = "Does contribution follow intensity, or edges?"
     section = "4.3"
     undefined = {

@@ -15,29 +15,35 @@ if TYPE_CHECKING:
 
 
 def plot(analysis: Maps, result: xr.Dataset) -> dict[str, Figure]:
+    common = analysis.settings.scale == "common"
     layers = result["layer"].values
-    return {str(layer): _gallery(result.sel(layer=layer), str(layer), analysis.question) for layer in layers}
+    return {str(layer): _gallery(result.sel(layer=layer), str(layer), analysis.question, common) for layer in layers}
 
 
-def _gallery(result: xr.Dataset, layer: str, question: str) -> Figure:
+def _gallery(result: xr.Dataset, layer: str, question: str, common: bool) -> Figure:
     maps = result["contribution"].isel(frame=0)
     peaks = _peaks(result)[0]
-    present = [k for k in range(maps.sizes["sample"]) if bool(maps.isel(sample=k).notnull().any())]
-    columns = 4
+    highs = _highs(peaks, common)
+    present = _present(result)
+    columns = layout.columns(len(present) + 1, 1.6, aspect=maps.sizes["y"] / maps.sizes["x"])
     rows = -(-(len(present) + 1) // columns)
     frame = int(result["frame"].values[0])
     dead = sum(not peaks[k] for k in present)
     how_many = f"{dead} of the {len(present)} shown dead" if dead else ""
     figure, axes = layout.image_grid(
-        rows, columns, maps.sizes["y"] / maps.sizes["x"], question,
+        rows, columns, maps.sizes["y"] / maps.sizes["x"], question, 0.45 if common else 0.3 * rows,
         about=layout.about(result.attrs, layer, f"|C| in frame {frame}", how_many)
         + layout.quoted(result.attrs, layer),
     )  # fmt: skip
     layout.show(axes.flat[0], result["source"].isel(frame=0).transpose("y", "x", "channel").values, "source")
     for axis, k in zip(axes.flat[1:], present, strict=False):
-        one = maps.isel(sample=k)
-        title = f"{_title(one)}{_scale(one, peaks[k])}"
-        layout.show(axis, one.values, title, style.MAGNITUDE, vmin=0, vmax=peaks[k] or 1.0)
+        one = result.isel(sample=k)
+        title = _title(one, peaks[k], maps.isel(sample=k))
+        image = layout.show(axis, maps.isel(sample=k).values, title, style.magnitude(), vmin=0, vmax=highs[k])
+        if not common:
+            layout.bar_below(figure, axis, image, "")
+    if common:
+        layout.bar_of_all(figure, axes, image, "|C|, one scale for all")
     return figure
 
 
@@ -50,38 +56,51 @@ def animate(analysis: Maps, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
 
 def _film(result: xr.Dataset, layer: str, settings: Maps.Settings) -> list[np.ndarray]:
     """The source video with maps beside it, for every frame."""
-    maps = result["contribution"].isel(sample=slice(settings.animated)).transpose("sample", "frame", "y", "x")
-    maps = maps.dropna("sample", how="all")
-    peaks = _peaks(result)
+    present = _present(result)[: settings.animated]
+    maps = result["contribution"].isel(sample=present).transpose("sample", "frame", "y", "x").values
+    common = settings.scale == "common"
+    peaks = _peaks(result)[:, present]
     source = result["source"].transpose("frame", "y", "x", "channel").values
+    note = layout.quoted(result.attrs, layer).strip()
     film = []
     for at, frame in enumerate(result["frame"].values.tolist()):
         panels, titles = [(np.clip(source[at], 0, 1) * 255).round().astype(np.uint8)], [f"source, frame {frame}"]
-        for k in range(maps.sizes["sample"]):
-            one = maps.isel(sample=k, frame=at)
-            panels.append(style.colour(one.values, high=peaks[at, k] or 1.0))
-            titles.append(f"{layer}, {_title(one)}{'' if peaks[at, k] else ', dead'}")
-        film.append(animation.film_picture(panels, titles, settings.zoom))
+        for place, (k, high) in enumerate(zip(present, _highs(peaks[at], common), strict=True)):
+            panels.append(style.colour(maps[place, at], high=high))
+            titles.append(f"{layer}, {_name(result.isel(sample=k))}{'' if peaks[at, place] else ', dead'}")
+        film.append(animation.film_picture(panels, titles, settings.zoom, note))
     return film
 
 
+def _present(result: xr.Dataset) -> list[int]:
+    """Places of the neurons that there are: a layer may have fewer than are shown."""
+    return np.flatnonzero(result["neuron"].values >= 0).tolist()
+
+
 def _peaks(result: xr.Dataset) -> np.ndarray:
-    """The maximum to which maps are scaled, (frame, sample): of all frames where these share one network."""
+    """The maxima of maps, (frame, sample): of all frames where these share one network."""
     peaks = result["contribution"].max(("y", "x")).transpose("frame", "sample").fillna(0)
     if bool(result.attrs.get("shared_weights", True)):
         peaks = peaks.max("frame").broadcast_like(peaks).transpose("frame", "sample")
     return np.asarray(peaks.values, float)
 
 
-def _scale(shown: xr.DataArray, peak: float) -> str:
-    """What the scale of a map is, and whether there is nothing, or nothing but one value, in it."""
+def _highs(peaks: np.ndarray, common: bool) -> np.ndarray:
+    """The ends of the scales (sample,) of a frame's maps, from their maxima."""
+    highs = np.full_like(peaks, peaks.max()) if common else peaks
+    return np.where(highs > 0, highs, 1.0)
+
+
+def _title(neuron: xr.Dataset, peak: float, shown: xr.DataArray) -> str:
+    """A neuron, its share of the layer, and whether there is nothing, or nothing but one value, in its map."""
     if not peak:
-        return " (dead)"
+        return f"{_name(neuron)} (dead)"
     low, high = float(shown.min()), float(shown.max())
-    return f", max {peak:.2g}" + (" (dead here)" if not high else " (constant)" if low == high else "")
+    remark = " (dead here)" if not high else " (constant)" if low == high else ""
+    return f"{_name(neuron)}, {100 * float(neuron['share']):.2g} %{remark}"
 
 
-def _title(neuron: xr.DataArray) -> str:
+def _name(neuron: xr.Dataset) -> str:
     """``n 52 (1→4)``: number, and the channels that a kernel connects."""
     i, j = int(neuron["in_channel"]), int(neuron["out_channel"])
     edge = f" ({i}→{j})" if i >= 0 and j >= 0 else ""

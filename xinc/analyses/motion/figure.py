@@ -51,96 +51,115 @@ def _nothing(analysis: Motion, result: xr.Dataset) -> Figure:
 
 
 def _maps(analysis: Motion, result: xr.Dataset) -> Figure:
-    """Rows: frames; columns: frame, flow, fluctuation of the last layers."""
-    layers = result["layer"].values[-analysis.settings.shown :]
+    """For each frame: frame, flow, fluctuation of the last layers, as many beside each other as there is room for."""
+    layers = [str(name) for name in result["layer"].values[-analysis.settings.shown :]]
     frames = result["frame"].values
     fastest = float(np.nanmax(result["speed"].sel(motion="flow"))) or 1.0
-    figure, axes = layout.image_grid(
-        len(frames),
-        2 + len(layers),
-        result.sizes["y"] / result.sizes["x"],
-        analysis.question,
-        0.62 + 0.15 * len(frames),
-        layout.about(result.attrs),
-    )
-    for row, frame in enumerate(frames):
+    panels = 2 + len(layers)
+    aspect = result.sizes["y"] / result.sizes["x"]
+    columns = layout.columns(panels, 1.6, 4 if panels % 3 else 3, aspect, len(frames))
+    bands = -(-panels // columns)
+    of = layout.about(result.attrs)
+    figure, axes = layout.image_grid(bands * len(frames), columns, aspect, analysis.question, 0.5, of)
+    # One scale a layer; the strongest thousandth of the pixels would leave the rest dark.
+    highs = {name: float(result["fluctuation"].sel(layer=name).quantile(0.999)) or 1.0 for name in layers}
+    for band, frame in enumerate(frames):
         one = result.sel(frame=frame)
-        layout.show(axes[row, 0], one["source"].values, f"\nframe {int(frame)}")
-        source = result.attrs["flow_source"]
-        layout.show(axes[row, 1], flow_colours(one["flow"].values, fastest), f"\n{source} flow")
-        revealed = one["areas"].sel(area="revealed").values
-        if revealed.any() and not revealed.all():
-            axes[row, 1].contour(revealed, [0.5], colors="black", linewidths=0.4)
-        for at, layer in enumerate(layers, start=2):
-            own = one.sel(layer=layer)
-            # One scale a layer; the strongest thousandth of the pixels would leave the rest dark.
-            high = float(result["fluctuation"].sel(layer=layer).quantile(0.999)) or 1.0
-            r, rho = (float(own[name].sel(motion="flow")) for name in ("pearson", "spearman"))
-            title = f"{layer}\nr = {r:.2f}, ρ = {rho:.2f}"
-            image = layout.show(axes[row, at], own["fluctuation"].values, title, style.MAGNITUDE, vmin=0, vmax=high)
-    bar = figure.colorbar(
-        image, ax=axes.ravel().tolist(), location="bottom", shrink=0.5, aspect=45, pad=0.04, anchor=(0.9, 1)
+        own = axes[band * bands : (band + 1) * bands].ravel()
+        layout.show(own[0], one["source"].values, f"frame {int(frame)}")
+        _flow(own[1], one, result.attrs["flow_source"], fastest)
+        for axis, layer in zip(own[2:], layers, strict=False):
+            r, rho = (float(one[name].sel(layer=layer, motion="flow")) for name in ("pearson", "spearman"))
+            title = f"{layer}: r {r:.2f}, ρ {rho:.2f}"
+            values = one["fluctuation"].sel(layer=layer).values / highs[layer]
+            image = layout.show(axis, values, title, style.magnitude(), vmin=0, vmax=1)
+    text = (
+        "fluctuation, each layer on its own scale; r, ρ: its correlation with the length of the flow; black outlines: "
     )
-    bar.set_ticks([0, high], labels=["0", "99.9 % quantile"])
-    bar.ax.tick_params(labelsize=6)
-    bar.set_label(
-        "fluctuation, each layer on its own scale; r, ρ: its correlation with the length of the flow", fontsize=6
-    )
-    _wheel(figure, axes[-1, 0], fastest)
+    bar = layout.bar_of_all(figure, axes, image, f"{text}what motion reveals")
+    bar.set_ticks([0, 1], labels=["0", "99.9 % quantile"])
     return figure
+
+
+def _flow(axis: Axes, one: xr.Dataset, source: str, fastest: float) -> None:
+    """Flow in colours, with the key to them, and the outline of what it reveals."""
+    revealed = one["areas"].sel(area="revealed").values
+    layout.show(axis, flow_colours(one["flow"].values, fastest), f"{source} flow, rim {fastest:.2g} px")
+    if revealed.any() and not revealed.all():
+        axis.contour(revealed, [0.5], colors="black", linewidths=0.4)
+    y, x = np.mgrid[-1:1:101j, -1:1:101j]
+    colours = flow_colours(np.stack([x, y], axis=-1), 1.0)
+    wheel = np.concatenate([colours, (np.hypot(x, y) <= 1)[..., None]], axis=-1)
+    inset = axis.inset_axes((0.82, 0.03, 0.17, 0.3))
+    inset.imshow(wheel, extent=(-1, 1, -1, 1))
+    inset.set_axis_off()
+
+
+#: Of areas and of kinds of motion, their colour and mark.
+_LOOKS = {
+    "moving": ("#D55E00", "o"), "revealed": ("#0072B2", "s"), "flow": ("#009E73", "o"), "relative": ("#CC79A7", "s"),
+}  # fmt: skip
+
+#: Squares are drawn upon circles, and leave a rim of these.
+_SIZE = {"o": 6.0, "s": 3.5}
 
 
 def _areas(analysis: Motion, result: xr.Dataset) -> Figure:
-    """Left: fluctuation of moving and revealed areas over that of still ones; right: correlations, null."""
+    """A column for each layer, over frames: fluctuation of areas over that of still ones; below, correlations, null."""
     layers = [str(name) for name in result["layer"].values]
-    figure = layout.new_figure(layout.PAGE, 3.0, analysis.question, layout.about(result.attrs))
-    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.08})
-    colours = {"moving": "#D55E00", "revealed": "#0072B2", "flow": "#009E73", "relative": "#CC79A7"}
-    offsets = {"moving": -0.14, "revealed": 0.14, "flow": -0.14, "relative": 0.14}
-    markers = {"moving": "o", "revealed": "s", "flow": "o", "relative": "s"}
-    frames = result.sizes["frame"]
-    spread = np.linspace(-0.06, 0.06, frames) if frames > 1 else np.zeros(1)
-    mean = result["area_fluctuation"]
-    for at in range(len(layers)):
+    columns = layout.columns(len(layers), 1.5)
+    bands = -(-len(layers) // columns)
+    figure = layout.new_figure(layout.page(), 0.95 + 2.5 * bands, analysis.question, layout.about(result.attrs))
+    axes = figure.subplots(2 * bands, columns, squeeze=False, sharex=True)
+    for axis in axes.flat:
+        axis.axis("off")
+    upper, lower = axes[0::2].ravel()[: len(layers)], axes[1::2].ravel()[: len(layers)]
+    ratio = result["area_fluctuation"] / result["area_fluctuation"].sel(area="still")
+    for at, layer in enumerate(layers):
+        over, below = upper[at], lower[at]
         for area in ("moving", "revealed"):
-            ratio = (mean.sel(area=area) / mean.sel(area="still")).isel(layer=at).values
-            left.plot(at + offsets[area] + spread, ratio, markers[area], ms=4, color=colours[area])
+            _line(over, result["frame"], ratio.sel(area=area, layer=layer), area)
         for kind in KINDS:
-            own = result.isel(layer=at).sel(motion=kind)
-            right.plot(at + offsets[kind] + spread, own["pearson"].values, markers[kind], ms=4, color=colours[kind])
-            right.plot(at + offsets[kind] + spread, own["null_95"].values, "_", ms=7, color="0.4")
-    highest = float((mean / mean.sel(area="still")).where(mean.notnull()).max())
-    left.set_ylim(0, 1.1 * max(highest, 1) if np.isfinite(highest) else 2)
-    left.axhline(1, color="0.4", lw=0.8, ls="--")
-    right.axhline(0, color="0.4", lw=0.8, ls="--")
-    left.set_ylabel("mean fluctuation (still pixels: 1)")
-    right.set_ylabel("Pearson correlation with motion")
-    share = result["area_share"].mean("frame")
-    labels = {a: f"{a} ({100 * float(share.sel(area=a)):.1f} % of pixels)" for a in ("moving", "revealed")}
-    names = {"flow": "length of the flow", "relative": "the same, relative to the camera"}
-    for axis, entries in ((left, labels), (right, names)):
-        handles = [
-            Line2D([], [], ls="", marker=markers[k], ms=4, color=colours[k], label=v) for k, v in entries.items()
-        ]
-        if axis is right:
-            text = "95 % of shifted motion maps lie below"
-            handles.append(Line2D([], [], ls="", marker="_", ms=7, color="0.4", label=text))
-        axis.set_xticks(range(len(layers)), layers)
-        axis.set_xlabel("layer; one point for each frame, in order" if frames > 1 else "layer")
-        axis.set_xlim(-0.5, len(layers) - 0.5)
-        # Below the axes: no data can lie there.
-        axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.24), frameon=False)
+            own = result.sel(layer=layer, motion=kind)
+            _line(below, result["frame"], own["pearson"], kind)
+            below.plot(result["frame"], own["null_95"], "_", ms=9, color="0.4")
+        over.axhline(1, color="0.4", lw=0.8, ls="--")
+        below.axhline(0, color="0.4", lw=0.8, ls="--")
+        over.set_title(layer)
+        below.set_xlabel("frame")
+    highest = float(ratio.sel(area=["moving", "revealed"]).max())
+    frames = result["frame"].values
+    for row, limits in ((upper, (0, 1.1 * max(highest, 1) if np.isfinite(highest) else 2)), (lower, _ends(result))):
+        for at, axis in enumerate(row):
+            axis.axis("on")
+            axis.set(ylim=limits, xlim=(frames.min() - 0.5, frames.max() + 0.5))
+            axis.margins(x=0.15)
+            axis.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+            axis.tick_params(labelleft=at % columns == 0, labelbottom=row is lower)
+    for at in range(0, len(layers), columns):
+        upper[at].set_ylabel("mean fluctuation\n(still pixels: 1)")
+        lower[at].set_ylabel("correlation\nwith motion (r)")
+    _legend(figure, result)
     return figure
 
 
-def _wheel(figure: Figure, above: Axes, fastest: float) -> None:
-    """The key to the colours of the flow, below the axes of the last flow."""
-    y, x = np.mgrid[-1:1:101j, -1:1:101j]
-    picture = flow_colours(np.stack([x, y], axis=-1), 1.0)
-    picture[np.hypot(x, y) > 1] = 1
-    inset = above.inset_axes((0.0, -0.72, 0.36, 0.6))
-    inset.imshow(picture, extent=(-1, 1, -1, 1))
-    inset.set_axis_off()
-    above.text(
-        0.42, -0.42, f"rim {fastest:.2g} px\noutline: revealed", transform=above.transAxes, va="center", fontsize=6
-    )
+def _line(axis: Axes, frames: xr.DataArray, values: xr.DataArray, what: str) -> None:
+    colour, marker = _LOOKS[what]
+    axis.plot(frames, values, marker=marker, ms=_SIZE[marker], lw=0.8, color=colour)
+
+
+def _ends(result: xr.Dataset) -> tuple[float, float]:
+    """Limits of all correlations, with 0 among them."""
+    drawn = np.concatenate([result["pearson"].values.ravel(), result["null_95"].values.ravel(), [0.0]])
+    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    room = 0.1 * (high - low) or 0.1
+    return low - room, high + room
+
+
+def _legend(figure: Figure, result: xr.Dataset) -> None:
+    share = 100 * result["area_share"].mean("frame")
+    labels = {name: f"{name} ({float(share.sel(area=name)):.1f} % of pixels)" for name in ("moving", "revealed")}
+    labels |= {"flow": "length of the flow", "relative": "the same, relative to the camera"}
+    handles = [Line2D([], [], marker=_LOOKS[k][1], ms=_SIZE[_LOOKS[k][1]], lw=0.8, color=_LOOKS[k][0]) for k in labels]
+    handles.append(Line2D([], [], ls="", marker="_", ms=9, color="0.4"))
+    layout.legend_below(figure, handles, [*labels.values(), "95 % of shifted motion maps lie below"])

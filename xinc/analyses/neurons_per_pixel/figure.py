@@ -20,16 +20,22 @@ def plot(analysis: NeuronsPerPixel, result: xr.Dataset) -> dict[str, Figure]:
 
 
 def _figure(analysis: NeuronsPerPixel, result: xr.Dataset) -> Figure:
-    layers, percents = result["layer"].values, result["percent"].values
-    columns, rows = len(layers) + 1, max(len(percents), 2)
+    """Frame and edges stand in the first column, or, where there is room for few layers, in a row of their own."""
+    layers, percents = [str(name) for name in result["layer"].values], result["percent"].values.tolist()
     aspect = result.sizes["y"] / result.sizes["x"]
     of = layout.about(result.attrs, f"frame {int(result['frame'])}")
-    figure, axes = layout.image_grid(rows, columns, aspect, analysis.question, extra=0.45 * rows, about=of)
-    layout.show(axes[0, 0], result["source"].values, "source")
-    layout.show(axes[1, 0], result["edges"].values, "edges (sobel)", style.MAGNITUDE)
+    beside = layout.columns(len(layers) + 1, 1.35) == len(layers) + 1
+    columns = len(layers) + 1 if beside else max(2, layout.columns(len(layers), 1.5))
+    bands = 1 if beside else -(-len(layers) // columns)
+    rows = max(len(percents), 2) if beside else 1 + bands * len(percents)
+    figure, axes = layout.image_grid(rows, columns, aspect, analysis.question, extra=0.5 * rows, about=of)
+    source, edges = axes[:2, 0] if beside else axes[0, :2]
+    layout.show(source, result["source"].values, "source")
+    layout.show(edges, result["edges"].values, "edges (sobel)", style.magnitude())
     for row, percent in enumerate(percents):
-        for column, layer in enumerate(layers, start=1):
-            _density(figure, axes[row, column], result.sel(layer=layer, percent=percent), str(layer))
+        own = axes[row, 1:] if beside else axes[1 + bands * row : 1 + bands * (row + 1)].ravel()
+        for axis, layer in zip(own, layers, strict=False):
+            _density(figure, axis, result.sel(layer=layer, percent=percent), layer)
     return figure
 
 
@@ -38,10 +44,9 @@ def _density(figure: Figure, axis: Axes, one: xr.Dataset, layer: str) -> None:
     values = 100 * one["density"].values
     if np.isnan(values).all():
         layout.show(axis, np.ones((*values.shape, 3)), layer)
-        axis.text(0.5, 0.5, "no contributions", transform=axis.transAxes, ha="center", va="center", fontsize=7)
+        axis.text(0.5, 0.5, "no contributions", transform=axis.transAxes, ha="center", va="center", fontsize="x-small")
         return
-    image = layout.show(axis, values, _title(one, layer), style.MAGNITUDE, vmin=0, vmax=values.max() or 1.0)
-    axis.title.set_fontsize(6)
+    image = layout.show(axis, values, _title(one, layer), style.magnitude(), vmin=0, vmax=values.max() or 1.0)
     layout.bar_below(figure, axis, image, "% of neurons")
 
 
@@ -49,5 +54,5 @@ def _title(one: xr.Dataset, layer: str) -> str:
     """``block1, |C| > τ₁₀ (cv 0.20)``, and below it the correlations."""
     # Rounded first, and 0 added: no "-0.00".
     r = {name: round(float(one["pearson"].sel({"with": name})), 2) + 0.0 for name in ("intensity", "edges")}
-    head = rf"{layer}: $|C| > \tau_{{{float(one['percent']):g}}}$, cv {float(one['variation']):.2f}"
-    return f"{head}\nr {r['intensity']:.2f} intensity, {r['edges']:.2f} edges"
+    head = rf"{layer}: |C| > $\tau_{{{float(one['percent']):g}}}$, cv {float(one['variation']):.2f}"
+    return f"{head}\nintensity r {r['intensity']:.2f}, edges {r['edges']:.2f}"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from xinc.analyses.objects import Objects
 
 _MARKERS = "os^DvPX*<>ph"
+_LEGEND: dict[str, Any] = {
+    "frameon": False, "fontsize": "x-small", "handlelength": 1, "handletextpad": 0.4, "labelspacing": 0.25,
+}  # fmt: skip
 #: Colour, marker and line.
 _Look = tuple[Any, str, Any]
 
@@ -38,33 +41,40 @@ def _no_objects(result: xr.Dataset, question: str) -> Figure:
 
 
 def _shares_figure(result: xr.Dataset, question: str) -> Figure:
-    """Shares of the sampled neurons over the frames: a row for each layer, a panel for each neuron."""
+    """Shares of the sampled neurons over the frames: a row for each layer, a panel for each neuron, one scale."""
     layers = [str(name) for name in result["layer"].values]
     shared = bool(result["shared_weights"].any())
-    columns = result.sizes["sample"]
+    count = result.sizes["sample"]
+    columns = layout.columns(count, 0.95)
+    bands = -(-count // columns)
     looks = _looks(result)
-    legend_columns = max(2, min(6, len(looks), int(80 / (4 + max(len(name) for name in looks)))))
-    legend = 0.2 + 0.16 * -(-len(looks) // legend_columns)
-    height = 0.45 + 1.25 * len(layers) + legend
-    figure = layout.new_figure(layout.PAGE, height, question, layout.about(result.attrs, "sampled neurons"))
-    axes = figure.subplots(len(layers), columns, squeeze=False, sharex=True, sharey="row")
+    of = "share over frames and instances" if shared else "share of the frame"
+    legend = 0.2 + 0.16 * -(-len(looks) // max(1, int(layout.page() / 1.1)))
+    height = 0.65 + 1.2 * len(layers) * bands + legend
+    about = layout.about(result.attrs, "sampled neurons")
+    figure = layout.new_figure(layout.page(), height, question, about)
+    axes = figure.subplots(len(layers) * bands, columns, squeeze=False, sharex=True, sharey=True)
+    for axis in axes.flat:
+        axis.axis("off")
     for row, layer in enumerate(layers):
         one = result.sel(layer=layer)
-        for column in range(columns):
-            _draw_shares(axes[row, column], one.isel(sample=column), layer, looks)
-        label = "share over frames\nand instances (%)" if shared else "share of the\nframe (%)"
-        axes[row, 0].set_ylabel(label)
+        for place, axis in enumerate(axes[row * bands : (row + 1) * bands].ravel()[:count]):
+            _draw_shares(axis, one.isel(sample=place), layer, looks)
     frames = result["frame"].values.tolist()
     places = range(len(frames)) if not shared else frames
+    high = 100 * float(result["share"].max())
+    axes[0, 0].set_ylim(0, 1.08 * high if high > 0 else 1)
+    axes[0, 0].set_xticks(_ticks(list(places)), [str(f) for f in _ticks(frames)])
+    for axis in axes[:, 1:].flat:
+        axis.tick_params(labelleft=False)
+    figure.supylabel(f"{of} (%)", fontsize="small")
     note = annotated_note(result.attrs)
-    for axis in axes[-1]:
-        axis.set_xlabel("frame")
-        axis.set_xticks(_ticks(list(places)), [str(f) for f in _ticks(frames)])
-    if note:
-        # On the middle panel: the layout of the figure leaves room for it there.
-        axes[-1][columns // 2].set_xlabel(f"frame\n{note}", fontsize=7)
+    # On a middle panel: the layout of the figure leaves room for it there.
+    axes[-1, (columns - 1) // 2].set_xlabel(
+        f"frame\n{layout.wrapped(note, layout.page() - 0.5, 8)}" if note else "frame"
+    )
     handles = [_handle(look, shared) for look in looks.values()]
-    figure.legend(handles, list(looks), loc="outside lower center", ncols=legend_columns, frameon=False)
+    layout.legend_below(figure, handles, list(looks))
     return figure
 
 
@@ -74,24 +84,33 @@ def _numbers_figure(result: xr.Dataset, question: str) -> Figure:
     note = annotated_note(result.attrs)
     of = layout.about(result.attrs, "all neurons") + (f"\n{note}" if note else "")
     layers = [str(name) for name in result["layer"].values]
-    legend = 0.13 * -(-len(layers) // 2)
-    figure = layout.new_figure(layout.PAGE, 2.6 + legend + 0.15 * bool(note), question, of)
+    panels = 3 if shared else 2
+    columns = layout.columns(panels, 2.0)
+    rows = -(-panels // columns)
+    height = 0.5 + rows * (2.1 + 0.14 * len(layers))
+    figure = layout.new_figure(layout.page() if columns > 1 else min(layout.page(), 4.4), height, question, of)
     figure.get_layout_engine().set(w_pad=0.06)  # type: ignore[union-attr, call-arg]
-    axes = figure.subplots(1, 3 if shared else 2, squeeze=False)[0]
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes[panels:]:
+        axis.axis("off")
     places = np.arange(len(layers))
     colours = style.palette(2)
-    for at, (label, values) in enumerate(_pair_means(result).items()):
-        axes[0].bar(places + 0.4 * (at - 0.5), 100 * values, 0.38, color=colours[at], label=label)
+    drawn = {label: values for label, values in _pair_means(result).items() if np.isfinite(values).any()}
+    for at, (label, values) in enumerate(drawn.items()):
+        width = 0.76 / len(drawn)
+        x = places + width * 1.05 * (at - (len(drawn) - 1) / 2)
+        axes[0].bar(x, 100 * values, width, color=colours[at], label=label)
     axes[0].set(xticks=places, ylabel="distance of shares (points)", title="pairs of instances")
     axes[0].set_xticklabels(layers, rotation=30 if len(layers) > 3 else 0)
-    axes[0].margins(y=0.3)
-    axes[0].legend(frameon=False, fontsize=6, loc="upper center", ncols=2, columnspacing=0.8, handlelength=1.2)
+    axes[0].margins(y=0.05)
+    if drawn:
+        axes[0].legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), **_LEGEND)
     _draw_ranks(axes[1], result, result["intensity"].mean("frame"), "mean_share", "intensity")
     whole = "over frames\nand instances" if shared else "of the frame"
-    axes[1].set(xlabel="intensity of the instance (0 to 1)", ylabel=f"mean share {whole} (%)")
+    axes[1].set(xlabel="intensity (0 to 1)", ylabel=f"mean share {whole} (%)", title="instances")
     if shared:
         _draw_ranks(axes[2], result, result["displacement"].mean("frame"), "fluctuation", "motion")
-        axes[2].set(xlabel="displacement (pixels per step)", ylabel="change of share per step (%)")
+        axes[2].set(xlabel="displacement (pixels a step)", ylabel="change of share\nper step (%)", title="instances")
     return figure
 
 
@@ -132,8 +151,8 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
     """Shares of one neuron over the frames, a line for each instance, without lines where each frame has a network."""
     number = int(neuron["sampled_neuron"])
     if number < 0:
-        axis.axis("off")
         return
+    axis.axis("on")
     shared = bool(neuron["shared_weights"])
     for at, (name, (colour, marker, line)) in enumerate(looks.items()):
         values = 100 * neuron["share"].sel(instance=name)
@@ -146,25 +165,28 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
         )  # fmt: skip
     for at in np.flatnonzero(neuron["share"].isnull().all("instance").values).tolist():
         x, across = float(neuron["frame"][at]) if shared else at, axis.get_xaxis_transform()
-        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize=6, color="0.4", transform=across)
+        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize="x-small", color="0.4", transform=across)
     axis.set_title(f"{layer}, n {number}", pad=3)
-    axis.margins(x=0.08, y=0.12)
+    axis.margins(x=0.08)
     if not shared:
         axis.set_xlim(-0.6, neuron.sizes["frame"] - 0.4)
     axis.grid(axis="y", linewidth=0.3, color="0.85")
 
 
 def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, number: str) -> None:
-    """An instance's value against ``x``, a colour for each layer, with the rank correlations."""
+    """An instance's value against ``x``, a colour for each layer, with the rank correlations and their p-values."""
     layers = [str(layer) for layer in result["layer"].values]
     for layer, colour, marker in zip(layers, style.palette(len(layers)), _MARKERS, strict=False):
         one = result.sel(layer=layer)
-        rank = float(one[f"{number}_correlation"])
-        label = layer if np.isnan(rank) else f"{layer}: ρ = {rank:.2f}"
+        rank, p = float(one[f"{number}_correlation"]), float(one[f"{number}_null"].sel(null="p_value"))
+        label = layer if np.isnan(rank) else f"{layer}: ρ {round(rank, 2) + 0.0:.2f}, p {_probability(p)}"
         axis.plot(x, 100 * one[name], linestyle="none", color=colour, marker=marker, markersize=4, label=label)
     axis.margins(x=0.1, y=0.12)
+    axis.set_ylim(bottom=0)
     # Below the panel: within it, the legend would hide some of the few points.
-    axis.legend(
-        frameon=False, fontsize=6, handlelength=1, handletextpad=0.2, columnspacing=0.8, ncols=2,
-        loc="upper center", bbox_to_anchor=(0.5, -0.2),
-    )  # fmt: skip
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), **_LEGEND)
+
+
+def _probability(p: float) -> str:
+    """``.03``, ``< .001``."""
+    return "< .001" if p < 0.001 else f"{p:.2g}".replace("0.", ".", 1)

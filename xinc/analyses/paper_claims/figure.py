@@ -82,7 +82,7 @@ def _figure(result: xr.Dataset, title: str) -> Figure:
     of_panels = result["panel_model"].values.tolist()
     models = sorted(set(of_panels), key=lambda model: (-of_panels.count(model), model))
     columns = of_panels.count(models[0])
-    figure = layout.new_figure(layout.PAGE, 0.7 + 2 * len(models) * 1.55, title)
+    figure = layout.new_figure(layout.page(), 0.7 + 2 * len(models) * 1.55, title)
     axes = figure.subplots(2 * len(models), columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -97,7 +97,7 @@ def _figure(result: xr.Dataset, title: str) -> Figure:
                 axis.set(yscale="log", ylim=limits, xlim=(0, 100))
                 if definition == "released" and np.isfinite(value := float(own["constant_kernel"])):
                     axis.axhline(value, color="0.2", linestyle=(0, (4, 2)), linewidth=0.8, label="constant")
-                    axis.text(2, value * 1.15, f"{value:.3f}", fontsize=6, color="0.2", va="bottom")
+                    axis.text(2, value * 1.15, f"{value:.3f}", fontsize="x-small", color="0.2", va="bottom")
                 axis.tick_params(labelleft=column == 0, labelbottom=definition == "written")
                 if column == 0:
                     axis.set_ylabel("variance of δ")

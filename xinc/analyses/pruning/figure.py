@@ -29,7 +29,7 @@ def plot(analysis: Pruning, result: xr.Dataset) -> dict[str, Figure]:
 
 def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
     units = result["unit"].values
-    figure = layout.new_figure(layout.PAGE, 1.0 + 1.9 * len(units), question, of)
+    figure = layout.new_figure(layout.page(), 1.0 + 1.9 * len(units), question, of)
     axes = figure.subplots(len(units), len(BUDGETS), squeeze=False, sharex=True, sharey=True)
     for row, unit in zip(axes, units, strict=True):
         for axis, budget in zip(row, result["budget"].values, strict=True):
@@ -53,7 +53,7 @@ def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
 def _tuned(question: str, result: xr.Dataset, of: str) -> Figure:
     """By unit: before and after training on, and bits against PSNR after."""
     units, share = result["unit"].values, float(result.attrs["share"])
-    figure = layout.new_figure(layout.PAGE, 1.5 + 2.2 * len(units), question, of)
+    figure = layout.new_figure(layout.page(), 1.5 + 2.2 * len(units), question, of)
     axes = figure.subplots(len(units), 2, squeeze=False)
     for (left, right), unit in zip(axes, units, strict=True):
         one = result.sel(unit=unit)
@@ -64,7 +64,9 @@ def _tuned(question: str, result: xr.Dataset, of: str) -> Figure:
         )
         _bits(right, result, one)
         right.set_title(f"{unit}s, trained on: entropy coded, with positions")
-    figure.supxlabel("\n".join(textwrap.wrap(str(result.attrs["recommendation"]), 125)), fontsize=7, x=0.02, ha="left")
+    figure.supxlabel(
+        "\n".join(textwrap.wrap(str(result.attrs["recommendation"]), 125)), fontsize="x-small", x=0.02, ha="left"
+    )
     return figure
 
 
@@ -79,7 +81,7 @@ def _before_and_after(axis: Axes, one: xr.Dataset, share: float) -> None:
             axis.plot([place + offset] * 2, values, color=colour, lw=0.8)
             axis.plot(place + offset, values[0], mark, ms=3.5, mfc="white", mec=colour, mew=0.8)
             axis.plot(place + offset, values[1], mark, ms=3.5, color=colour)
-    axis.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize=5.5)
+    axis.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize="x-small")
     axis.set_ylabel("PSNR (dB)")
 
 
@@ -87,8 +89,8 @@ def _bits(axis: Axes, result: xr.Dataset, one: xr.Dataset) -> None:
     marks = dict(zip(TUNED, ("s", "o", "^"), strict=True))
     size = result["whole_bits"].sel(coding="entropy")
     axis.plot(float(size), float(result["whole_quantised"]), "*", ms=8, color="0.3")
-    axis.annotate("whole", (float(size), float(result["whole_quantised"])), fontsize=6, ha="right", xytext=(-5, -2),
-                  textcoords="offset points")  # fmt: skip
+    axis.annotate("whole", (float(size), float(result["whole_quantised"])), fontsize="x-small", ha="right",
+                  xytext=(-5, -2), textcoords="offset points")  # fmt: skip
     for name, colour, _ in _looks(result):
         for budget, mark in marks.items():
             at = {"criterion": name, "budget": budget}
@@ -110,4 +112,4 @@ def _legend(figure: Figure, axis: Axes, result: xr.Dataset) -> None:
     """One for all axes."""
     handles = [axis.plot([], [], color=colour, marker=mark, ms=3, lw=1)[0] for _, colour, mark in _looks(result)]
     names = [name.replace("_", " ") for name, *_ in _looks(result)]
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=6, frameon=False)
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize="x-small", frameon=False)

@@ -30,7 +30,9 @@ class Quality(NetworkAnalysis):
     }
 
     class Settings(StrictModel):
-        show: int = Field(4, ge=1, description="Reconstructed frames drawn in the figure.")
+        show: int = Field(
+            4, ge=1, description="Reconstructed frames drawn in the figure, evenly spread, with the worst among them."
+        )
         bits: tuple[Annotated[int, Field(ge=1)], ...] = Field(
             (32, 8), min_length=1, description="Bits per stored parameter, from which bpp follows."
         )

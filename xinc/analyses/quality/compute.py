@@ -26,7 +26,7 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
     height, width = model.resolution
     sizes = {"frame": len(frames), "y": height, "x": width, "channel": 3}
     stored = video["frames"].sel(frame=frames).transpose(*sizes)
-    shown = select_frames(frames, settings.show)
+    spread = select_frames(frames, settings.show)
     # A frame at a time: all frames of a large video need not fit into memory.
     mse, plain, ssim, kept = [], [], [], {}
     for at, frame in enumerate(frames):
@@ -35,8 +35,12 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
         mse.append(np.square(image.astype(np.float64) - source).mean())
         plain.append(source.astype(np.float64).var((0, 1)).mean())
         ssim += _ssim(source[None], image[None])
-        if frame in shown:
+        if frame in spread:
             kept[frame] = (source, image)
+        if mse[-1] == max(mse):
+            worst = (frame, source, image)
+    shown = _with_worst(spread, worst[0])
+    kept[worst[0]] = worst[1:]
     parameters = model.parameter_count()
     pixels = len(frames) * height * width
     result = xr.Dataset(
@@ -83,6 +87,14 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
         result = result.assign_coords(epoch=history["epoch"].to_numpy())
         result.attrs["training_ended_by"] = str(model.outcome.get("stopped", "epochs"))
     return result
+
+
+def _with_worst(spread: list[int], worst: int) -> list[int]:
+    """Evenly spread frames, of which the one nearest to the worst makes room for it."""
+    if worst in spread:
+        return spread
+    nearest = min(spread, key=lambda frame: abs(frame - worst))
+    return sorted(worst if frame == nearest else frame for frame in spread)
 
 
 def table(result: xr.Dataset) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def _figure(result: xr.Dataset, question: str) -> Figure:
     layers = [str(name) for name in result["layer"].values]
     columns = min(len(layers), 4)
     bands = -(-len(layers) // columns)
-    figure = layout.new_figure(layout.PAGE, 0.75 + bands * 3.6, question, layout.about(result.attrs, _frame(result)))
+    figure = layout.new_figure(layout.page(), 0.75 + bands * 3.6, question, layout.about(result.attrs, _frame(result)))
     axes = figure.subplots(2 * bands, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -108,11 +108,13 @@ def _draw(axis: Axes, curves: dict[str, np.ndarray], limits: tuple[float, float]
     axis.set(yscale="log", ylim=limits, xlim=(0, 100))
     axis.grid(axis="y", linewidth=0.3, color="0.85")
     if not curves:
-        axis.text(0.5, 0.5, "no variance", transform=axis.transAxes, ha="center", va="center", fontsize=7, color="0.4")
+        axis.text(
+            0.5, 0.5, "no variance", transform=axis.transAxes, ha="center", va="center", fontsize="x-small", color="0.4"
+        )
 
 
 def _mark(axis: Axes, value: float) -> None:
     """The closed form, where the layer has one."""
     if not np.isnan(value):
         axis.axhline(value, color="0.2", linestyle=(0, (4, 2)), linewidth=0.8, label=_CONSTANT)
-        axis.text(2, value * 1.12, f"{value:.3f}", fontsize=6, color="0.2", va="bottom")
+        axis.text(2, value * 1.12, f"{value:.3f}", fontsize="x-small", color="0.2", va="bottom")

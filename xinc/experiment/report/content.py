@@ -238,7 +238,8 @@ def _group(
     folder = path_of(made.rule, **own)
     key = quote(folder.removeprefix("results/figures/"))
     seeds = f"seed {own['seed']}" if "seed" in own else "all seeds" if made.rule.endswith("_of_seeds") else ""
-    name = " · ".join(filter(None, (own.get("model", ""), seeds)))
+    other = f"and {own['other']} · seed {own['other_seed']}" if "other" in own else ""
+    name = " · ".join(filter(None, (own.get("model", ""), seeds, other)))
     group = Group(key, own.get("video", ""), name)
     order = layers.get(own.get("model", ""), [])
     parts = sorted(files, key=lambda part: _place(part, files[part][0], order))

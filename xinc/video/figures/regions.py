@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xinc.plotting import layout, style
+from xinc.plotting.settings import FigureSettings
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,7 +52,9 @@ def contact_sheet_of_regions(regions: xr.Dataset, video: xr.Dataset, name: str) 
                 picture = _painted(regions, kind, at, frame)
             title = f"frame {int(video['source_frame'][at])}" if row == 0 else ""
             if kind == "instances" and not bool(video["annotated"][at]):
-                axes[row, column].text(0.5, 0.5, "not annotated", ha="center", va="center", fontsize=7, color="0.4")
+                axes[row, column].text(
+                    0.5, 0.5, "not annotated", ha="center", va="center", fontsize="x-small", color="0.4"
+                )
                 continue
             layout.show(axes[row, column], np.clip(picture, 0, 1), title)
             if kind == "instances":
@@ -104,7 +107,7 @@ def _legend_of_orientations(figure: Figure, regions: xr.Dataset) -> None:
     handles = [Patch(color=tuple(hue), label=f"{angle:g}°") for angle, hue in _orientations(regions).items()]
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(len(handles), 8), frameon=False,
-        title="gabor: orientation of the strongest response, darker where stronger", title_fontsize=7,
+        title="gabor: orientation of the strongest response, darker where stronger", title_fontsize="x-small",
     )  # fmt: skip
 
 
@@ -116,12 +119,15 @@ def _outline_cells(axis: Axes, labels: np.ndarray) -> None:
         axis.axvline(x + 0.5, color="white", linewidth=0.4)
 
 
-def draw_regions(regions: str | Path, video: str | Path, output: str | Path, name: str) -> None:
-    """Write `contact_sheet_of_regions` of two stores (svg, png) into the directory ``output``."""
+def draw_regions(
+    regions: str | Path, video: str | Path, output: str | Path, name: str, figures: FigureSettings | None = None
+) -> None:
+    """Write `contact_sheet_of_regions` of two stores into the directory ``output``, as the settings say."""
     from xinc.storage.atomic import whole_directory
     from xinc.video.regions import open_regions
     from xinc.video.store import open_video
 
-    with open_video(video) as frames, open_regions(regions) as labels, style.context():
+    look = (figures or FigureSettings()).look()
+    with open_video(video) as frames, open_regions(regions) as labels, style.context(look):
         with whole_directory(output) as partial:
             layout.save(contact_sheet_of_regions(labels.load(), frames.load(), name), partial / "regions")

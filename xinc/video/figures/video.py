@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from xinc.plotting.settings import FigureSettings
+
 #: Frames of an animation; of a long video all of them would need gigabytes.
 MOST_FILMED = 300
 _COLUMNS, _MOST_FRAMES, _MOST_ENTRIES = 4, 8, 12
@@ -227,12 +229,14 @@ def _wheel(figure: Figure, size: tuple[float, float], fastest: float) -> None:
     figure.text((left - 0.08) / size[0], (0.08 + side / 2) / size[1], text, ha="right", va="center", fontsize=8)
 
 
-def draw_video(video: str | Path, output: str | Path, name: str) -> None:
-    """Write `contact_sheet` (svg, png) and `animation` (gif, png) of a store into the directory ``output``."""
+def draw_video(video: str | Path, output: str | Path, name: str, figures: FigureSettings | None = None) -> None:
+    """Write `contact_sheet`, as the settings say, and `animation` (gif, png) of a store into ``output``."""
     from xinc.plotting import animation, layout, style
+    from xinc.plotting.settings import FigureSettings
     from xinc.storage.atomic import whole_directory
     from xinc.video.store import open_video
 
-    with open_video(video) as data, style.context(), whole_directory(output) as partial:
+    look = (figures or FigureSettings()).look()
+    with open_video(video) as data, style.context(look), whole_directory(output) as partial:
         layout.save(contact_sheet(data, name), partial / "frames")
         animation.save_animation(film(data), partial / "animation.gif", partial / "animation.png")
