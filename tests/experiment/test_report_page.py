@@ -102,9 +102,14 @@ def test_every_figure_is_there_once(paths: list[Path], page: Elements) -> None:
 def test_order(page: Elements) -> None:
     """Sections as in the paper, others at the end; layers in network order, each before its animation."""
     sections = [a["id"] for a in page.of("section") if a.get("class") == "analysis"]
-    assert sections == ["findings", "videos", "maps", "spread"]
+    assert sections == ["findings", "videos", "maps", "compare", "spread"]
     ids = [a["id"] for a in page.of("figure") if a.get("id", "").startswith("maps/clip")]
     assert [name.rpartition("/")[2] for name in ids] == [f"{x}{y}" for x in LAYERS for y in ("", "-animation")]
+
+
+def test_what_is_of_two_networks(page: Elements) -> None:
+    [group] = [a for a in page.of("section") if a.get("id", "").startswith("compare/")]
+    assert (group["data-video"], group["data-name"]) == ("clip", "nerv · seed 0 and nerv · seed 1")
 
 
 def test_links_lead_to_what_is_there_and_ids_are_unique(paths: list[Path], page: Elements) -> None:
