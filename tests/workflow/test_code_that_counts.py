@@ -27,10 +27,13 @@ VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 #: By module, the rules whose jobs import it and do not use it, so that it does not count for them.
 NOT_USED = {
     # Declarations need it: the type of a setting, the least number of neurons.
-    "xinc.frames": {"figure", "figure_of_seeds", "figure_of_project", "analysis_of_project"},
+    "xinc.frames": {"figure", "figure_of_seeds", "figure_of_pair", "figure_of_project", "analysis_of_project"},
     "xinc.analyses.clusters.numbers": {"figure_of_seeds", "analysis_of_project", "analysis"},
+    "xinc.analyses.compare.numbers": {"analysis_of_pair", "figure_of_pair", "analysis_of_project"},
+    # It asks for a pass of its own (`xinc.canvas.reductions.queries`), and Python imports the package around it.
+    "xinc.canvas.reductions": {"analysis_of_pair"},
     # xinc.experiment.subjects, which opens what an analysis looks at, imports what one of the project needs.
-    "xinc.analyses.results": {"analysis", "analysis_of_seeds"},
+    "xinc.analyses.results": {"analysis", "analysis_of_seeds", "analysis_of_pair"},
     # `dataset` takes titles from xinc.video.sources.datasets, and Python imports the package around it.
     "xinc.video.sources": {"analysis_of_project"},
     **{

@@ -47,7 +47,10 @@ def seeds_input(wildcards):
 def pair_input(wildcards):
     """What an analysis of two networks uses of them, beside the video."""
     found = video_of(wildcards)
-    for prefix, model, seed in (("", wildcards.model, wildcards.seed), ("other_", wildcards.other, wildcards.other_seed)):
+    for prefix, model, seed in (
+        ("", wildcards.model, wildcards.seed),
+        ("other_", wildcards.other, wildcards.other_seed),
+    ):
         if "model" in plan.needs(wildcards.analysis):
             found[f"{prefix}model"] = path_of("train", video=wildcards.video, model=model, seed=seed)
         if "canvas" in plan.needs(wildcards.analysis):
