@@ -16,7 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xinc.plotting import style
-from xinc.plotting.fitting import fit, width_of, wrapped
+from xinc.plotting.fitting import fit as fit
+from xinc.plotting.fitting import width_of
+from xinc.plotting.fitting import wrapped as wrapped
 
 #: Dots per inch of a PNG, and the most pixels of its height: of a higher one the report hides the top. A higher figure
 #: has fewer dots per inch, but no fewer than its smallest print needs.
