@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from xinc.plotting import style
 
+#: Passes at most by which images get their height: what stands below them may depend on it.
+_PASSES = 3
 #: Blanks at which a line may break: none within a formula.
 _BLANK = re.compile(r" (?=(?:[^$]*\$[^$]*\$)*[^$]*$)")
 
@@ -48,7 +50,12 @@ def fit(figure: Figure) -> None:
     if broken is not None:
         _grow(figure, broken)
         engine.execute(figure)
-    _grow(figure, _height_of_images(figure))
+    for _ in range(_PASSES):
+        missing = _height_of_images(figure)
+        if not missing:
+            break
+        _grow(figure, missing)
+        engine.execute(figure)
     most = style.look().height
     if most is not None and figure.get_figheight() > most:
         figure.set_figheight(most)

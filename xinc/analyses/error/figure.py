@@ -30,7 +30,8 @@ def plot(analysis: Error, result: xr.Dataset) -> dict[str, Figure]:
     beside = layout.page() > 5
     lettering = 0.2 if beside else 0.33
     images = len(shown) * ((layout.page() / 3 - 0.06) * aspect + lettering) + 0.35
-    heights = [images, 2.2 if beside else 4.0, 0.1 + _LINE * len(lines)]
+    curves, words = 2.2 if beside else 4.0, 0.1 + _LINE * len(lines)
+    heights = [layout.fitted(images, curves + words + 0.5), curves, words]
     figure = layout.new_figure(layout.page(), sum(heights) + 0.35, analysis.question, layout.about(result.attrs))
     parts: Any = figure.subfigures(3, 1, height_ratios=heights)
     _images(parts[0], result, shown, regions)
