@@ -62,18 +62,19 @@ help: ## show this list
 
 demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and write its report
 	@$(enter_env); \
+	echo "Look first at results/report.html, once it is there: it shows what neurons contribute to a frame, and what follows."; \
 	python -m snakemake --cores "$(CORES)" $(ARGS); \
-	python -m snakemake --report report.html --report-stylesheet workflow/report/report.css $(ARGS); \
 	echo; \
-	echo "Report:  $$PWD/report.html"; \
+	if [ -e results/report.html ]; then echo "Report:  $$PWD/results/report.html (for any browser)"; fi; \
 	last=; \
 	for canvas in results/*/*/seed*/canvas.zarr; do \
 		if [ -d "$$canvas" ]; then echo "Canvas:  $$canvas"; last=$$canvas; fi; \
 	done; \
 	if [ -n "$$last" ]; then \
-		echo "Open one in .venv/bin/python:"; \
+		echo "Next, open the report, or a canvas in .venv/bin/python:"; \
 		echo "    import xinc"; \
 		echo "    canvas = xinc.open_canvas(\"$$last\")"; \
+		echo "Your own video: docs/how-to/your-own-video.md"; \
 	fi
 
 # The page in docs is what the workflow wrote, copied.

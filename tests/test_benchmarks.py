@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 
 import xinc
-from benchmarks import dense_baseline, plan, roofline, tasks, training_tasks
+from benchmarks import dense_baseline, interventions, plan, roofline, tasks, training_tasks
 from benchmarks.training_baseline import plain_epochs
 from tests.helpers.datasets import write_vipseg
 from tests.helpers.tiers import exhaustive
@@ -90,6 +90,7 @@ def test_operations_are_counted_as_the_definition_has_them():
     assert count == source + 4 * (2 * 14 - 10) + 10 * (2 * 11 - 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ffn", "nerv", "siren"])
 def test_plain_loop_learns_what_the_library_learns(name):
     """From the same initial weights by the same batches and learning rates; only rounding differs."""
@@ -183,6 +184,22 @@ def test_generated_data_set_lies_as_vipseg_does(tmp_path, monkeypatch):
     assert sorted(config.count(name) for name in config.videos) == sorted(plan.lengths(6))
     assert all(config.has_masks(name) for name in config.videos)
     assert config.file.seeds == (0, 1, 2, 3, 4)
+
+
+def test_planted_faults_are_counted(model):
+    """Of a network that is right but for white noise, whose faults cost much."""
+    noise = np.random.default_rng(0)
+    images = {frame: model.reconstruct(frame).permute(1, 2, 0).numpy() for frame in (1, 0)}
+    images = {frame: image + noise.normal(0, 0.005, image.shape).astype(np.float32) for frame, image in images.items()}
+    found = interventions.measure(model, images, 200, 4)
+    assert found["frame"] == 1
+    assert found["healthy"].startswith("No neuron stands out here")
+    for layer, one in found["rank_correlation"].items():
+        assert one["neurons"] == min(200, xinc.dissect(model, [1], [layer])[layer].sizes["neuron"])
+        assert one["squared_effect"] > 0.5
+    for layers in found["faults"].values():
+        assert set(layers) == set(LAYERS)
+        assert sum(one["first"] for one in layers.values()) >= sum(one["named"] for one in layers.values()) > 0
 
 
 @exhaustive

@@ -6,11 +6,14 @@ The functions here are the stable interface; they are imported when first used, 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xinc.analyses.compare.comparison import compare
     from xinc.analyses.plot import plot
     from xinc.analyses.tables import to_csv, to_dataframe
+    from xinc.answers.ranking import top_neurons
     from xinc.canvas.dissect import dissect
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
@@ -26,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "ablate",
+    "compare",
     "dissect",
     "effects",
     "explain_error",
@@ -38,10 +42,13 @@ __all__ = [
     "summarise",
     "to_csv",
     "to_dataframe",
+    "top_neurons",
 ]
 
 _WHERE = {
+    "top_neurons": "xinc.answers.ranking",
     "ablate": "xinc.interventions.ablation",
+    "compare": "xinc.analyses.compare.comparison",
     "effects": "xinc.interventions.effects",
     "explain_error": "xinc.interventions.explanation",
     "prune": "xinc.interventions.pruning",
@@ -60,7 +67,10 @@ _WHERE = {
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'xinc' has no attribute '{name}'")
+    from difflib import get_close_matches
+
+    close = "".join(f": did you mean '{known}'?" for known in get_close_matches(name, __all__, n=1))
+    raise AttributeError(f"module 'xinc' has no attribute '{name}'{close}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -59,6 +59,7 @@ def run(name: str, subject: Any, tmp_path: Path, **settings: Any) -> xr.Dataset:
     return open_result(tmp_path / "out").load()
 
 
+@pytest.mark.slow
 def test_objects_look_at_annotated_frames_only(subject: Subject, tmp_path: Path) -> None:
     result = run("objects", subject, tmp_path)
     assert result["frame"].values.tolist() == list(result.attrs["annotated_frames"]) == ANNOTATED

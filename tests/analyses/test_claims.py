@@ -662,7 +662,14 @@ def _flat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xinc.analyses.clusters.compute.layout", lambda vectors, *_: vectors[:, :2].astype(np.float32))
 
 
-@pytest.mark.parametrize(("name", "verdict"), [(name, verdict) for name, cases in CASES.items() for verdict in cases])
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        pytest.param(name, verdict, marks=pytest.mark.slow if verdict not in (HOLDS, FAILS) else ())
+        for name, cases in CASES.items()
+        for verdict in cases
+    ],
+)
 def test_a_canvas_built_for_it(name: str, verdict: str) -> None:
     about, layer = CASES[name][verdict]()
     assert judged(name, about, layer) == verdict.removesuffix(" too"), row_of(name, about, layer)

@@ -57,7 +57,7 @@ def statistics(result: xr.Dataset) -> dict[str, float]:
     return {claim.name: claim.statistic(result).item() for claim in analyses["clusters"].claims()}
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", [pytest.param("nerv", marks=pytest.mark.slow), "ffn"])
 def test_vectors_against_plain_numpy(subjects: Make, model: str, layout: str, flat: None) -> None:
     subject = subjects(model, layout)
@@ -231,6 +231,7 @@ def test_silhouette() -> None:
     assert silhouette(far, np.repeat([0, 1], 3000), 0) > 0.9
 
 
+@pytest.mark.slow
 def test_umap_is_one_layout_a_seed_and_keeps_neighbours_together() -> None:
     """Two clouds far apart stay apart; also of few, of equal and of more neurons than neighbours."""
     rng = np.random.default_rng(0)
@@ -296,6 +297,7 @@ def test_results_are_labelled_and_seeds_sorted(written: Mapping[str, Path]) -> N
     assert {"neurons", "share_of_seed", "dead", "constant", "seed_entropy"} <= set(table.columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [pytest.param("two", marks=pytest.mark.slow), "one"])
 def test_figures_are_drawn_from_the_result_alone(written: Mapping[str, Path], which: str, tmp_path: Path) -> None:
     analysis = make_analysis("clusters")
@@ -313,6 +315,7 @@ def test_figures_are_drawn_from_the_result_alone(written: Mapping[str, Path], wh
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 
 
+@pytest.mark.slow
 def test_the_neurons_whose_maps_are_shown_are_marked_in_the_layout(written: Mapping[str, Path]) -> None:
     result = open_result(written["two"]).load()
     for layer in result["layer"].values:
@@ -360,6 +363,7 @@ def test_names_beside_crowded_points() -> None:
     assert ((middles > [4, 3]) & (middles < size - [4, 3])).all()
 
 
+@pytest.mark.slow
 def test_a_layer_of_dead_neurons_has_a_figure(flat: None) -> None:
     maps = np.zeros((1, 4, *SIZE))
     analysis = make_analysis("clusters", {"frames": "all"})

@@ -94,6 +94,7 @@ def test_errors_are_those_of_quality(subjects: Make) -> None:
             assert float(one["psnr"]) == pytest.approx(-10 * np.log10(error), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_video_without_anything(nerv: INR) -> None:
     """A black video, of which the network makes a black picture, and then a grey one."""
     flat = copy.deepcopy(nerv)
@@ -164,6 +165,7 @@ def test_worst_tiles(height: int, width: int, side: int, share: float, seed: int
     assert (np.sum(found, axis=0) <= 1).all() if found else True
 
 
+@pytest.mark.slow
 def test_the_figure_says_who(nerv: INR, frames: np.ndarray) -> None:
     faulty = copy.deepcopy(nerv)
     scale(faulty, "head", -1.0, 2, 1)

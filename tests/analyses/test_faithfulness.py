@@ -242,6 +242,7 @@ def test_claims_are_of_variables_of_the_result() -> None:
 # Where the numbers are quoted -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_figures_of_maps_quote_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subject = subject_of(network("nerv"))
     for name, settings in (("faithfulness", {"neurons": 4, "probes": 2, "resamples": 20}), ("maps", {"neurons": 2})):

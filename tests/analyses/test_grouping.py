@@ -31,7 +31,7 @@ def plain_variance(magnitude: np.ndarray, labels: np.ndarray) -> float:
     return float(np.var(deltas, ddof=1)) if len(deltas) > 1 else float("nan")
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", ["nerv", "ffn"])
 def test_against_plain_numpy(subjects: Make, tmp_path: Path, model: str, layout: str) -> None:
     subject = subjects(model, layout)

@@ -17,7 +17,7 @@ from xinc.analyses.intensity.numbers import NUMBERS
 from xinc.analyses.making import make_analysis
 from xinc.canvas.iid import expected_sum_abs, iid_layers
 
-LAYOUTS = ["factored", "dense"]
+LAYOUTS = ["factored", pytest.param("dense", marks=pytest.mark.slow)]
 RNG = np.random.default_rng(0)
 SHAPE = (5, 6)
 SHIFTS = [(dy, dx) for dy in range(5) for dx in range(6)]
@@ -111,6 +111,7 @@ def test_a_constant_frame_and_a_dead_layer_are_undefined_not_an_error(tmp_path: 
     assert {"alive", "dead"} < set(titles)
 
 
+@pytest.mark.slow
 def test_frames_asked_for(subjects: Make) -> None:
     result = make_analysis("intensity", {"frames": [3, 1]}).compute(subjects("nerv"))
     assert result["frame"].values.tolist() == [3, 1]
@@ -161,6 +162,7 @@ def test_what_treats_all_pixels_alike_has_no_structure(subjects: Make) -> None:
         np.testing.assert_allclose(result["divided"], result["heatmap"], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_figure_of_divided_heatmaps(subjects: Make) -> None:
     result = make_analysis("intensity", {"frames": [0]}).compute(subjects("nerv"))
     for divided, shown in ((False, "heatmap"), (True, "divided")):

@@ -14,7 +14,7 @@ from xinc.analyses.making import make_analysis
 from xinc.analyses.subject import subject_of
 from xinc.plotting.animation import LETTERING
 
-LAYOUTS = ["factored", "dense"]
+LAYOUTS = ["factored", pytest.param("dense", marks=pytest.mark.slow)]
 
 
 def compute(subject: Any, **settings: Any) -> xr.Dataset:
@@ -74,6 +74,7 @@ def test_the_seed_draws_others_and_the_same_seed_the_same(subjects: Make) -> Non
     assert len({str(numbers) for numbers in drawn}) == 3
 
 
+@pytest.mark.slow
 def test_neurons_are_drawn_evenly() -> None:
     """Over many seeds every neuron is shown about as often as any other."""
     source = np.zeros((1, 2, 2, 3))

@@ -29,7 +29,7 @@ def claims(result: xr.Dataset) -> dict[str, Any]:
     return {claim.name: claim for claim in analyses["motion"].claims()}
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_against_plain_numpy(subjects: Make, layout: str) -> None:
     subject = subjects("nerv", layout)
     result = make_analysis("motion", {"frames": [1, 3], "threshold": 0.1}).compute(subject)

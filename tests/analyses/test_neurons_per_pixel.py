@@ -100,6 +100,7 @@ def test_the_table_is_tidy(subjects: Make) -> None:
     assert row["pearson_edges"] == float(one["pearson"].sel({"with": "edges"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("percents", [[50], [10, 30, 50]])
 def test_any_number_of_percentages_can_be_drawn(subjects: Make, percents: list[float]) -> None:
     analysis = make_analysis("neurons_per_pixel", {"frames": 1, "percents": percents})

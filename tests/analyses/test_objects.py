@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 CATEGORIES = ["cat", "cat", "dog", "dog"]
 
 
-@pytest.mark.parametrize("layout", ["factored", "dense"])
+@pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", ["nerv", "ffn"])
 def test_against_plain_numpy(subjects: Make, model: str, layout: str) -> None:
     """The clip has one instance, a disc."""

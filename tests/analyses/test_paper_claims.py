@@ -296,6 +296,7 @@ def test_time_and_disk(tmp_path: Path) -> None:
     assert training_seconds(tmp_path) == 61.5
 
 
+@pytest.mark.slow
 def test_the_page_in_the_documentation_is_what_its_numbers_give(tmp_path: Path) -> None:
     """`make study` renews all three files."""
     kept = read((DOCS / f"{NAME}.json").read_text(encoding="utf-8"))

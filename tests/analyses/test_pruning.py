@@ -41,6 +41,7 @@ def psnr(model: INR, subject: Subject, frames: list[int]) -> float:
     return float(np.mean(-10 * np.log10(mse)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "criterion"), [("kernel", "contribution"), ("weight", "taylor_squared"), ("kernel", "random")]
 )

@@ -402,6 +402,7 @@ def test_one_normal_distribution_falls_into_clusters_in_the_plane() -> None:
     assert float(found.sel(measure="plane_in_vectors")) < float(found.sel(measure="vectors"))
 
 
+@pytest.mark.slow
 def test_cityscapes_frames_are_paired_with_the_network_four_frames_before() -> None:
     masked, before = [4, 9, 14, 19, 24, 29], [0, 5, 10, 15, 20, 25]
     assert released_pairs(masked, list(range(30))) == dict(zip(before, masked, strict=True))

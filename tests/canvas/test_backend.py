@@ -66,6 +66,7 @@ def test_a_whole_canvas(canvas):
 MANY = pytest.param({"frame": 1, "neuron": 3, "y": 4}, marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [{}, {"neuron": 10}, pytest.param("auto", marks=pytest.mark.slow), MANY])
 def test_dask(canvas, chunks):
     eager = xinc.open_canvas(canvas)
@@ -89,6 +90,7 @@ def test_chunks_of_expanded_maps_are_of_a_bearable_size(nerv, write, monkeypatch
     assert maps.chunks == ((1,) * 4, (20, 20, 8), (16,), (24,))
 
 
+@pytest.mark.slow
 def test_graphs_go_to_other_processes(canvas):
     dataset = xr.open_datatree(canvas, engine="xinc", chunks={"neuron": 5})
     for name in dataset.children:

@@ -161,6 +161,18 @@ def test_layers_say_the_nearest_too(canvas):
         canvas["head"]["fraem"]
 
 
+def test_attributes_say_the_nearest_as_well(canvas):
+    with pytest.raises(AttributeError, match="no attribute 'hed': did you mean 'head'"):
+        _ = canvas.hed
+    with pytest.raises(AttributeError, match="no attribute 'contribtion': did you mean 'contribution'"):
+        _ = canvas.head.contribtion
+    for name in ("nothing", "_hed"):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'$"):
+            getattr(canvas, name)
+    with pytest.raises(AttributeError, match="no attribute 'disect': did you mean 'dissect'"):
+        _ = xinc.disect
+
+
 def test_it_is_a_tree_of_xarray(canvas):
     assert isinstance(canvas, xr.DataTree)
     part = canvas.isel(frame=[1, 2])

@@ -18,7 +18,7 @@ from xinc.experiment.job import job_log
 ROUNDING = 1e-6
 
 
-@pytest.fixture(params=["nerv", "ffn"])
+@pytest.fixture(params=["nerv", pytest.param("ffn", marks=pytest.mark.slow)])
 def model(request):
     return request.getfixturevalue(request.param)
 
@@ -97,6 +97,7 @@ def test_a_network_too_large_for_the_gpu(nerv, write, monkeypatch):
     np.testing.assert_array_equal(values(xinc.open_canvas(found), "head"), values(xinc.open_canvas(path), "head"))
 
 
+@pytest.mark.slow
 def test_a_dissected_network(model, monkeypatch, tmp_path, as_on_a_gpu):
     """Reading and writing out what `xinc.dissect` gives, a pass and then blocks of maps at a time."""
     layer = model.layer_names()[0]

@@ -269,6 +269,7 @@ def test_any_zarr_reader_opens_dense_maps(model, write):
         xr.testing.assert_equal(tree[name].to_dataset(), expected[name].to_dataset())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_dask_computes_the_same(model, write, layout):
     canvas = xinc.open_canvas(write(model, layout))
@@ -281,6 +282,7 @@ def test_dask_computes_the_same(model, write, layout):
         np.testing.assert_allclose(total, abs(maps).sum(("y", "x")), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_stored_canvas_goes_to_another_process(model, write):
     for layout in ("factored", "dense"):
         canvas = xinc.open_canvas(write(model, layout, name=f"{layout}.zarr"))
@@ -314,6 +316,7 @@ def test_writing_twice_gives_the_same_bytes(nerv, write):
     assert files(first)
 
 
+@pytest.mark.slow
 def test_network_is_left_as_it_was(nerv, write):
     before = {key: tensor.clone() for key, tensor in nerv.state_dict().items()}
     xinc.open_canvas(write(nerv))["head"].load()

@@ -20,7 +20,7 @@ ROUNDING = 1e-6
 LABELS = ("in_channel", "out_channel", "phase_y", "phase_x")
 
 
-@pytest.fixture(params=["nerv", "ffn"])
+@pytest.fixture(params=["nerv", pytest.param("ffn", marks=pytest.mark.slow)])
 def model(request):
     return request.getfixturevalue(request.param)
 
@@ -47,6 +47,7 @@ def stated(layer):
     return float(words[words.index("error") + 1].rstrip(",")), float(words[words.index("is") + 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source", ["memory", "factored", "dense", *(pytest.param(s, marks=pytest.mark.slow) for s in ("path", "zarr"))]
 )

@@ -226,6 +226,7 @@ def test_granularities_of_an_mlp(ffn, write, granularity):
         check_everything(canvas[name].to_dataset())
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 3), min_size=1, max_size=3),
     st.sampled_from([1, 3, 5]),
@@ -359,6 +360,7 @@ def test_a_quantile_among_values_that_differ_in_the_last_bit():
     np.testing.assert_array_equal(area_quantiles(layer, percents)[0], expected)
 
 
+@pytest.mark.slow
 def test_many_quantiles_take_several_passes(nerv, monkeypatch):
     layer = xinc.dissect(nerv, [0])["head"].to_dataset()
     percents = np.linspace(0, 100, 40)
@@ -472,7 +474,9 @@ def test_results_do_not_depend_on_threads(model, write):
                     np.testing.assert_array_equal(found, alone[key])
 
 
-@pytest.mark.parametrize("size", [1, 5000, 20000])
+@pytest.mark.parametrize(
+    "size", [pytest.param(1, marks=pytest.mark.slow), 5000, pytest.param(20000, marks=pytest.mark.slow)]
+)
 def test_small_blocks_change_nothing(nerv, monkeypatch, size):
     layer = xinc.dissect(nerv)["block1"].to_dataset()
     whole = everything(layer)
@@ -507,6 +511,7 @@ def test_what_goes_wrong_in_a_thread_is_raised(nerv, monkeypatch, error):
         sum_abs(xinc.dissect(nerv)["head"].to_dataset())
 
 
+@pytest.mark.slow
 def test_frames_wider_than_the_tiles_of_kernels():
     rng = np.random.default_rng(1)
     check_everything(held(rng.normal(size=(2, 9, 67, 131))))
@@ -545,6 +550,7 @@ def assert_same_results(found, expected, layer):
             np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-5 * largest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("small", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_reductions_in_pytorch(model, request, monkeypatch, small):
     canvas = xinc.dissect(model)

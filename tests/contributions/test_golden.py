@@ -45,6 +45,7 @@ def test_dissect(folder):
         assert_maps(canvas[maps.layer]["contribution"].sel(frame=maps.frame).values[maps.neurons], maps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["factored", "dense"])
 def test_stored(folder, layout, tmp_path):
     model = golden.load(folder)

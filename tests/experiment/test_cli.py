@@ -27,7 +27,7 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
     out = capsys.readouterr().out
-    assert out == "config/config.yaml is fine: 1 video, 3 models, 1 seed, 3 analyses, 28 jobs.\n"
+    assert out == "config/config.yaml is fine: 1 video, 3 models, 1 seed, 3 analyses, 29 jobs.\n"
 
 
 def test_check_of_another_file_with_changes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,7 @@ def test_several_files_and_dotted_changes(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_part_of_an_experiment(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--config", "part=project", "analyses={dataset: {}}"]) == 0
-    assert "2 jobs" in capsys.readouterr().out
+    assert "3 jobs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,7 @@ def test_as_a_module() -> None:
     assert done.stdout.startswith("flow\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_early() -> None:
     words = f"{sys.executable} -m xinc settings | head -n 1"
     done = subprocess.run(words, shell=True, capture_output=True, text=True, check=True)

@@ -10,8 +10,10 @@ from xinc.experiment.paths import HISTORY, MADE, Made, figure_path, parse, path_
 
 NAMES = {
     "video": ["bunny", "a video", "figures", "project", "videos"],
-    "model": ["nerv", "my.model-2"],
+    "model": ["nerv", "my.model-2", "pairs"],
     "seed": ["0", "12"],
+    "other": ["nerv", "my.model-2-seed3"],
+    "other_seed": ["0", "7"],
     "layer": ["head", "block1"],
     "analysis": ["maps", "pixels_per_neuron", "own2"],
 }
@@ -43,4 +45,6 @@ def test_what_no_rule_makes(path: str) -> None:
 def test_scopes() -> None:
     assert result_path("maps", "v", "m", 0) == "results/v/m/seed0/maps"
     assert result_path("clusters", "v", "m") == "results/v/m/seeds/clusters"
+    assert result_path("compare", "v", "m", 0, "o", 1) == "results/v/pairs/m-seed0+o-seed1/compare"
+    assert figure_path("compare", "v", "m", 0, "o", 1) == "results/figures/compare/v/pairs/m-seed0+o-seed1"
     assert figure_path("findings") == "results/figures/findings/project"

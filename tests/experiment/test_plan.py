@@ -134,7 +134,7 @@ def test_settings_of_a_drawing_are_not_those_of_its_computation() -> None:
 
 
 def test_figures_depend_on_results_that_they_quote() -> None:
-    """Maps on faithfulness where it is configured, of the same network; no other figure, and nothing computed."""
+    """Those of maps on faithfulness where it is configured, of the same network; no others, and nothing computed."""
     values = config()
     before = specs(values)
     after = specs(changed("analyses.faithfulness", {}))
@@ -146,7 +146,7 @@ def test_figures_depend_on_results_that_they_quote() -> None:
     assert set(after[figure].upstream) == {maps, faithfulness}
     assert "xinc.analyses.faithfulness.figure" in after[figure].code
     redrawn = {name for name in before if "analysis=findings" not in name and after[name] != before[name]}
-    assert redrawn == {name for name in before if name.startswith("figure analysis=maps")}
+    assert redrawn == {"report", *(name for name in before if name.startswith("figure analysis=maps"))}
 
 
 def test_what_the_figures_say_is_part_of_them() -> None:
@@ -253,6 +253,8 @@ def test_parts_make_the_whole() -> None:
     project = Plan(Config(values | {"part": "project"}))
     assert (project.analyses_of("project"), project.only_project) == (["dataset"], True)
     assert project.project_spec("dataset") == whole.project_spec("dataset")
+    assert [plan.reports for plan in (*parts, project, whole)] == [False, False, False, True, True]
+    assert (project.reported(), project.report_spec()) == (whole.reported(), whole.report_spec())
 
 
 @pytest.mark.parametrize("part", ["0/3", "4/3", "1/0", "3", "a/b", "1/2/3", ""])
@@ -307,7 +309,7 @@ def test_a_video_may_have_seeds_of_its_own(tmp_path: Path) -> None:
     before, after = specs(both), specs(both | {"video_seeds": {"second": [4]}})
     added = {name for name in after if after[name] != before.get(name)}
     assert added
-    assert all("video=second" in name for name in added), "nothing of the other video"
+    assert all("video=second" in name for name in added - {"report"}), "nothing of the other video"
     assert not {name for name in added if name.startswith(("video", "regions")) or "seed=0" in name}
     assert every.train_spec("clip", "nerv", 1) == own.train_spec("clip", "nerv", 1)
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from docutils.core import publish_parts
 
-from xinc.experiment.report import summary_of_faithfulness, summary_of_findings, title_of, view_of
+from xinc.experiment.report.markup import summary_of_faithfulness, summary_of_findings
+from xinc.experiment.report.names import title_of, view_of
 
 DEFAULT = {
     "measure": "a number, of something; threshold: what chance gives",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def _experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def kind(made: Made) -> str:
     """A job of the smallest experiment without its wildcards, but for the analysis."""
-    rule = made.rule.removesuffix("_of_seeds").removesuffix("_of_project")
+    rule = re.sub("_of_(seeds|pair|project)$", "", made.rule)
     return " ".join(filter(None, [rule, made.wildcards.get("analysis")]))
 
 
@@ -63,7 +64,7 @@ def test_an_edit(edit: Callable[[str, str, str], None], name: str) -> None:
 def test_there_is_a_job_of_every_kind() -> None:
     kinds = {name for name, _ in unchanged()}
     assert kinds == VIDEO
-    assert len(kinds) == 8 + 2 * len(EVERY)
+    assert len(kinds) == 9 + 2 * len(EVERY)
 
 
 def test_the_default_of_a_figure_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ def test_the_default_of_a_figure_setting(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(field, "default", int(field.default) + 1)
     settings.model_rebuild(force=True)
     try:
-        assert made_again() == {"figure maps"}
+        assert made_again() == {"figure maps", "report"}
     finally:
         monkeypatch.undo()
         settings.model_rebuild(force=True)

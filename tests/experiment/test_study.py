@@ -40,6 +40,18 @@ def test_it_has_three_seeds_of_two_videos_and_all_that_its_page_needs() -> None:
     assert set(plan.evidence("paper_claims")) == analyses["paper_claims"].uses
 
 
+def test_interventions_are_made_in_the_same_networks() -> None:
+    """A training that both ask for is one job."""
+    study, more = Plan(read_config("config/study.yaml")), Plan(read_config("config/interventions.yaml"))
+    assert set(more.triples) <= set(study.triples)
+    assert len({seed for _, _, seed in more.triples}) == 3
+    values = [read_values(f"config/{name}.yaml") for name in ("study", "interventions")]
+    for key, model in values[1]["models"].items():
+        assert model == values[0]["models"][key]
+    tables = [read_table(f"config/{name}.tsv", "128x256") for name in ("study", "interventions")]
+    assert all(video in tables[0] for video in tables[1])
+
+
 def test_the_clips_come_on_top() -> None:
     videos, more = (
         {video.name: video for video in read_table(f"config/{name}.tsv", "128x256")}

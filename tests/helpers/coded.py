@@ -32,6 +32,7 @@ def encode(
     muxer: dict[str, str] | None = None,
     aspect: Fraction | None = None,
     shown: tuple[float, bool, bool] | None = None,
+    transfer: int | None = None,
 ) -> Path:
     """Write ``frames`` as a movie of ten frames a second.
 
@@ -41,6 +42,7 @@ def encode(
     options, muxer : options of the encoder and of the container.
     aspect : width to height of a pixel.
     shown : degrees counterclockwise, whether mirrored left to right, and upside down, as the header asks.
+    transfer : characteristics of the colours, by their number in ITU-T H.273.
     """
     with av.open(str(path), "w", options=muxer or {}) as container:
         stream: Any = container.add_stream(codec, rate=Fraction(10), options=_QUIET.get(codec, {}) | (options or {}))
@@ -48,6 +50,8 @@ def encode(
         stream.pix_fmt, stream.bit_rate, stream.gop_size = "yuv420p", 400_000, gop
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
+        if transfer is not None:
+            stream.codec_context.color_trc = transfer
         if shown is not None:
             stream.set_display_rotation(shown[0], hflip=shown[1], vflip=shown[2])
         for frame in frames:

@@ -217,6 +217,7 @@ def test_random_prunings_are_those_of_their_seed() -> None:
     assert not torch.equal(one["weights.0"][0], one["weights.0"][1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nerv", "hnerv", "ffn", "siren"])
 def test_a_pruned_network_is_one_like_any_other(name: str, tmp_path: Path) -> None:
     model = network(name)

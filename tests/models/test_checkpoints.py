@@ -197,6 +197,7 @@ def test_trust_is_the_only_way_around(tmp_path):
         load_model(path, trust=True)
 
 
+@pytest.mark.slow
 def test_configurations_are_dropped_without_being_run(tmp_path):
     """A file of Lightning with OmegaConf's objects, made with these packages, which need not be installed."""
     path = golden.HERE.parent / "lightning" / "ffn_omegaconf.ckpt"

@@ -121,6 +121,7 @@ def test_other_initial_weights_are_another_training(tmp_path):
     assert keys[0] == keys[2] != keys[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "bit", "empty", "text"])
 def test_a_damaged_checkpoint_is_ignored_with_a_warning(tmp_path, damage):
     path = tmp_path / "c.pt"

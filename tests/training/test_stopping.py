@@ -106,6 +106,7 @@ def test_one_of_everything_per_network():
         fit_together([make("nerv"), make("nerv")], [targets()], training())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_bfloat16_learns_about_as_well(name):
     full = fit(make(name), targets(), training(epochs=60))

@@ -67,6 +67,7 @@ def named(notes: list[str]) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CODED)
 def test_sound_files_pass(tmp_path: Path, settings: Any, kind: str) -> None:
     suffix, codec = CODED[kind]

@@ -72,6 +72,7 @@ def test_rows_follow_what_the_video_has(collage: xr.Dataset, write_folder: Any, 
     assert_tidy(masked)
 
 
+@pytest.mark.slow
 def test_many_instances_are_listed_by_category(collage: xr.Dataset) -> None:
     names = [f"category number {n % 20}" for n in range(60)]
     many = collage.drop_dims("segment").assign(

@@ -101,6 +101,7 @@ def test_a_shift_is_found(size: tuple[int, int]) -> None:
     np.testing.assert_allclose(flow[8:-8, 8:-8].mean((0, 1)), (3, -2), atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (6, 9), (16, 32), (8, 200)])
 def test_tiny_frames_have_a_flow(size: tuple[int, int]) -> None:
     frames = np.stack([texture(*size, seed) if min(size) > 1 else np.zeros(size, np.uint8) for seed in (0, 1, 0)])
@@ -253,6 +254,7 @@ def test_the_estimate_of_real_frames_is_near_the_truth(shared: Path, size: tuple
     assert np.mean(lengths) > 9
 
 
+@pytest.mark.slow
 def test_the_estimate_is_scored_against_flow_files(shared: Path) -> None:
     """The same clip by its folder of flow files, through the store: 0.9 pixels of error at a mean motion of 10."""
     folder = shared / "clips" / "tennis_flow"
@@ -302,6 +304,7 @@ def test_a_store_is_what_is_made_in_memory(
     assert ("filled" in stored.attrs) == (kind == "given" and method == "auto")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_video(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Callable[..., VideoSettings]
 ) -> None:

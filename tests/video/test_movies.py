@@ -98,6 +98,39 @@ def test_a_turn_that_is_not_by_quarters_is_said(tmp_path: Path, settings: Any) -
     assert re.search(r"not a quarter turn, 10\.0 degrees off", found.attrs["warnings"][0])
 
 
+# What a frame is shown as
+
+
+def test_interlaced_frames_are_said(tmp_path: Path, settings: Any) -> None:
+    fields = {"flags": "+ildct+ilme"}
+    path = encode(tmp_path / "a.mp4", [QUARTERS] * 2, "libx264", options=fields)
+    [said] = build_video(settings(path, resolution="8x8")).attrs["warnings"]
+    assert re.search(r"a\.mp4' is interlaced: each of its frames shows two moments", said)
+    path = encode(tmp_path / "b.mp4", [QUARTERS] * 2, "libx264")
+    assert not build_video(settings(path, resolution="8x8")).attrs["warnings"]
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG"), (1, "")])
+def test_high_dynamic_range_is_said(tmp_path: Path, settings: Any, transfer: int, name: str) -> None:
+    path = encode(tmp_path / "a.mp4", [QUARTERS] * 2, "libx264", transfer=transfer)
+    said = build_video(settings(path, resolution="8x8")).attrs["warnings"]
+    assert [f"({name})" in one for one in said] == [True] * bool(name)
+
+
+def test_transparent_pixels_are_white(tmp_path: Path) -> None:
+    """As those of images are, whatever colour lies below."""
+    with av.open(str(tmp_path / "a.mov"), "w") as container:
+        stream: Any = container.add_stream("qtrle", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 4, 8, "argb"
+        rgba = np.full((4, 8, 4), (200, 0, 0, 255), np.uint8)
+        rgba[:, 4:, 3] = 0
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(rgba, format="rgba")))
+        container.mux(stream.encode())
+    [frame] = read(tmp_path / "a.mov")
+    assert frame[0, 0].tolist() == [200, 0, 0]
+    assert frame[0, 7].tolist() == [255, 255, 255]
+
+
 # Shape of pixels
 
 

@@ -48,6 +48,27 @@ def test_start_count_and_step_select(write_folder: Any, settings: Any) -> None:
     assert [Path(file).name for file in source_files(video)] == ["frame2.png", "frame6.png", "frame10.png"]
 
 
+@pytest.mark.parametrize(
+    ("numbered", "selected", "said"),
+    [
+        ([0, 1, 2, 5, 6], {}, "between 2 and 5"),
+        ([0, 1, 2, 5, 6], {"count": 3}, ""),
+        ([0, 1, 2, 5, 6], {"start": 3}, ""),
+        ([10, 20, 30, 50, 60], {}, "between 30 and 50"),
+        ([4, 9, 14], {}, ""),
+        ([3], {}, ""),
+        ([1, 7, 20, 22], {}, ""),
+    ],
+)
+def test_numbers_that_are_left_out_are_said(
+    tmp_path: Path, settings: Any, numbered: list[int], selected: dict[str, int], said: str
+) -> None:
+    for number, frame in zip(numbered, pictures(len(numbered)), strict=True):
+        Image.fromarray(frame).save(tmp_path / f"{number:03}.png")
+    notes = open_source(settings(tmp_path, **selected)).notes
+    assert [said in one for one in notes] == [True] * bool(said)
+
+
 def test_natural_order_takes_any_mixture_of_names(tmp_path: Path) -> None:
     names = ["1a.png", "a1.png", "a01.png", "b.png", "10.png", "2.png", "²3.png"]
     for name in names:

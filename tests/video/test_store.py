@@ -223,6 +223,7 @@ def _long(frames: int) -> Clip:
     )
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_video(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
     monkeypatch.setattr(datasets, "CHUNK", 1 << 18)
     peaks = []

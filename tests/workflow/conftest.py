@@ -9,8 +9,10 @@ import pytest
 
 from tests.helpers.once import once
 from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.workflow import edits
 from tests.helpers.workflow.everything import EVERYTHING
-from tests.helpers.workflow.runs import Workspace
+from tests.helpers.workflow.files import siren
+from tests.helpers.workflow.runs import Workspace, announced
 
 
 def _run_once(factory: pytest.TempPathFactory, name: str, values: dict[str, Any]) -> Workspace:
@@ -36,6 +38,29 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A model of it with every analysis."""
     return _run_once(tmp_path_factory, "complete", EVERYTHING)
+
+
+def _of_another(factory: pytest.TempPathFactory, name: str, finished: Workspace, values: dict[str, Any]) -> Workspace:
+    """The finished run, after one with another configuration, for which only the report is made again."""
+
+    def make(root: Path) -> None:
+        space = finished.copy(root)
+        space.configure(values)
+        assert announced(space.make()) == {"report"}
+
+    return Workspace(once(factory, name, make))
+
+
+@pytest.fixture(scope="session")
+def before_edits(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """What edits of the configuration and of the library begin with."""
+    return _of_another(tmp_path_factory, "before_edits", finished, edits.config())
+
+
+@pytest.fixture(scope="session")
+def before_changes(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """What changes of files begin with."""
+    return _of_another(tmp_path_factory, "before_changes", finished, siren())
 
 
 @pytest.fixture

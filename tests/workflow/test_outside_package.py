@@ -58,7 +58,7 @@ def test_another_distribution_in_the_workflow(tmp_path: Path) -> None:
     edit(outside / "planes.py", "Plane waves, one", "Waves, one")
     assert space.pending() == set(), "a description"
     edit(outside / "spread" / "figure.py", 'result["spread"]', 'abs(result["spread"])')
-    assert space.remake() == {job for job in SPREAD if job.startswith("figure ")}
+    assert space.remake() == {job for job in SPREAD if job.startswith(("figure ", "report"))}
     edit(outside / "spread" / "compute.py", '.std("neuron")', '.std("neuron", ddof=1)')
     assert space.remake() == SPREAD
     edit(outside / "waves.py", "0.25", "0.5")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.small import config, write_clip, write_table
 from tests.helpers.workflow.files import siren
-from tests.helpers.workflow.runs import Workspace, announced, branch, jobs, of_video
+from tests.helpers.workflow.runs import REPORT, Workspace, announced, branch, jobs, of_video
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -37,7 +37,14 @@ def test_blanks_and_letters_of_any_alphabet_and_links_in_paths(tmp_path: Path) -
     assert space.pending() == set()
     run = "clip/siren/seed0"
     assert space.results() == {
-        *("clip/video.zarr", "figures/videos/clip", f"{run}/model.pt", f"{run}/history.csv", f"{run}/maps"),
+        *(
+            "clip/video.zarr",
+            "figures/videos/clip",
+            "report.html",
+            f"{run}/model.pt",
+            f"{run}/history.csv",
+            f"{run}/maps",
+        ),
         *(f"{run}/canvas.zarr/zarr.json", f"{run}/canvas.zarr/layer1", f"figures/maps/{run}"),
     }
     assert (disk / "results" / "figures" / "maps" / run).is_dir()
@@ -55,7 +62,7 @@ def test_the_example_is_not_mixed_into_another_configuration(tmp_path: Path) -> 
     values = config(models={"mine": config()["models"]["siren"]}, analyses={})
     wanted = space.pending(values)
     assert wanted == {
-        *of_video("clip") - branch("ffn") - branch("nerv") - branch("siren"),
+        *of_video("clip") - branch("ffn") - branch("nerv") - branch("siren") | REPORT,
         *jobs("train", video="clip", model="mine", seed=0),
         *jobs("canvas", video="clip", model="mine", seed=0, layer="layer1"),
     }
@@ -103,7 +110,7 @@ def test_an_analysis_is_one_file_and_one_line(workspace: Workspace) -> None:
     (workspace.code / "xinc" / "analyses" / "brightest.py").write_text(BRIGHTEST, encoding="utf-8")
     values = config()
     values["analyses"]["brightest"] = {"scale": 2.0}
-    new = {
+    new = REPORT | {
         job
         for rule in ("analysis", "figure")
         for job in jobs(rule, video="clip", model=["ffn", "nerv", "siren"], seed=0, analysis="brightest")
@@ -119,7 +126,7 @@ def test_the_project_alone(workspace: Workspace) -> None:
     values = config()
     values["analyses"]["dataset"] = {}
     config_file = workspace.configure(values)
-    wanted = jobs("analysis_of_project", analysis="dataset") | jobs("figure_of_project", analysis="dataset")
+    wanted = REPORT.union(*(jobs(f"{rule}_of_project", analysis="dataset") for rule in ("analysis", "figure")))
     assert workspace.pending() == wanted
     values["models"]["nerv"]["training"]["epochs"] = 4
     workspace.configure(values)

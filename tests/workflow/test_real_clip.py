@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.helpers.tiers import exhaustive
-from tests.helpers.workflow.runs import Workspace, jobs
+from tests.helpers.workflow.runs import REPORT, Workspace, jobs
 from xinc.analyses.results import open_result
 from xinc.video.flow import open_flow
 from xinc.video.sources.images import read_mask
@@ -55,6 +55,7 @@ def test_dogs_jump_goes_through_the_whole_workflow(shared: Path, tmp_path: Path)
         *jobs("analysis", video="dogs", model="nerv", seed=0, analysis=ANALYSES),
         *jobs("figure", video="dogs", model="nerv", seed=0, analysis=ANALYSES),
         *jobs("analysis_of_project", analysis="dataset"), *jobs("figure_of_project", analysis="dataset"),
+        *REPORT,
     }  # fmt: skip
     space.make()
     assert space.pending() == set()

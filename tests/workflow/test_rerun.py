@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.helpers.tiers import EXHAUSTIVE, exhaustive
-from tests.helpers.workflow.edits import EDITS, config
+from tests.helpers.workflow.edits import EDITS
 from tests.helpers.workflow.everything import EDITS_OF_EVERYTHING, EVERYTHING, SETTINGS, brought_about
-from tests.helpers.workflow.files import FILES, siren
+from tests.helpers.workflow.files import FILES
 from tests.helpers.workflow.runs import Workspace
 from tests.helpers.workflow.sources import SOURCES
 
@@ -48,8 +48,9 @@ def test_the_edits_that_are_always_run_exist() -> None:
 
 
 @pytest.mark.parametrize("name", tried(EDITS))
-def test_an_edit_of_the_configuration(workspace: Workspace, name: str) -> None:
+def test_an_edit_of_the_configuration(before_edits: Workspace, tmp_path: Path, name: str) -> None:
     values, expected = EDITS[name]
+    workspace = before_edits.copy(tmp_path / "space")
     workspace.configure(values)
     assert made_again(workspace, name) == expected
 
@@ -81,21 +82,22 @@ def test_the_edits_of_all_analyses(complete_workspace: Workspace, drawn: bool) -
 
 
 @pytest.mark.parametrize("name", tried(FILES))
-def test_a_change_of_files(workspace: Workspace, name: str) -> None:
-    workspace.configure(siren())
+def test_a_change_of_files(before_changes: Workspace, tmp_path: Path, name: str) -> None:
+    workspace = before_changes.copy(tmp_path / "space")
     space = FILES[name].apply(workspace) or workspace
     assert made_again(space, name) == FILES[name].jobs
 
 
 @pytest.mark.parametrize("name", tried(SOURCES))
-def test_an_edit_of_the_library(workspace: Workspace, name: str) -> None:
-    workspace.configure(config())
+def test_an_edit_of_the_library(before_edits: Workspace, tmp_path: Path, name: str) -> None:
+    workspace = before_edits.copy(tmp_path / "space")
     SOURCES[name].apply(workspace)
     assert made_again(workspace, name) == SOURCES[name].jobs
 
 
 @exhaustive
-def test_what_was_made_again_is_not_made_once_more(workspace: Workspace) -> None:
+def test_what_was_made_again_is_not_made_once_more(before_edits: Workspace, tmp_path: Path) -> None:
+    workspace = before_edits.copy(tmp_path / "space")
     values, expected = EDITS["a setting of one model's canvas"]
     workspace.configure(values)
     assert workspace.remake() == expected

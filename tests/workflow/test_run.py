@@ -29,7 +29,7 @@ RUNS = [f"clip/{model}/seed0" for model in LAYERS]
 
 
 def test_exactly_the_expected_outputs(finished: Workspace) -> None:
-    stores = {"clip/video.zarr", "figures/videos/clip"}
+    stores = {"clip/video.zarr", "figures/videos/clip", "report.html"}
     for run in RUNS:
         stores |= {f"{run}/model.pt", f"{run}/history.csv", f"{run}/canvas.zarr/zarr.json"}
         stores |= {f"{run}/canvas.zarr/{layer}" for layer in LAYERS[run.split("/")[1]]}

@@ -38,6 +38,21 @@ use rule analysis as analysis_of_seeds with:
         "logs/benchmarks/analysis/{video}/{model}/seeds/{analysis}.tsv"
 
 
+use rule analysis as analysis_of_pair with:
+    input:
+        unpack(pair_input),
+    output:
+        directory(MADE["analysis_of_pair"]),
+    params:
+        **spec_of("analysis_of_pair"),
+    wildcard_constraints:
+        analysis=names("pair"),
+    log:
+        "logs/analysis/{video}/pairs/{model}-seed{seed}+{other}-seed{other_seed}/{analysis}.log",
+    benchmark:
+        "logs/benchmarks/analysis/{video}/pairs/{model}-seed{seed}+{other}-seed{other_seed}/{analysis}.tsv"
+
+
 use rule analysis as analysis_of_project with:
     input:
         videos=[path_of("video", video=video) for video in plan.videos],

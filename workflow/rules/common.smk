@@ -44,6 +44,17 @@ def seeds_input(wildcards):
     return video_of(wildcards) | {"layers": layers}
 
 
+def pair_input(wildcards):
+    """What an analysis of two networks uses of them, beside the video."""
+    found = video_of(wildcards)
+    for prefix, model, seed in (("", wildcards.model, wildcards.seed), ("other_", wildcards.other, wildcards.other_seed)):
+        if "model" in plan.needs(wildcards.analysis):
+            found[f"{prefix}model"] = path_of("train", video=wildcards.video, model=model, seed=seed)
+        if "canvas" in plan.needs(wildcards.analysis):
+            found[f"{prefix}layers"] = canvas_layers(wildcards.video, model, seed)
+    return found
+
+
 def quoted_results(wildcards):
     """Results of other analyses of the same network that the figures of an analysis quote."""
     video, model = wildcards.video, wildcards.model
@@ -74,7 +85,10 @@ def every_result():
     found += [path_of("regions_figure", video=video) for video in plan.videos if plan.uses_regions]
     found += [canvas for run in plan.triples for canvas in canvas_layers(*run)]
     found += [maps for run in plan.triples for maps in dense_layers(*run)]
-    return found + [path for run in plan.runs() for path in (result_path(*run), figure_path(*run))]
+    found += [path for run in plan.runs() for path in (result_path(*run), figure_path(*run))]
+    return found + [
+        path for name, pair in plan.pairs() for path in (result_path(name, *pair), figure_path(name, *pair))
+    ]
 
 
 def names(scope):
@@ -95,6 +109,8 @@ def checkpoint_input(wildcards):
 def labels_of(wildcards):
     """What the report says of a figure in its lists."""
     own = {"video": "all", "model": "all", "seed": "all"} | dict(wildcards.items())
+    if "other" in own:
+        own |= {name: f"{own[name]}, {own[other]}" for name, other in (("model", "other"), ("seed", "other_seed"))}
     return {name: own[name] for name in ("video", "model", "seed")} | {"view": view_of(own["part"])}
 
 

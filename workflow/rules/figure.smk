@@ -53,6 +53,28 @@ use rule figure as figure_of_seeds with:
         "logs/benchmarks/figure/{video}/{model}/seeds/{analysis}.tsv"
 
 
+use rule figure as figure_of_pair with:
+    input:
+        MADE["analysis_of_pair"],
+    output:
+        report(
+            directory(MADE["figure_of_pair"]),
+            patterns=["{part}.png"],
+            caption="../report/figure.rst",
+            category=lambda wildcards: plan.category(wildcards.analysis),
+            labels=labels_of,
+        ),
+    params:
+        **spec_of("figure_of_pair"),
+        caption=lambda wildcards, input: plan.caption(wildcards.analysis),
+    wildcard_constraints:
+        analysis=names("pair"),
+    log:
+        "logs/figure/{video}/pairs/{model}-seed{seed}+{other}-seed{other_seed}/{analysis}.log",
+    benchmark:
+        "logs/benchmarks/figure/{video}/pairs/{model}-seed{seed}+{other}-seed{other_seed}/{analysis}.tsv"
+
+
 use rule figure as figure_of_project with:
     input:
         MADE["analysis_of_project"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -35,7 +35,7 @@ _METHODS: dict[Part, frozenset[str]] = {
 
 
 class Analysis:
-    """One question, asked of one network, of a network trained with several seeds, or of all results together.
+    """One question, asked of one network, of a network trained with several seeds, of two, or of all results together.
 
     An analysis is a folder: ``__init__`` declares a subclass, registered with ``@analyses.register(name)``, and holds
     nothing but values and settings; ``compute`` has the functions ``compute(settings, subject)`` and, where a table is
@@ -49,8 +49,9 @@ class Analysis:
     question: ClassVar[str] = ""
     #: Where the paper asks it.
     section: ClassVar[str] = ""
-    #: What one result is of: one ``network``; a model's ``seeds``, all together; the whole ``project``.
-    scope: ClassVar[Literal["network", "seeds", "project"]] = "network"
+    #: What one result is of: one ``network``; a model's ``seeds``, all together; a ``pair`` of networks of one video;
+    #: the whole ``project``.
+    scope: ClassVar[Literal["network", "seeds", "pair", "project"]] = "network"
     #: What `compute` uses beside the video.
     needs: ClassVar[frozenset[Need]] = frozenset({"canvas"})
     #: Of the scope ``project``: names of the analyses whose results it builds on; None: all there are.
@@ -154,6 +155,20 @@ class SeedsAnalysis(Analysis):
 
     def compute(self, subjects: Mapping[int, Subject]) -> xr.Dataset:
         """The result, with units and descriptions in the attributes of its variables; subjects are given by seed."""
+        return _computed(self, subjects)
+
+
+class PairAnalysis(Analysis):
+    """A question asked of two networks of one video; its setting ``pairs`` says of which."""
+
+    scope = "pair"
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any], first: Sequence[str], second: Sequence[str]) -> None:
+        """Raise `InputError` where networks with canvases of these layers cannot be compared."""
+
+    def compute(self, subjects: tuple[Subject, Subject]) -> xr.Dataset:
+        """The result, with units and descriptions in the attributes of its variables."""
         return _computed(self, subjects)
 
 

@@ -31,8 +31,8 @@ def run_analysis(
     name, settings : of the analysis.
     subject : see `xinc.analyses.base.Analysis.compute`.
     output : directory of the result.
-    of : names of the ``video``, the ``model`` and the ``seed`` that it is of, as far as it is of one; attributes of the
-        result, and below the title of its figures.
+    of : names of the ``video``, the ``model`` and the ``seed`` that it is of, as far as it is of one, and of the
+        ``other`` model and ``other_seed`` of a pair; attributes of the result, and below the title of its figures.
 
     Raises
     ------
@@ -83,6 +83,9 @@ def _network(subject: Any) -> dict[str, Any]:
     """
     if isinstance(subject, dict):
         return _network(next(iter(subject.values())))
+    if isinstance(subject, tuple):
+        first, second = (_network(one) for one in subject)
+        return first | {f"other_{name}": value for name, value in second.items()}
     if isinstance(subject, Subject) and subject.layer_paths:
         layer = next(iter(subject.canvas.values())).attrs["xinc"]
         return {"architecture": str(layer["architecture"]), "shared_weights": bool(layer["shared_weights"])}

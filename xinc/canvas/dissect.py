@@ -172,6 +172,11 @@ class _TracedLayer:
     def __init__(self, traces: _Traces, name: str, granularity: str | None, head_activation: bool) -> None:
         self.traces, self.name, self.granularity, self.head_activation = traces, name, granularity, head_activation
 
+    @property
+    def origin(self) -> INR:
+        """The network, see `xinc.canvas.origin`."""
+        return self.traces.model
+
     def __call__(self, position: int) -> tuple[LayerMaps, Tensor]:
         trace, inputs = self.traces.at(position)
         maps = trace_layer(trace, self.name, self.granularity, self.head_activation, self.traces.model)

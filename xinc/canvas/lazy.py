@@ -104,16 +104,17 @@ def lazy_dataset(
     """A dataset whose variable ``contribution`` (frame, neuron, y, x) is computed where it is read."""
     height, width = record.resolution
     array = ExpandedMaps((len(frames), len(neurons), height, width), layer_at)
+    stored = record.model_dump(mode="json")
     block = min(len(neurons), max(1, DASK_CHUNK_BYTES // (4 * height * width)))
     variable = xr.Variable(
         ("frame", "neuron", "y", "x"),
         indexing.LazilyIndexedArray(array),
         GAINED if record.gain == "applied" else ATTRIBUTES["contribution"],
-        {"preferred_chunks": {"frame": 1, "neuron": block, "y": height, "x": width}},
+        {"preferred_chunks": {"frame": 1, "neuron": block, "y": height, "x": width}, "xinc": stored},
     )
     axes = {"frame": np.asarray(frames), "neuron": np.arange(len(neurons)), "y": np.arange(height)}
     axes["x"] = np.arange(width)
     coordinates = {name: (name, values.astype(np.int32), ATTRIBUTES[name]) for name, values in axes.items()}
     for name, values in neuron_coordinates(neurons, record.upscale).items():
         coordinates[name] = ("neuron", values, ATTRIBUTES[name])
-    return xr.Dataset({"contribution": variable}, coordinates, {"xinc": record.model_dump(mode="json")})
+    return xr.Dataset({"contribution": variable}, coordinates, {"xinc": stored})

@@ -93,8 +93,17 @@ def stored_layers(root: Location) -> list[str]:
 
 
 def open_layer(path: str | Location, gain: bool = False) -> xr.Dataset:
-    """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`."""
+    """Open one layer of a canvas, ``…/canvas.zarr/<layer>``, validated against the schema; see `open_canvas`.
+
+    The encoding of its maps says where they are from: ``source``, the path, and ``xinc``, the layer's record.
+    """
     place = locate(path)
+    layer = _opened(place, gain)
+    layer["contribution"].encoding |= {"source": str(place), "xinc": layer.attrs["xinc"]}
+    return layer
+
+
+def _opened(place: Location, gain: bool) -> xr.Dataset:
     record = read_record(place)
     with quiet_zarr(), damage_named(str(place)):
         group = open_group(place)
@@ -115,6 +124,7 @@ def open_layer(path: str | Location, gain: bool = False) -> xr.Dataset:
         layer.attrs["xinc"] = record.model_dump(mode="json")
         # xarray writes no chunks of dask into the shards that earlier versions stored them in.
         layer["contribution"].encoding.pop("shards", None)
+        layer.encoding["xinc_place"] = str(place)
         return layer
 
 
@@ -135,6 +145,11 @@ class _StoredLayer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _StoredLayer, (self.path, self.record, self.group)
+
+    @property
+    def origin(self) -> Location:
+        """Where it is stored, see `xinc.canvas.origin`."""
+        return self.path
 
     def __call__(self, position: int) -> tuple[LayerMaps, np.ndarray]:
         return self._kept(position)

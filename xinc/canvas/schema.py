@@ -33,30 +33,20 @@ NO_ERROR = "none: maps are float32 as computed"
 NEURON_COORDINATES = ("in_channel", "out_channel", "phase_y", "phase_x")
 
 #: Attributes of the variable ``contribution`` where it holds gained maps.
-GAINED = {
-    "long_name": "gained contribution of a neuron to a pixel",
-    "units": "1",
-    "description": "not negative, in colours: responses weighted by how strongly the colours answer to them",
-}
+GAINED = {"long_name": "gained contribution"}
 
-ATTRIBUTES = {
-    "contribution": {
-        "long_name": "contribution of a neuron to a pixel",
-        "units": "1",
-        "description": "signed; the paper's analyses use its magnitude",
-    },
-    "frame": {"long_name": "frame index in the video", "units": "1"},
-    "neuron": {"long_name": "neuron number in the layer", "units": "1"},
-    "y": {"long_name": "row of the output pixel", "units": "pixel"},
-    "x": {"long_name": "column of the output pixel", "units": "pixel"},
-    "in_channel": {"long_name": "input channel of the neuron", "units": "1", "description": "-1: all of them"},
-    "out_channel": {
-        "long_name": "output channel of the neuron, before PixelShuffle",
-        "units": "1",
-        "description": "-1: all of them",
-    },
-    "phase_y": {"long_name": "row of the sub-pixel that PixelShuffle gives the neuron", "units": "1"},
-    "phase_x": {"long_name": "column of the sub-pixel that PixelShuffle gives the neuron", "units": "1"},
+#: What is true of sums, magnitudes and shares of an array as well, because xarray hands attributes on to them. The
+#: paper's maps are called what their variable is, so that ``rename`` changes the label of what is made of them.
+ATTRIBUTES: dict[str, dict[str, str]] = {
+    "contribution": {},
+    "frame": {"long_name": "frame"},
+    "neuron": {"long_name": "neuron"},
+    "y": {"long_name": "row", "units": "pixel"},
+    "x": {"long_name": "column", "units": "pixel"},
+    "in_channel": {"long_name": "input channel", "description": "-1: all of them"},
+    "out_channel": {"long_name": "output channel, before PixelShuffle", "description": "-1: all of them"},
+    "phase_y": {"long_name": "row of the sub-pixel that PixelShuffle gives the neuron"},
+    "phase_x": {"long_name": "column of the sub-pixel that PixelShuffle gives the neuron"},
 }
 
 

@@ -49,6 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     why.usage = "xinc why [-h] RESULT [--configfile FILE ...] [--config KEY=VALUE ...]"
     why.add_argument("result", nargs="?", metavar="RESULT", help="a path such as results/bunny/nerv/seed0/grouping")
     check = add("check", _check, "check a configuration and all sources that it names, without running anything")
+    report = add("report", _report, "write the report of what there is, also after jobs that failed")
+    report.usage = "xinc report [-h] [FILE] [--configfile FILE ...] [--config KEY=VALUE ...]"
+    report.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="the page (default: report.html)",
+    )
     settings = add("settings", _settings, "list settings with their types, defaults and meanings")
     settings.add_argument(
         "section",
@@ -58,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     init = add("init", _init, "make a folder for an experiment, in which `snakemake --cores all` works")
     init.add_argument("folder", type=Path, help="where; it is created")
-    for command in (why, check):
+    for command in (why, check, report):
         command.add_argument(
             "--configfile",
             nargs="+",
@@ -111,6 +121,21 @@ def _check(parsed: argparse.Namespace) -> list[str]:
     ]
     are = "is" if len(parsed.configfile) == 1 else "are"
     return [f"{' and '.join(parsed.configfile)} {are} fine: {', '.join(counts)}."]
+
+
+def _report(parsed: argparse.Namespace) -> list[str]:
+    from xinc.experiment.paths import MADE
+    from xinc.experiment.report.page import write_report
+
+    if parsed.file.resolve() == Path(MADE["report"]).resolve():
+        raise InputError(f"{parsed.file} is the workflow's own report, of all results: give another file.")
+    plan = _plan(parsed)
+    figures, results = plan.reported()
+    missing = write_report([*figures, *results], plan.report_spec().settings, parsed.file)
+    but = (
+        f"; {_counted(len(missing), 'result or figure is', 'results and figures are')} not there yet" if missing else ""
+    )
+    return [f"Report: {parsed.file}{but}"]
 
 
 def _counted(number: int, one: str, many: str = "") -> str:

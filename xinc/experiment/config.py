@@ -15,6 +15,7 @@ from xinc.analyses.making import make_analysis
 from xinc.canvas.settings import CanvasSettings, MaterialiseSettings
 from xinc.errors import InputError, nearest
 from xinc.experiment.config_files import read_values
+from xinc.experiment.pairs import Networks, Pair, pairs_of
 from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
 from xinc.models.imports import MIN_PSNR
@@ -207,12 +208,16 @@ class Config:
                     f"Analysis '{name}' compares seeds and needs 'model', which it cannot have: expected canvas, "
                     "regions or flow."
                 )
+        self._pairs = self._find_pairs([video.name for video in videos])
         for name, model in self.file.models.items():
             self._add_model(name, model)
         self._check_materialise()
         if self.file.part != "project":  # which looks at results only
             for video in self.videos.values():
                 self._check_video(video, self.count(video.name))
+            for name, pairs in self._pairs.items():
+                for pair in pairs:
+                    self._check_pair(name, pair)
 
     @functools.cache  # noqa: B019 (a configuration lives as long as the process)
     def count(self, video: str) -> int:
@@ -247,6 +252,43 @@ class Config:
         if same_for_all or not own or (videos is not None and video not in videos):
             return self.seeds(model, video)
         return sorted(own)
+
+    def pairs_of(self, analysis: str) -> list[Pair]:
+        """The pairs of networks that an analysis compares."""
+        return self._pairs.get(analysis, [])
+
+    def _find_pairs(self, listed: list[str]) -> dict[str, list[Pair]]:
+        """By name of an analysis of pairs, its pairs; ``listed`` are the names of all videos."""
+        known = Networks(
+            listed,
+            sorted(self.videos),
+            sorted(self.file.models),
+            self.seeds,
+            lambda model: self.file.models[model].import_ is None or self._seeded(model),
+        )
+        return {
+            name: pairs_of(settings.get("pairs"), known, f"analyses.{name}.pairs")
+            for name, settings in self.analyses.items()
+            if analyses[name].scope == "pair"
+        }
+
+    def _check_pair(self, analysis: str, pair: Pair) -> None:
+        """`InputError` where two networks cannot be compared."""
+        models, settings = (pair.model, pair.other), self.analyses[analysis]
+        cls: Any = analyses[analysis]
+        try:
+            cls.check(settings, *(self.layers(model) for model in models))
+            if "canvas" in cls.needs and "frames" in settings:
+                first, second = (self._kept(model, pair.video, self.count(pair.video)) for model in models)
+                shared = [frame for frame in first if frame in second]
+                if not shared:
+                    raise InputError(
+                        f"their canvases share no frame: {pair.model} has frames {ranges(first)}, {pair.other} "
+                        f"{ranges(second)}; let both keep one."
+                    )
+                select_frames(shared, settings["frames"], of="both canvases together")
+        except InputError as error:
+            raise InputError(f"Analysis '{analysis}' of {pair} on video '{pair.video}': {error}") from None
 
     def _seeded(self, model: str) -> bool:
         return "{seed}" in (self.file.models[model].import_ or "")
@@ -364,26 +406,34 @@ class Config:
     def _seeds_needed(self, model: str, video: str) -> list[int]:
         """Seeds of a model that any job uses."""
         found = set(self.seeds(model, video))
+        for pair in [one for pairs in self._pairs.values() for one in pairs if one.video == video]:
+            found |= {seed for name, seed in ((pair.model, pair.seed), (pair.other, pair.other_seed)) if name == model}
         if self._seeded(model):
             for analysis in self.analyses:
                 if analyses[analysis].scope == "seeds":
                     found |= set(self.seeds_of(analysis, video, model))
         return sorted(found)
 
+    def _kept(self, model: str, video: str, count: int) -> list[int]:
+        """The frames of a model's canvas of a video of ``count`` frames."""
+        if model in self.imports:
+            frames = list(self.imports[model][video, self.seeds(model, video)[0]].frames)
+        else:
+            frames = select_frames(range(count), self.file.models[model].frames, of="the video")
+        return select_frames(frames, self.canvases[model].frames, of="the model")
+
     def _check_video(self, video: VideoSettings, count: int) -> None:
         """What models and analyses ask of a video of ``count`` frames."""
         for name, model in self.file.models.items():
             where = f"Model '{name}' on video '{video.name}'"
             try:
-                if name in self.imports:
-                    frames = self.imports[name][video.name, self.seeds(name, video.name)[0]].frames
-                else:
+                if name not in self.imports:
                     architectures[model.architecture].check(self.architectures[name], video.resolution)
-                    frames = select_frames(range(count), model.frames, of="the video")
-                kept = select_frames(frames, self.canvases[name].frames, of="the model")
+                kept = self._kept(name, video.name, count)
                 for analysis, settings in self.analyses.items():
                     where = f"Analysis '{analysis}' of model '{name}' on video '{video.name}'"
-                    if "canvas" in analyses[analysis].needs and "frames" in settings:
+                    cls = analyses[analysis]
+                    if "canvas" in cls.needs and "frames" in settings and cls.scope != "pair":
                         select_frames(kept, settings["frames"], of="the canvas")
                     if analyses[analysis].annotated_only:
                         _check_annotated(self.annotated(video.name), kept, settings["frames"])

@@ -68,7 +68,7 @@ class Concise(DefaultFormatter):
 def _plan(jobs: list[tuple[str, str, str]]) -> list[str]:
     """The lines of a plan."""
     if len(jobs) <= _LISTED:
-        return [f"  {rule} {wildcards} ({reason})" for rule, wildcards, reason in jobs]
+        return [f"  {' '.join(filter(None, [rule, wildcards]))} ({reason})" for rule, wildcards, reason in jobs]
     counts = Counter((rule, re.sub(r": .*?(?=, other|$)", "", reason)) for rule, _, reason in jobs)
     width = max(len(str(count)) for count in counts.values())
     return [f"  {count:{width}} {rule} ({reason})" for (rule, reason), count in sorted(counts.items())]

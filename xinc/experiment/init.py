@@ -36,7 +36,9 @@ _README = """\
 
     snakemake -n                  # check everything and show the plan
     snakemake --cores all         # make what is missing or out of date
-    snakemake --report report.html --report-stylesheet workflow/report/report.css
+
+Then open `results/report.html`: all figures, and what they amount to. Snakemake writes a report of its own, with the
+jobs behind each figure: `snakemake --report report.html --report-stylesheet workflow/report/report.css`.
 
 `config/videos.tsv` lists the videos, a line for each, and `config/config.yaml` says what is made of them. They hold the
 example: two short videos that need no download, a run of a few minutes. Replace them with your own, for instance

@@ -9,8 +9,9 @@ from typing import Any
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.experiment.config import Config
-from xinc.experiment.paths import Made
-from xinc.experiment.report import title_of
+from xinc.experiment.pairs import Pair
+from xinc.experiment.paths import Made, figure_path, path_of, result_path
+from xinc.experiment.report.names import READ, title_of
 from xinc.models import architectures
 from xinc.runtime.devices import has_gpu
 from xinc.training.settings import UNSEEN
@@ -45,23 +46,35 @@ class Jobs:
                 yield Made("canvas", own | {"layer": layer})
             for layer in self.dense_layers(model):
                 yield Made("materialise", own | {"layer": layer})
-        for analysis, video, model, of in [] if self.only_project else self.runs():
+        for analysis, video, model, of_seed in [] if self.only_project else self.runs():
             named = {"analysis": analysis, "video": video, "model": model}
-            scope = "_of_seeds" if of is None else ""
+            scope = "_of_seeds" if of_seed is None else ""
             for rule in ("analysis", "figure"):
-                yield Made(f"{rule}{scope}", named if of is None else named | {"seed": str(of)})
+                yield Made(f"{rule}{scope}", named if of_seed is None else named | {"seed": str(of_seed)})
+        for analysis, pair in [] if self.only_project else self.pairs():
+            of = {name: str(value) for name, value in pair._asdict().items()}
+            for rule in ("analysis", "figure"):
+                yield Made(f"{rule}_of_pair", {"analysis": analysis, **of})
         for analysis in self.analyses_of("project"):
             for rule in ("analysis", "figure"):
                 yield Made(f"{rule}_of_project", {"analysis": analysis})
+        if self.reports:
+            yield Made("report", {})
 
     def networks(self) -> list[tuple[str, str, int]]:
-        """Every (video, model, seed) that has a network, including those that only analyses of seeds need."""
+        """Every (video, model, seed) that has a network, also where only analyses of seeds or of pairs need it."""
         found = set(self.triples)
         for analysis in self.analyses_of("seeds"):
             for video in self.videos:
                 for model in self.models:
                     found |= {(video, model, seed) for seed in self.seeds_of(analysis, video, model)}
+        for _, pair in self.pairs():
+            found |= {(pair.video, pair.model, pair.seed), (pair.video, pair.other, pair.other_seed)}
         return sorted(found)
+
+    def pairs(self) -> list[tuple[str, Pair]]:
+        """Every result of two networks: (analysis, pair)."""
+        return [(name, pair) for name in self.analyses_of("pair") for pair in self.config.pairs_of(name)]
 
     @property
     def videos(self) -> list[str]:
@@ -160,6 +173,20 @@ class Jobs:
             return False
         return not (cls.across_frames and architectures[self.config.file.models[model].architecture].per_frame)
 
+    @property
+    def reports(self) -> bool:
+        """Whether there is a report: of all of the experiment, not of a part of its videos."""
+        return self.config.file.part in (None, "project")
+
+    def reported(self) -> tuple[list[str], list[str]]:
+        """What the report shows: the paths of all figures, and of the results that it reads itself."""
+        runs = [*self.runs(), *((analysis, "", "", None) for analysis in self.analyses_of("project"))]
+        figures = [path_of("video_figure", video=video) for video in self.videos]
+        figures += [path_of("regions_figure", video=video) for video in self.videos if self.uses_regions]
+        figures += [figure_path(*run) for run in runs]
+        figures += [figure_path(analysis, *pair) for analysis, pair in self.pairs()]
+        return figures, [result_path(*run) for run in runs if run[0] in READ]
+
     def quoted(self, analysis: str, video: str, model: str) -> list[str]:
         """Names of the configured analyses whose results the figures of an analysis of a network quote."""
         wanted = self._analysis(analysis).figure_quotes
@@ -168,7 +195,11 @@ class Jobs:
     def evidence(self, analysis: str) -> list[str]:
         """Names of the configured analyses whose results an analysis of the project builds on."""
         uses = self._analysis(analysis).uses
-        return [n for n in self.analyses if self._analysis(n).scope != "project" and (uses is None or n in uses)]
+        return [
+            n
+            for n in self.analyses
+            if self._analysis(n).scope not in ("pair", "project") and (uses is None or n in uses)
+        ]
 
     def runs_before(self, analysis: str) -> list[tuple[str, str, str, int | None]]:
         """Of `runs`, those that an analysis of the project builds on."""

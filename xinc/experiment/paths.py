@@ -16,20 +16,25 @@ MADE: dict[str, str] = {
     "materialise": "results/{video}/{model}/seed{seed}/dense.zarr/{layer}",
     "analysis": "results/{video}/{model}/seed{seed}/{analysis}",
     "analysis_of_seeds": "results/{video}/{model}/seeds/{analysis}",
+    "analysis_of_pair": "results/{video}/pairs/{model}-seed{seed}+{other}-seed{other_seed}/{analysis}",
     "analysis_of_project": "results/project/{analysis}",
     "video_figure": "results/figures/videos/{video}",
     "regions_figure": "results/figures/regions/{video}",
     "figure": "results/figures/{analysis}/{video}/{model}/seed{seed}",
     "figure_of_seeds": "results/figures/{analysis}/{video}/{model}/seeds",
+    "figure_of_pair": "results/figures/{analysis}/{video}/pairs/{model}-seed{seed}+{other}-seed{other_seed}",
     "figure_of_project": "results/figures/{analysis}/project",
+    "report": "results/report.html",
 }
 HISTORY = "results/{video}/{model}/seed{seed}/history.csv"
 
 #: What a wildcard may be.
 WILDCARDS: dict[str, str] = {
     "video": r"[^/]+",
-    "model": r"[^/]+",
+    "model": r"[^/+]+",
     "seed": r"\d+",
+    "other": r"[^/+]+",
+    "other_seed": r"\d+",
     "layer": r"[^/]+",
     "analysis": r"[a-z_0-9]+",
 }
@@ -51,22 +56,51 @@ def path_of(rule: str, **wildcards: str | int) -> str:
     return MADE[rule].format(**wildcards)
 
 
-def result_path(analysis: str, video: str = "", model: str = "", seed: int | str | None = None) -> str:
-    """The path of a result of one network; without a seed, of a model's seeds; without a video, of the project."""
-    return _scoped("analysis", analysis, video, model, seed)
+def result_path(
+    analysis: str,
+    video: str = "",
+    model: str = "",
+    seed: int | str | None = None,
+    other: str = "",
+    other_seed: int | str | None = None,
+) -> str:
+    """The path of a result of one network; of two; without a seed, of a model's seeds; without a video, of the project.
+
+    >>> result_path("compare", "bunny", "nerv", 0, "ffn", 1)
+    'results/bunny/pairs/nerv-seed0+ffn-seed1/compare'
+    """
+    return _scoped("analysis", analysis, video, model, seed, other, other_seed)
 
 
-def figure_path(analysis: str, video: str = "", model: str = "", seed: int | str | None = None) -> str:
+def figure_path(
+    analysis: str,
+    video: str = "",
+    model: str = "",
+    seed: int | str | None = None,
+    other: str = "",
+    other_seed: int | str | None = None,
+) -> str:
     """The path of the figures of the result of `result_path`."""
-    return _scoped("figure", analysis, video, model, seed)
+    return _scoped("figure", analysis, video, model, seed, other, other_seed)
 
 
-def _scoped(kind: str, analysis: str, video: str, model: str, seed: int | str | None) -> str:
+def _scoped(
+    kind: str,
+    analysis: str,
+    video: str,
+    model: str,
+    seed: int | str | None,
+    other: str,
+    other_seed: int | str | None,
+) -> str:
     if not video:
         return path_of(f"{kind}_of_project", analysis=analysis)
     if seed is None:
         return path_of(f"{kind}_of_seeds", analysis=analysis, video=video, model=model)
-    return path_of(kind, analysis=analysis, video=video, model=model, seed=seed)
+    own: dict[str, str | int] = {"analysis": analysis, "video": video, "model": model, "seed": seed}
+    if other_seed is None:
+        return path_of(kind, **own)
+    return path_of(f"{kind}_of_pair", **own, other=other, other_seed=other_seed)
 
 
 def parse(path: str) -> Made | None:

@@ -11,6 +11,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -22,8 +23,9 @@ from xinc.experiment.config import Config
 from xinc.experiment.input_digests import Contents, check_readable
 from xinc.experiment.input_headers import check_images
 from xinc.experiment.jobs import Jobs
-from xinc.experiment.paths import path_of, result_path
+from xinc.experiment.paths import Made, parse, path_of, result_path
 from xinc.experiment.provenance import code_of
+from xinc.experiment.report.names import SCRIPT, STYLE, TEMPLATE
 from xinc.experiment.spec import Param, Spec
 from xinc.models import architectures
 from xinc.training.settings import UNSEEN
@@ -68,10 +70,11 @@ class Plan(Jobs):
     def spec(self, rule: str, **wildcards: Any) -> Spec:
         """What the result of a rule of the workflow depends on, by the rule's name and wildcards."""
         values = dict(wildcards)
-        if rule in ("analysis", "analysis_of_seeds", "analysis_of_project"):
+        if rule.startswith("analysis"):
             return self._spec_of(**values)
-        if rule in ("figure", "figure_of_seeds", "figure_of_project"):
-            return self.figure_spec(**values)
+        if rule in ("figure", "figure_of_seeds", "figure_of_pair", "figure_of_project"):
+            nothing = {"video": "", "model": "", "seed": None, "other": "", "other_seed": None}
+            return self.figure_spec(**nothing | values)
         makers: dict[str, Callable[..., Spec]] = {
             "video": self.video_spec,
             "video_figure": self.video_figure_spec,
@@ -81,6 +84,7 @@ class Plan(Jobs):
             "train": self.train_spec,
             "canvas": self.canvas_spec,
             "materialise": self.materialise_spec,
+            "report": self.report_spec,
         }
         return makers[rule](**values)
 
@@ -198,13 +202,51 @@ class Plan(Jobs):
         )
 
     @_once
+    def pair_spec(self, video: str, model: str, seed: int, other: str, other_seed: int, analysis: str) -> Spec:
+        """Of an analysis of two networks."""
+        before = self._sources(video, model, [seed], analysis) | self._sources(video, other, [other_seed], analysis)
+        return self._analysis_spec(analysis, before, [model, other])
+
+    @_once
     def project_spec(self, analysis: str) -> Spec:
         """Of an analysis of all results together."""
         before = {path: spec for video in self.videos for path, spec in self._video(video).items()}
         before |= {result_path(*run): self._spec_of(*run) for run in self.runs_before(analysis)}
         return self._analysis_spec(analysis, before, [])
 
-    def figure_spec(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
+    def report_spec(self) -> Spec:
+        """Of the report: what it says of each analysis, its template, and everything that it shows."""
+        settings = {
+            "analyses": {
+                name: {
+                    "category": self.category(name),
+                    "question": self._analysis(name).question,
+                    "section": self._analysis(name).section,
+                    "caption": self.caption(name),
+                }
+                for name in self.analyses
+            },
+            "layers": {model: self.layers(model) for model in self.models},
+            "page": {
+                file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (TEMPLATE, STYLE, SCRIPT)
+            },
+        }
+        before = {}
+        for path in chain(*self.reported()):
+            made = cast(Made, parse(path))
+            before[path] = self.spec(made.rule, **made.wildcards)
+        return self._spec("report", settings, ["xinc.experiment.report.page"], before)
+
+    @_once
+    def figure_spec(
+        self,
+        analysis: str,
+        video: str = "",
+        model: str = "",
+        seed: int | None = None,
+        other: str = "",
+        other_seed: int | None = None,
+    ) -> Spec:
         """Of the figures of an analysis, whatever its scope."""
         cls = self._analysis(analysis)
         settings = self._look() | {
@@ -213,22 +255,33 @@ class Plan(Jobs):
             "question": cls.question,
             "section": cls.section,
         }
-        quoted = [] if seed is None else self.quoted(analysis, video, model)
+        of = (video, model, seed, other, other_seed)
+        quoted = self.quoted(analysis, video, model) if cls.scope == "network" else []
         named = [analysis, *quoted]
         modules = [name for one in named for name in _done_by(self._analysis(one), "figure")]
-        upstream = {result_path(one, video, model, seed): self._spec_of(one, video, model, seed) for one in named}
+        upstream = {result_path(one, *of): self._spec_of(one, *of) for one in named}
         return self._spec("figure", settings, ["xinc.analyses.draw", *modules], upstream)
 
     def _look(self) -> dict[str, Any]:
         """How figures are drawn; part of their jobs' settings, and of no other's."""
         return {"figures": self.config.file.figures.model_dump(mode="json")}
 
-    def _spec_of(self, analysis: str, video: str = "", model: str = "", seed: int | None = None) -> Spec:
+    def _spec_of(
+        self,
+        analysis: str,
+        video: str = "",
+        model: str = "",
+        seed: int | None = None,
+        other: str = "",
+        other_seed: int | None = None,
+    ) -> Spec:
         scope = self._analysis(analysis).scope
         if scope == "project":
             return self.project_spec(analysis)
         if scope == "seeds" or seed is None:
             return self.seeds_spec(video, model, analysis)
+        if other_seed is not None:
+            return self.pair_spec(video, model, seed, other, other_seed, analysis)
         return self.analysis_spec(video, model, seed, analysis)
 
     def _video(self, video: str) -> dict[str, Spec]:

@@ -22,11 +22,11 @@ from xinc.errors import InputError
 
 PACKAGE = "xinc"
 
-#: Modules that decide no number: vocabulary (its values are in the settings), progress, and the frame of jobs.
+#: Modules that decide no number: vocabulary (its values are in the settings), progress and display, the frame of jobs.
 _NOT_COUNTED = frozenset(
     f"{PACKAGE}{name}"
     for name in (
-        *("", ".errors", ".registry", ".settings", ".runtime.progress"),
+        *("", ".errors", ".registry", ".settings", ".runtime.progress", ".canvas.display"),
         *(".experiment.job", ".experiment.provenance", ".experiment.records"),
     )
 )

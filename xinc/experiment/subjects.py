@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,13 @@ from xinc.experiment.paths import parse
 
 def subject_from(name: str, files: dict[str, Any]) -> Any:
     """What the analysis called ``name`` looks at, made of files: the arguments of the function for its scope."""
-    make = {"network": subject_of, "seeds": subjects_of, "project": project_of}[analyses[name].scope]
-    return make(**files)  # type: ignore[operator]
+    make: dict[str, Callable[..., Any]] = {
+        "network": subject_of,
+        "seeds": subjects_of,
+        "pair": pair_of,
+        "project": project_of,
+    }
+    return make[analyses[name].scope](**files)
 
 
 def subjects_of(
@@ -27,6 +32,21 @@ def subjects_of(
     for layer in _listed(layers):
         found.setdefault(int(_wildcards(layer)["seed"]), []).append(layer)
     return {seed: subject_of(video, regions=regions, flow=flow, layers=own) for seed, own in sorted(found.items())}
+
+
+def pair_of(
+    video: str,
+    model: str | None = None,
+    other_model: str | None = None,
+    layers: Sequence[str] = (),
+    other_layers: Sequence[str] = (),
+    regions: str | None = None,
+    flow: str | None = None,
+) -> tuple[Subject, Subject]:
+    """Two subjects of one video."""
+    both = ((model, layers), (other_model, other_layers))
+    first, second = (subject_of(video, of, regions=regions, flow=flow, layers=own) for of, own in both)
+    return first, second
 
 
 def project_of(videos: Sequence[str], results: Sequence[str] = ()) -> Project:

@@ -77,6 +77,7 @@ def _check_asked_for(made: Made, path: str, plan: Plan) -> None:
     known = {
         "video": plan.videos,
         "model": plan.models,
+        "other": plan.models,
         "analysis": plan.analyses,
         "layer": plan.layers(made.wildcards["model"]) if made.wildcards.get("model") in plan.models else [],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.helpers import small
-from tests.helpers.workflow.runs import branch, canvases, jobs, of_video, studied
+from tests.helpers.workflow.runs import REPORT, branch, canvases, jobs, of_video, studied
 
 MODELS = ["nerv", "siren"]
 ANALYSES = ["maps", "quality"]
@@ -57,7 +57,7 @@ EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "a setting of an analysis": (changed("analyses.maps.neurons", 2), _each(*(studied(m, ["maps"]) for m in MODELS))),
     "a setting of a figure": (
         changed("analyses.maps.zoom", 3),
-        jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
+        REPORT | jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
     ),
     "how all figures are drawn": (
         config(figures={"width": 3.4, "formats": ["png", "pdf"], "dpi": 60, "title": False, "style": "slide"}),
@@ -77,7 +77,7 @@ EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "one layer fewer": (changed("models.nerv.canvas", {"layers": ["head"]}), studied("nerv", ["maps"])),
     "one more seed": (config(seeds=[0, 1]), _each(*(branch(m, ANALYSES, seed=1) for m in MODELS))),
-    "one analysis fewer": (config(analyses={"quality": {"show": 2}}), set()),
+    "one analysis fewer": (config(analyses={"quality": {"show": 2}}), REPORT),
     "the resolution": (config(resolution="8x16"), of_video("clip", MODELS, ANALYSES)),
     "the order of all keys": (_reordered(), set()),
     "defaults written out": (_spelled_out(), set()),

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.helpers.small import CONFIG
 from tests.helpers.subjects import QUICK
-from tests.helpers.workflow.runs import jobs
+from tests.helpers.workflow.runs import REPORT, jobs
 from xinc.analyses import analyses
 
 #: All analyses, with the settings that a clip of four frames of 16 × 32 pixels and a network of few neurons bear.
@@ -16,12 +16,14 @@ EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
     # Without UMAP in `released`, which takes ten seconds to start, in each of many runs.
     "analyses": {name: {} for name in sorted(analyses)}
     | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}}
-    | {"pruning": QUICK["pruning"], "faithfulness": QUICK["faithfulness"]},
+    | {"pruning": QUICK["pruning"], "faithfulness": QUICK["faithfulness"]}
+    | {"compare": {"pairs": [["nerv/seed0", "nerv/seed1"]]}},
 }
 
 #: By analysis, a setting and another value for it: first of what it computes, then of what it draws, where it has one.
 SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "clusters": [("clusters", 3), ("shown", 2)],
+    "compare": [("max_neurons", 5)],
     "dataset": [("datasets", {"mine": ["clip"]}), ("listed", 1)],
     "distribution": [("points", 11), ("floor", 1e-3)],
     "error": [("tile", 8), ("shown", 1)],
@@ -41,6 +43,10 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
 }
 
 
+#: The two networks that are compared.
+PAIR = {"model": "nerv", "seed": 0, "other": "nerv", "other_seed": 1}
+
+
 def result_of(analysis: str) -> set[str]:
     """The job that computes an analysis."""
     scope = analyses[analysis].scope
@@ -48,6 +54,8 @@ def result_of(analysis: str) -> set[str]:
         return jobs("analysis_of_project", analysis=analysis)
     if scope == "seeds":
         return jobs("analysis_of_seeds", analysis=analysis, video="clip", model="nerv")
+    if scope == "pair":
+        return jobs("analysis_of_pair", analysis=analysis, video="clip", **PAIR)
     return jobs("analysis", analysis=analysis, video="clip", model="nerv", seed=0)
 
 
@@ -59,12 +67,12 @@ def figures_of(analysis: str) -> set[str]:
 def brought_about(analysis: str, drawn: bool) -> set[str]:
     """What a change of a setting makes again: the figures; of one that counts, the result, and what is made of it."""
     if drawn:
-        return figures_of(analysis)
-    found = result_of(analysis) | figures_of(analysis)
+        return REPORT | figures_of(analysis)
+    found = REPORT | result_of(analysis) | figures_of(analysis)
     for name in analyses:
         if analysis in analyses[name].figure_quotes:
             found |= figures_of(name)
-    if analyses[analysis].scope != "project":
+    if analyses[analysis].scope not in ("pair", "project"):
         for name in analyses:
             uses = analyses[name].uses
             if analyses[name].scope == "project" and (uses is None or analysis in uses):
@@ -76,7 +84,7 @@ def of_regions() -> set[str]:
     """What is made again when pixels are grouped otherwise."""
     users = [name for name in EVERYTHING["analyses"] if "regions" in analyses[name].needs]
     assert set(users) == {"clusters", "grouping", "released"}
-    own = jobs("regions", video="clip") | jobs("regions_figure", video="clip")
+    own = REPORT | jobs("regions", video="clip") | jobs("regions_figure", video="clip")
     return own.union(*(brought_about(name, drawn=False) for name in users))
 
 

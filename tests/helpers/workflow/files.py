@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from tests.helpers.small import CONFIG, FRAMES, config, disc_mask, frame, write_clip, write_table
-from tests.helpers.workflow.runs import Workspace, of_video, studied
+from tests.helpers.workflow.runs import REPORT, Workspace, of_video, studied
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ FILES: dict[str, FileEdit] = {
     "a frame added to a video": FileEdit(_a_frame_more, of_video("clip", ["siren"], ["maps"])),
     "a video added to the table": FileEdit(_a_video_more, of_video("disc", ["siren"], ["maps"])),
     "the rows and columns of the table reordered": FileEdit(_a_table_reordered, set()),
-    "a video taken out of the table": FileEdit(_a_video_less, set()),
+    "a video taken out of the table": FileEdit(_a_video_less, REPORT),
     "a result deleted": FileEdit(_a_result_deleted, studied("siren", ["maps"])),
     "the project folder moved": FileEdit(_moved, set()),
     "the project copied without its times, then `snakemake --touch`": FileEdit(_copied_without_times, set()),

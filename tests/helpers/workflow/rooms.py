@@ -31,14 +31,17 @@ ERROR = both("error")
 #: Figures of maps quote it.
 FAITHFULNESS = {*both("faithfulness"), "figure maps"}
 NETWORK = {"train", *CANVAS, *PRUNING, *ERROR, *both("quality")}
-VIDEO = {"video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
+VIDEO = {"report", "video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
 FIGURES = {f"figure {name}" for name in EVERY}
+
+#: It reads the results of these itself, and shows all figures.
+REPORT = {"report"}
 
 #: A text that every module has, and a line more.
 A_LINE = ("import annotations", "import annotations\n\nX = 1")
 
 #: By room, a file, a text in it and what takes its place, and the kinds of jobs that are made again.
-EDITS: dict[str, tuple[str, str, str, set[str]]] = {
+_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "version": ("__init__.py", '__version__ = "', '__version__ = "9.', set()),
     "a name offered": ("__init__.py", '"__version__",', '"__version__", "more",', set()),
     "vocabulary: a message": ("settings.py", '" is missing"', '" is not there"', set()),
@@ -85,6 +88,8 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         *A_LINE,
         both(*OF_CANVAS - {"maps"}) | FAITHFULNESS | PRUNING | FINDINGS,
     ),
+    "canvas: display": ("canvas/display.py", *A_LINE, set()),
+    "answers": ("answers/ranking.py", *A_LINE, set()),
     "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
     "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
     "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),
@@ -104,6 +109,10 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         "import annotations\n\nX = 1",
         both(*EVERY),
     ),
-    "experiment": ("experiment/report.py", *A_LINE, set()),
+    "experiment: the report": ("experiment/report/content.py", *A_LINE, REPORT),
+    "experiment: what Snakemake's report says": ("experiment/report/markup.py", *A_LINE, set()),
     "experiment: plan": ("experiment/plan.py", *A_LINE, set()),
 }
+
+#: The same, with the report, which is made again after anything that it shows.
+EDITS = {name: (file, old, new, kinds | REPORT if kinds else kinds) for name, (file, old, new, kinds) in _EDITS.items()}

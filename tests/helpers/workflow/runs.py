@@ -172,6 +172,7 @@ def announced(output: str) -> set[str]:
     return set(found)
 
 
+_PAIR = r"(?P<model>[^/+]+)-seed(?P<seed>\d+)\+(?P<other>[^/+]+)-seed(?P<other_seed>\d+)"
 #: The files of results, and the rule that makes them.
 _MADE = {
     r"(?P<video>[^/]+)/video\.zarr/.*": "video",
@@ -183,10 +184,13 @@ _MADE = {
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/canvas\.zarr/(?P<layer>[^/]+)/.*": "canvas",
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/(?P<analysis>[a-z_]+)/.*": "analysis",
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seeds/(?P<analysis>[a-z_]+)/.*": "analysis_of_seeds",
+    rf"(?P<video>[^/]+)/pairs/{_PAIR}/(?P<analysis>[a-z_]+)/.*": "analysis_of_pair",
     r"project/(?P<analysis>[a-z_]+)/.*": "analysis_of_project",
     r"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/.*": "figure",
     r"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/(?P<model>[^/]+)/seeds/.*": "figure_of_seeds",
+    rf"figures/(?P<analysis>[a-z_]+)/(?P<video>[^/]+)/pairs/{_PAIR}/.*": "figure_of_pair",
     r"figures/(?P<analysis>[a-z_]+)/project/.*": "figure_of_project",
+    r"report\.html": "report",
 }
 
 
@@ -222,9 +226,13 @@ def canvases(model: str, video: str = "clip", seed: int = 0) -> set[str]:
     return jobs("canvas", video=video, model=model, seed=seed, layer=LAYERS[model])
 
 
+#: The job that follows from any figure.
+REPORT = {"report"}
+
+
 def studied(model: str, names: list[str] = ANALYSES, video: str = "clip", seed: int = 0) -> set[str]:
-    """Analyses of one network and their figures."""
-    return {
+    """Analyses of one network and their figures, and the report that shows these."""
+    return REPORT | {
         name
         for rule in ("analysis", "figure")
         for name in jobs(rule, video=video, model=model, seed=seed, analysis=names)
@@ -238,7 +246,7 @@ def branch(model: str, names: list[str] = ANALYSES, video: str = "clip", seed: i
 
 
 def of_video(video: str, models: Iterable[str] = LAYERS, names: list[str] = ANALYSES) -> set[str]:
-    """Everything made of one video."""
-    return {*jobs("video", video=video), *jobs("video_figure", video=video)}.union(
+    """Everything made of one video, and the report."""
+    return {*jobs("video", video=video), *jobs("video_figure", video=video), *REPORT}.union(
         *(branch(model, names, video) for model in models)
     )

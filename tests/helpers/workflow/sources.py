@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.helpers.workflow.edits import ANALYSES, MODELS
-from tests.helpers.workflow.runs import Workspace, branch, canvases, jobs, studied
+from tests.helpers.workflow.runs import REPORT, Workspace, branch, canvases, jobs, studied
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ SOURCES: dict[str, SourceEdit] = {
         "analyses/maps/figure.py",
         '"source")',
         '"the source")',
-        jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
+        REPORT | jobs("figure", video="clip", model=MODELS, seed=0, analysis="maps"),
     ),
     "one architecture": SourceEdit(
         "models/siren/network.py", "math.sqrt(6 / c_in)", "math.sqrt(5 / c_in)", branch("siren", ANALYSES)

@@ -6,7 +6,7 @@ import importlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from tests.helpers.workflow.edits import EDITS
@@ -21,8 +21,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "re-running.md"
 _MARK = re.compile(r"<!-- table: (\w+) -->\n(?:\|.*\n)*")
 
 
-def _again(jobs: Iterable[str]) -> str:
-    """``2 canvas, 1 figure``, in the order of the work."""
+def _again(jobs: Collection[str]) -> str:
+    """``2 canvas, 1 figure, report``, in the order of the work."""
     order = ("video", "regions", "flow", "train", "canvas", "analysis", "figure")
     counts = Counter(re.sub(r"_of_\w+", "", name.split(" ")[0]).removesuffix("_figure") for name in jobs)
     figures = sum("_figure" in name.split(" ")[0] for name in jobs)
@@ -31,7 +31,8 @@ def _again(jobs: Iterable[str]) -> str:
         rule = name.split(" ")[0]
         if rule.endswith("_figure"):
             counts[rule.removesuffix("_figure")] -= 1
-    return ", ".join(f"{counts[rule]} {rule}" for rule in order if counts[rule]) or "nothing"
+    found = [f"{counts[rule]} {rule}" for rule in order if counts[rule]]
+    return ", ".join(found + (["report"] if "report" in jobs else [])) or "nothing"
 
 
 def _kinds(kinds: set[str]) -> str:
@@ -46,6 +47,7 @@ def _kinds(kinds: set[str]) -> str:
             found.append(f"{len(names)} of {len(EVERY)} {several}")
         elif names:
             found.append(f"{kind} {' and '.join(f'`{name}`' for name in names)}")
+    found += ["report"] if "report" in kinds else []
     return ", ".join(found) or "nothing"
 
 

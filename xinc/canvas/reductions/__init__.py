@@ -22,7 +22,7 @@ from xinc.canvas.reductions import queries
 from xinc.canvas.reductions.execute import Reduction, reduce_frames
 from xinc.canvas.reductions.kernels import COARSE_BITS, FINE_BITS
 from xinc.errors import InputError
-from xinc.frames import frame_list
+from xinc.frames import frame_list, ranges
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +52,9 @@ def choose_frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
         raise InputError("No frames were asked for: give at least one, or leave frames out for all.")
     missing = sorted(set(chosen) - set(known))
     if missing:
-        raise InputError(f"Frames {missing} were asked for, but the canvas holds frames {known}; choose among those.")
+        raise InputError(
+            f"Frames {ranges(missing)} were asked for, but the canvas holds frames {ranges(known)}; choose among those."
+        )
     return chosen
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from xinc.errors import InputError, nearest
-from xinc.video.clip import Clip
+from xinc.video.clip import Clip, note
 from xinc.video.settings import VideoSettings, read_table
 from xinc.video.sources import examples
 from xinc.video.sources.datasets import check_roots, expand, kind_of, likely, open_recording, with_root
@@ -17,7 +17,7 @@ from xinc.video.sources.given_flow import flow_files, with_flow
 from xinc.video.sources.images import IMAGE_SUFFIXES, list_images, read_frame
 from xinc.video.sources.masks import paired_masks, with_masks
 from xinc.video.sources.movies import MOVIE_SUFFIXES, movie_clip
-from xinc.video.sources.numbering import numbers
+from xinc.video.sources.numbering import gap, numbers
 from xinc.video.sources.raw import RAW_SUFFIXES, Raw, raw_layout
 
 File = TypeVar("File")
@@ -87,7 +87,21 @@ def _open(settings: VideoSettings) -> tuple[Clip, Sequence[int] | None]:
     else:
         raise InputError(f"{_of(settings)} has the unknown kind '{source.suffix}': expected {_KNOWN}.")
     of_frames = range(clip.length or 0) if files is None else numbers(files)
+    if files is not None and of_frames is not None:
+        _note_gap(settings, clip, of_frames)
     return clip if settings.masks is None else with_masks(clip, settings, files), of_frames
+
+
+def _note_gap(settings: VideoSettings, clip: Clip, of_frames: Sequence[int]) -> None:
+    """Say that the names of a folder's frames leave out numbers, among those that are used."""
+    last = None if settings.count is None else settings.start + (settings.count - 1) * settings.step + 1
+    missing = gap(of_frames[settings.start : last])
+    if missing:
+        note(
+            clip.notes,
+            f"{_of(settings)}: no frame is numbered between {missing[0]} and {missing[1]}, where others follow closer; "
+            "they are taken to follow each other, so that things leap there.",
+        )
 
 
 def _raw(settings: VideoSettings) -> Raw | None:

@@ -45,10 +45,19 @@ def read_frame(path: str | Path) -> np.ndarray:
         grey = np.rint(np.asarray(image).astype(np.float64).clip(0, 65535) / 257).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = np.asarray(image.convert("RGBA")).astype(np.float32)
-        alpha = rgba[..., 3:] / 255
-        return np.rint(rgba[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        return over_white(np.asarray(image.convert("RGBA")))
     return np.array(image.convert("RGB"))
+
+
+def over_white(rgba: np.ndarray) -> np.ndarray:
+    """An image uint8 (H, W, 4) whose transparent pixels are laid over white, as (H, W, 3).
+
+    >>> over_white(np.array([[[200, 0, 0, 255], [200, 0, 0, 0], [0, 0, 0, 51]]], np.uint8)).tolist()
+    [[[200, 0, 0], [255, 255, 255], [204, 204, 204]]]
+    """
+    colours = rgba.astype(np.float32)
+    alpha = colours[..., 3:] / 255
+    return np.rint(colours[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
 
 
 def read_mask(path: str | Path) -> np.ndarray:

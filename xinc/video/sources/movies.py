@@ -13,6 +13,7 @@ from xinc.errors import InputError
 from xinc.video.clip import Clip, note
 from xinc.video.sources.damage import Watch
 from xinc.video.sources.display import Orientation
+from xinc.video.sources.images import over_white
 from xinc.video.sources.matroska import check_size
 from xinc.video.sources.raw import RAW_SUFFIXES, Raw, check_y4m
 
@@ -20,6 +21,9 @@ MOVIE_SUFFIXES = (
     *(".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".y4m"),
     *RAW_SUFFIXES,
 )
+
+#: Transfer characteristics of high dynamic range, by their numbers in ITU-T H.273.
+_HDR = {16: "PQ", 18: "HLG"}
 
 
 def movie_clip(title: str, path: str | Path, raw: Raw | None = None, length: int | None = None) -> Clip:
@@ -117,6 +121,8 @@ def movie_frames(
     checks: list[str] | None = None,
 ) -> Iterator[np.ndarray]:
     """The frames of a video file at increasing ``indices``, uint8 (H, W, 3) RGB, shown as its header asks.
+
+    Transparent pixels are laid over white, as those of images are.
 
     Parameters
     ----------
@@ -242,4 +248,18 @@ def _rgb(frame: Any, stream: Any, path: str | Path, shown: _Shown | None, notes:
     if shown is not None:
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         shown.pixel_aspect = 1 / aspect if orientation.transposed else aspect
+    if frame.interlaced_frame:
+        note(
+            notes,
+            f"'{path}' is interlaced: each of its frames shows two moments, in alternate rows, and is taken as it is; "
+            "deinterlace it where things move.",
+        )
+    if frame.color_trc in _HDR:
+        note(
+            notes,
+            f"'{path}' is in high dynamic range ({_HDR[frame.color_trc]}): its values are taken as if they were of "
+            "standard range, which looks pale; convert it where colours matter.",
+        )
+    if any(component.is_alpha for component in frame.format.components):
+        return orientation.apply(over_white(frame.to_ndarray(format="rgba")))
     return orientation.apply(frame.to_ndarray(format="rgb24"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,19 @@ def disagreement(ours: Sequence[int], frames: Sequence[int]) -> int | None:
         return None
     distance = ours[0] - frames[0]
     return next((at for at, (own, frame) in enumerate(zip(ours, frames, strict=True)) if own - frame != distance), None)
+
+
+def gap(found: Sequence[int]) -> tuple[int, int] | None:
+    """The first two neighbours that lie further apart than most do, where most are at one distance; None: nowhere.
+
+    >>> gap([0, 1, 2, 5, 6]), gap([0, 5, 10]), gap([1, 7, 20])
+    ((2, 5), None, None)
+    """
+    steps = np.diff(found).tolist()
+    usual = max(set(steps), key=steps.count, default=0)
+    if 2 * steps.count(usual) <= len(steps):
+        return None
+    return next(((a, b) for a, b in itertools.pairwise(found) if b - a > usual), None)
 
 
 def span(found: Sequence[int]) -> str:
