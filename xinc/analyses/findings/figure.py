@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Inches of the highest figure: 200 of its pixels each, it has to fit into a browser's window.
 HIGHEST = 4.4
-_CELL, _LINE, _FOOT = 0.78, 0.125, 0.35
+_CELL, _LINE, _FOOT = 0.75, 0.125, 0.35
 #: Inches of the column for the effects of all networks.
 _EFFECT = 1.25
 #: Characters of a video's name that fit above a cell.
