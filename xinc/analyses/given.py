@@ -32,11 +32,13 @@ class Given:
     layers : of its canvas, by name, in network order.
     model : the network, where it is at hand.
     folder : in which its file or canvas lies, such as ``results/bunny/nerv/seed0``; None of one in memory.
+    file : the checkpoint, where it was given as one.
     """
 
     layers: dict[str, xr.Dataset]
     model: INR | None = None
     folder: Path | None = None
+    file: Path | None = None
 
     @property
     def video(self) -> Path | None:
@@ -50,13 +52,12 @@ class Given:
 
     @property
     def of(self) -> dict[str, str]:
-        """Names of the video, the model and the seed, of a network in the workflow's folder; others have none."""
-        if self.folder is None:
-            return {}
-        here = self.folder.resolve()
+        """Names of the video, the model and the seed in the workflow's folder; elsewhere, that of a checkpoint."""
+        here = Path() if self.folder is None else self.folder.resolve()
         seed = here.name.removeprefix("seed")
-        known = seed.isdigit() and seed != here.name
-        return {"video": here.parent.parent.name, "model": here.parent.name, "seed": seed} if known else {}
+        if self.folder is not None and seed.isdigit() and seed != here.name:
+            return {"video": here.parent.parent.name, "model": here.parent.name, "seed": seed}
+        return {} if self.file is None or self.file.name == "model.pt" else {"model": self.file.stem}
 
 
 def given(value: Any, name: str) -> Given:
@@ -92,7 +93,7 @@ def _at(path: str) -> Given:
         place /= "model.pt"
     if place.is_file():
         model = load_model(place)
-        return Given(_layers(dissect(model)), model, place.parent)
+        return Given(_layers(dissect(model)), model, place.parent, place)
     canvas = f"{path.rstrip('/')}/canvas.zarr" if (place / "canvas.zarr").is_dir() else path
     layers = _layers(open_canvas(canvas))
     return Given(layers) if "://" in path else _with_model(layers, Path(canvas).parent)

@@ -41,7 +41,7 @@ def compare(
     Parameters
     ----------
     a, b : networks (`xinc.load_model`, `xinc.prune`), canvases (`xinc.dissect`, `xinc.open_canvas`), or paths: of a
-        canvas, of a ``model.pt``, or of the workflow's folder of a network, ``results/bunny/nerv/seed0``.
+        canvas, of a checkpoint that needs no hints, or of the workflow's folder of a network, ``results/bunny/nerv/seed0``.
     video : frames (frame, y, x, channel) in [0, 1], a dataset with them as ``frames``, or the path of a ``video.zarr``.
         By default that of the workflow, where the networks lie in a folder of its results. Without it and without the
         networks, the variables of quality are left out.
@@ -106,8 +106,9 @@ def compare(
 
 
 def _name(one: Given, name: str) -> str:
-    """``nerv seed 0`` of a network in the workflow's folder, otherwise ``name``."""
-    return f"{one.of['model']} seed {one.of['seed']}" if one.of else name
+    """``nerv seed 0`` of a network in the workflow's folder, that of a checkpoint, otherwise ``name``."""
+    model = one.of.get("model", name)
+    return f"{model} seed {one.of['seed']}" if "seed" in one.of else model
 
 
 def _video(video: Any, both: Sequence[Given]) -> xr.DataArray | None:
