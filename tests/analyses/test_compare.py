@@ -427,6 +427,30 @@ def test_the_result_of_the_workflow(written: Path) -> None:
     assert set(Compare.undefined) <= set(result)
 
 
+def test_tables_of_pairs(written: Path) -> None:
+    """The index of all results says who is compared with whom; a row for each match is a table of its own."""
+    found = xinc.open_results(written.parent).of("compare")
+    assert found[["video", "model", "seed", "other"]].values.tolist() == [["clip", "nerv", 0, "ffn seed 3"]]
+    assert set(found.tables()["other"]) == {"ffn seed 3"}
+    matches = xinc.to_dataframe(written, "pair")
+    assert {"neuron", "partner", "similarity", "pair_layer", "pair_frame"} <= set(matches)
+    assert len(matches) == open_result(written).sizes["pair"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["column", "page", "slide"])
+def test_figures_of_any_width(size: str) -> None:
+    """Also of what was not computed by the workflow; images fill the width."""
+    result = xinc.compare(network(seed=1), network(seed=2))
+    for part in ("all", "frame0-heatmaps", "frame0-similarity", "frame0-block1"):
+        figure = xinc.plot(result, part, size=size)  # type: ignore[arg-type]
+        assert figure.axes
+        figure.draw_without_rendering()
+        images = [axis.get_position() for axis in figure.axes if axis.images]
+        if images:
+            assert max(box.x1 for box in images) - min(box.x0 for box in images) > (0.8 if size != "slide" else 0.5)
+
+
 @pytest.mark.slow
 def test_figures(written: Path, tmp_path: Path) -> None:
     draw_figures("compare", None, written, tmp_path / "figures")

@@ -25,9 +25,9 @@ _QUALITY = ["psnr", "ssim", "parameters", "bits_per_pixel"]
 class Results(pd.DataFrame):
     """A row for each result; a pandas table in every way, so that choosing, sorting and grouping are pandas's.
 
-    Columns: ``video``, ``model``, ``seed`` (missing for a result over several seeds), ``analysis``, ``architecture``;
-    of the network, as the analysis ``quality`` measured it, ``psnr`` (dB), ``ssim``, ``parameters`` and
-    ``bits_per_pixel`` (of 32-bit parameters); and ``path``.
+    Columns: ``video``, ``model``, ``seed`` (missing for a result over several seeds), ``analysis``, ``other`` (the second
+    network of a pair, otherwise empty), ``architecture``; of the network, as the analysis ``quality`` measured it,
+    ``psnr`` (dB), ``ssim``, ``parameters`` and ``bits_per_pixel`` (of 32-bit parameters); and ``path``.
     """
 
     @property
@@ -56,7 +56,7 @@ class Results(pd.DataFrame):
         found_tables = []
         for row in self.to_dict("records"):
             table = to_dataframe(row["path"], part)
-            own = {name: row[name] for name in OF[:3]}
+            own = {name: row[name] for name in OF[:3]} | ({"other": row["other"]} if row["other"] else {})
             for at, (name, value) in enumerate(own.items()):
                 if name in table:
                     table = table.drop(columns=name) if not pd.isna(value) and value != "" else table
@@ -126,6 +126,7 @@ def _row(path: Path) -> dict[str, Any]:
     own = made.wildcards if made is not None and made.rule.startswith("analysis") else {}
     known = {name: attributes.get(name, own.get(name, "")) for name in (*OF, "architecture")}
     known["analysis"] = known["analysis"] or path.name
+    known["other"] = f"{attributes['other']} seed {attributes['other_seed']}" if "other_seed" in attributes else ""
     known["seed"] = pd.NA if str(known["seed"]) == "" else int(known["seed"])
     return known | {"path": path}
 
@@ -142,4 +143,4 @@ def _with_quality(table: pd.DataFrame) -> pd.DataFrame:
         table = table.merge(measured, on=OF[:3], how="left")
     for name in _QUALITY:
         table[name] = table.get(name, np.nan)
-    return table[[*OF, "architecture", *_QUALITY, "path"]]
+    return table[[*OF, "other", "architecture", *_QUALITY, "path"]]

@@ -108,7 +108,7 @@ def about(attributes: Mapping[Any, Any], *parts: str) -> str:
     known = [str(attributes[name]) for name in ("video", "model") if attributes.get(name)]
     if str(attributes.get("seed", "")):
         known.append(f"seed {attributes['seed']}")
-    if attributes.get("other"):
+    if str(attributes.get("other_seed", "")):
         known += [f"with {attributes['other']}", f"seed {attributes['other_seed']}"]
     return " · ".join([*known, *(part for part in parts if part)])
 
