@@ -18,7 +18,7 @@ import networkx as nx
 ROOT = Path(__file__).resolve().parents[1]
 #: Fill of a rule: the first line whose expression its name matches.
 COLOURS = {
-    r".*figure.*": "#fdebd0",
+    r".*figure.*|report": "#fdebd0",
     r"analysis.*": "#d5e8d4",
     r"train|import_model|canvas|materialise": "#dae8fc",
     r".*": "#eeeeee",

@@ -308,6 +308,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"pixel": (0, 0), "layers": "bloc2"}, "Unknown layer 'bloc2' of this canvas: did you mean 'block2'"),
     ({"pixel": (0, 0), "frames": [7]}, "7"),
     ({"pixel": (0, 0), "frames": 3}, "frames is 3"),
+    ({"pixel": (0, 0), "frames": [3, 0, 3]}, "Frames 3 were asked for more than once"),
     ({"pixel": (0, 0), "count": 0}, "count is 0"),
     ({"pixel": (0, 0), "by": "effect", "probes": 1}, "probes is 1"),
     ({"pixel": (0, 0), "by": "effect", "model": "resources/bunny-nerv.pt"}, "is not the network of this canvas"),

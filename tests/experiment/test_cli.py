@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,12 @@ def test_a_reader_that_stops_early() -> None:
     words = f"{sys.executable} -m xinc settings | head -n 1"
     done = subprocess.run(words, shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_a_report_of_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything was made, too; not in the place of the workflow's own."""
+    assert main(["report"]) == 0
+    assert re.fullmatch(r"Report: report\.html; \d+ results and figures are not there yet\n", capsys.readouterr().out)
+    assert "of the results and figures that this page shows are missing" in Path("report.html").read_text("utf-8")
+    assert main(["report", "results/report.html"]) == 1
+    assert "is the workflow's own report" in capsys.readouterr().err

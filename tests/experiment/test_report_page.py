@@ -102,9 +102,14 @@ def test_every_figure_is_there_once(paths: list[Path], page: Elements) -> None:
 def test_order(page: Elements) -> None:
     """Sections as in the paper, others at the end; layers in network order, each before its animation."""
     sections = [a["id"] for a in page.of("section") if a.get("class") == "analysis"]
-    assert sections == ["findings", "videos", "maps", "spread"]
+    assert sections == ["findings", "videos", "maps", "compare", "spread"]
     ids = [a["id"] for a in page.of("figure") if a.get("id", "").startswith("maps/clip")]
     assert [name.rpartition("/")[2] for name in ids] == [f"{x}{y}" for x in LAYERS for y in ("", "-animation")]
+
+
+def test_what_is_of_two_networks(page: Elements) -> None:
+    [group] = [a for a in page.of("section") if a.get("id", "").startswith("compare/")]
+    assert (group["data-video"], group["data-name"]) == ("clip", "nerv · seed 0 and nerv · seed 1")
 
 
 def test_links_lead_to_what_is_there_and_ids_are_unique(paths: list[Path], page: Elements) -> None:
@@ -313,3 +318,23 @@ def test_what_is_said_of_an_analysis_is_escaped(paths: list[Path], edit: Callabl
     text = render(collect(paths, settings))
     assert "<script>alert" not in text
     assert html.escape('Is "a" < b?', quote=False) in text.replace("&#34;", '"')
+
+
+def test_pictures_take_less_room_than_their_files(tmp_path: Path) -> None:
+    """A chart less than half, without loss of its lines, and a picture less than a third: the example fits 15 MB."""
+    import numpy as np
+
+    from xinc.plotting import layout, style
+
+    with style.context():
+        chart = layout.new_figure(7, 3, "How much?")
+        chart.subplots().plot(np.sin(np.linspace(0, 9, 200))[:, None] * np.arange(1, 6))
+        layout.save(chart, tmp_path / "chart")
+        shown = layout.new_figure(7, 3, "Where?")
+        noise = np.random.default_rng(0).random((64, 128))
+        layout.show(shown.subplots(), noise + np.linspace(0, 3, 128), cmap=style.MAGNITUDE)
+        layout.save(shown, tmp_path / "picture")
+    for name, most in (("chart", 0.5), ("picture", 0.35)):
+        still = encode(tmp_path / f"{name}.png").still
+        assert still is not None
+        assert len(still.content) < most * (tmp_path / f"{name}.png").stat().st_size, name

@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
             ("quality", "2. Reconstructions", "How good is it?", "PSNR & <SSIM>."),
             ("maps", "3. Canvases", "What does a neuron do?", "Maps |C|; see ``faithfulness``."),
             ("faithfulness", "3.2 Faithfulness", "Is it so?", "Correlations."),
+            ("compare", "4.6 Compare", "Do they agree?", "In part."),
             ("spread", "none Spread", "Of another package?", "Yes."),
         )
     },
@@ -122,6 +123,8 @@ def experiment(root: Path, videos: Iterable[str] = ("clip", STRANGE), findings: 
         (folder / "all.svg").write_text(shape, encoding="utf-8")
         quality(put(result_path("quality", *run)))
         maps(put(result_path("maps", *run)), *run, LAYERS)
+    if len(names) > 1:
+        picture(put(figure_path("compare", names[0], "nerv", 0, "nerv", 1)) / "all.png")
     if findings:
         page = '<!DOCTYPE html><html lang="en"><title>All</title><p>A <b>page</b> & more.</html>'
         folder = put(figure_path("findings"))

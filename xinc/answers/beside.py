@@ -61,7 +61,9 @@ def network_of(layer: xr.Dataset, model: Any, what: str) -> INR:
     if found is None:
         path = None if place is None else place.parent.parent / "model.pt"
         if not isinstance(path, Path) or not path.is_file():
-            lies = "was not opened from a folder of results" if path is None else f"has no {path} beside it"
+            lies = "was not opened from a folder of results"
+            if path is not None:
+                lies = f"has no {path} beside it" if isinstance(path, Path) else f"lies on object storage ({place})"
             raise InputError(f"by={what!r} needs the network of the canvas, which {lies}: give it as model=.")
         found, where = path, str(path)
     network = as_network(load_model(found) if isinstance(found, str | Path) else found)
@@ -197,4 +199,5 @@ def _beside(layer: xr.Dataset, name: str, needs: str, argument: str) -> Path:
         if path.is_dir():
             return path
         raise InputError(f"{needs}, and {path} is not there: give it as {argument}.")
-    raise InputError(f"{needs}, and this canvas was not opened from a folder of results: give it as {argument}.")
+    lies = "was not opened from a folder of results" if place is None else f"lies on object storage ({place})"
+    raise InputError(f"{needs}, and this canvas {lies}: give it as {argument}.")

@@ -102,7 +102,7 @@ class Study:
         return found
 
     def effects(self, neurons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Σ‖Δ‖² over the region, and what it would be if the frame's were spread evenly, (N,); NaN of other neurons."""
+        """Σ‖Δ‖² over the region, and what it would be if the frame's were spread evenly, (N,); NaN of others."""
         found = np.where(neurons, 0.0, np.nan), np.where(neurons, 0.0, np.nan)
         masks, shares = self._region.masks(), self._region.shares()
         for at, place, change, window in self._changes(neurons):

@@ -16,6 +16,7 @@ from xinc.answers.region import Region
 from xinc.canvas.layer import as_layer, choose_layers
 from xinc.canvas.reductions import choose_frames
 from xinc.errors import InputError, nearest
+from xinc.frames import ranges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +167,11 @@ def _region(
 ) -> Region:
     """The region asked for, in the frames asked for."""
     chosen = choose_frames(layer, frames)
+    if len(set(chosen)) < len(chosen):
+        twice = ranges(sorted({frame for frame in chosen if chosen.count(frame) > 1}))
+        raise InputError(
+            f"Frames {twice} were asked for more than once: list each frame once, for they are summed over."
+        )
     size = layer.sizes["y"], layer.sizes["x"]
     record = record_behind(layer)
     if record is not None and record.resolution != size:

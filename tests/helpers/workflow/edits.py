@@ -61,7 +61,9 @@ EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "how all figures are drawn": (
         config(figures={"width": 3.4, "formats": ["png", "pdf"], "dpi": 60, "title": False, "style": "slide"}),
-        jobs("figure", video="clip", model=MODELS, seed=0, analysis=ANALYSES) | jobs("video_figure", video="clip"),
+        REPORT
+        | jobs("figure", video="clip", model=MODELS, seed=0, analysis=ANALYSES)
+        | jobs("video_figure", video="clip"),
     ),
     "a setting of a network": (changed("models.siren.settings.omega", 20), branch("siren", ANALYSES)),
     "a setting of training": (changed("models.nerv.training.epochs", 4), branch("nerv", ANALYSES)),

@@ -237,14 +237,19 @@ def _group(
     own = made.wildcards
     folder = path_of(made.rule, **own)
     key = quote(folder.removeprefix("results/figures/"))
-    seeds = f"seed {own['seed']}" if "seed" in own else "all seeds" if made.rule.endswith("_of_seeds") else ""
-    other = f"and {own['other']} · seed {own['other_seed']}" if "other" in own else ""
-    name = " · ".join(filter(None, (own.get("model", ""), seeds, other)))
-    group = Group(key, own.get("video", ""), name)
+    group = Group(key, own.get("video", ""), _name(made))
     order = layers.get(own.get("model", ""), [])
     parts = sorted(files, key=lambda part: _place(part, files[part][0], order))
     shown = [_shown(f"{folder}/{part}", files[part], key, group.of, beside) for part in parts]
     return replace(group, shown=tuple(shown))
+
+
+def _name(made: Made) -> str:
+    """What is shown, beside the video: ``nerv · seed 0``; of a pair, ``nerv · seed 0 and ffn · seed 1``."""
+    own = made.wildcards
+    seed = f"seed {own['seed']}" if "seed" in own else "all seeds" if made.rule.endswith("_of_seeds") else ""
+    other = f"{own['other']} · seed {own['other_seed']}" if "other" in own else ""
+    return " and ".join(filter(None, (" · ".join(filter(None, (own.get("model", ""), seed))), other)))
 
 
 def _shown(path: str, files: Sequence[Path], key: str, of: str, beside: Path | None) -> Shown:
@@ -275,8 +280,7 @@ def _sections(groups: Iterable[tuple[Made, Group]], texts: Mapping[str, Mapping[
     found: dict[str, list[tuple[Any, Group]]] = {}
     for made, group in groups:
         if group.shown:
-            own = made.wildcards
-            place = (_natural(own.get("video", "")), _natural(own.get("model", "")), int(own.get("seed", -1)))
+            place = (_natural(group.video), _natural(group.name))
             found.setdefault(_section_of(made), []).append((place, group))
     sections = []
     for name in sorted(found, key=lambda name: (_numbers(texts[name]["category"]), list(texts).index(name))):
@@ -302,8 +306,9 @@ def _of(results: Iterable[_There], analysis: str) -> list[_There]:
 
 
 def _networks(there: Iterable[_There], results: Iterable[_There]) -> tuple[Network, ...]:
-    """Every network of which there is anything."""
-    found = {of: Network(*of) for made, _ in there if "seed" in made.wildcards for of in [_network(made)]}
+    """Every network of which there is anything of its own."""
+    single = [_network(made) for made, _ in there if "seed" in made.wildcards and "other" not in made.wildcards]
+    found = {of: Network(*of) for of in single}
     for made, path in _of(results, "quality"):
         result = open_result(path)
         bits = result["bits_per_pixel"].isel(bits=0)

@@ -135,6 +135,8 @@
 
     window.addEventListener("hashchange", show);
     // The browser goes to what the address names, below the question that it answers.
-    window.addEventListener("load", function () { if (shown) { window.scrollTo(0, 0); } });
+    window.addEventListener("load", function () {
+        setTimeout(function () { if (shown) { window.scrollTo(0, 0); } }, 0);
+    });
     show();
 })();
