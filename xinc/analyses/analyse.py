@@ -8,7 +8,6 @@ from typing import Any
 
 import xarray as xr
 
-from xinc.analyses import analyses
 from xinc.analyses.given import Given, as_video, given
 from xinc.analyses.making import make_analysis
 from xinc.analyses.run import computed
@@ -113,7 +112,8 @@ def _network(one: Given) -> dict[str, Any]:
 
 
 def _regions(video: xr.Dataset, path: Path | None) -> xr.Dataset:
-    from xinc.video.regions import RegionSettings, build_regions, open_regions
+    from xinc.video.region_settings import RegionSettings
+    from xinc.video.regions import build_regions, open_regions
 
     return build_regions(video, RegionSettings()) if path is None else open_regions(path)
 

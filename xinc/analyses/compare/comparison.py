@@ -41,7 +41,8 @@ def compare(
     Parameters
     ----------
     a, b : networks (`xinc.load_model`, `xinc.prune`), canvases (`xinc.dissect`, `xinc.open_canvas`), or paths: of a
-        canvas, of a checkpoint that needs no hints, or of the workflow's folder of a network, ``results/bunny/nerv/seed0``.
+        canvas, of a checkpoint that needs no hints, or of the workflow's folder of a network,
+        ``results/bunny/nerv/seed0``.
     video : frames (frame, y, x, channel) in [0, 1], a dataset with them as ``frames``, or the path of a ``video.zarr``.
         By default that of the workflow, where the networks lie in a folder of its results. Without it and without the
         networks, the variables of quality are left out.
