@@ -42,6 +42,8 @@ PAGES = [
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if not set(MADE) & set(page.parts)),
 ]
 NOTEBOOKS = sorted((ROOT / "docs" / "tutorials").glob("*.ipynb"))
+#: It reads what `make demo` leaves: tests/workflow/test_ten_questions.py.
+READ_AFTER_DEMO = ROOT / "docs" / "tutorials" / "ten_questions.ipynb"
 FENCE = re.compile(r"^ *```(\S*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -185,9 +187,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "site", make) / "html"
 
 
+def test_ten_questions_are_answered_in_three_lines():
+    """But for the first cell, which imports and names what the others are about."""
+    cells = json.loads(READ_AFTER_DEMO.read_text("utf-8"))["cells"]
+    questions = [line for cell in cells for line in cell["source"] if line.startswith("## ")]
+    assert [line.split(".")[0] for line in questions[:-1]] == [f"## {number}" for number in range(1, 11)]
+    programs = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    assert all(len([line for line in program if line.strip()]) <= 3 for program in programs[1:])
+
+
 @pytest.mark.slow
 def test_site_shows_what_notebooks_come_to(site):
+    unanswered = (site / "tutorials" / f"{READ_AFTER_DEMO.stem}.html").read_text("utf-8")
+    assert "cell_input" in unanswered
+    assert "cell_output" not in unanswered
     for notebook in NOTEBOOKS:
+        if notebook == READ_AFTER_DEMO:
+            continue
         page = (site / "tutorials" / f"{notebook.stem}.html").read_text("utf-8")
         assert "cell_output" in page, notebook
         assert "largest difference" in page.replace("&#39;", ""), notebook

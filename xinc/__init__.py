@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xinc.analyses.analyse import analyse
     from xinc.analyses.compare.comparison import compare
     from xinc.analyses.plot import plot
     from xinc.analyses.tables import to_csv, to_dataframe
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "ablate",
+    "analyse",
     "compare",
     "dissect",
     "effects",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "analyse": "xinc.analyses.analyse",
     "top_neurons": "xinc.answers.ranking",
     "ablate": "xinc.interventions.ablation",
     "compare": "xinc.analyses.compare.comparison",

@@ -15,13 +15,16 @@ import xarray as xr
 from matplotlib.figure import Figure
 from pydantic import BaseModel
 
+from tests.helpers.figures import troubles
 from tests.helpers.subjects import QUICK, SETTINGS, Make
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis
+from xinc.analyses.plot import parts, plot
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
+from xinc.analyses.tables import table_parts, to_csv, to_dataframe
 from xinc.errors import InputError
 
 #: What the results are said to be of.
@@ -219,3 +222,38 @@ def test_nothing_is_written_when_it_fails(
         with pytest.raises(RuntimeError, match="no"):
             draw_figures(name, None, results(name, "ffn"), tmp_path / "figures")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["column", "slide"])
+def test_figures_hold_from_a_column_to_a_slide(name: str, size: Any, results: Any) -> None:
+    """No text is cut off or lies on another, and nothing is larger than was asked for."""
+    folder = results(name, "nerv")
+    for part in parts(folder):
+        figure = plot(folder, part, size=size)
+        assert troubles(figure) == [], part
+        width, height = figure.get_size_inches()
+        assert width <= {"column": 3.4, "slide": 13.3}[size] + 0.01
+        assert size == "column" or height <= 7.51
+
+
+def test_a_result_is_a_table_and_a_file(name: str, results: Any, tmp_path: Path) -> None:
+    folder = results(name, "ffn")
+    table = to_dataframe(folder)
+    own = make_analysis(name).table(open_result(folder).load())
+    assert len(table)
+    if own is not None:
+        pd.testing.assert_frame_equal(table, own)
+    written = pd.read_csv(to_csv(folder, tmp_path / "deep" / "table.csv"))
+    assert list(written.columns) == list(table.columns)
+    assert len(written) == len(table)
+    result = open_result(folder)
+    for part, names in table_parts(folder).items():
+        one = to_dataframe(folder, part)
+        assert set(names) <= set(one.columns)
+        assert len(one) == result[names[0]].size
+        pd.testing.assert_frame_equal(to_dataframe(folder, names[0]), one)
+        values = result[names[0]].transpose(*[dim for dim in part.split("-") if part != "all"]).values
+        np.testing.assert_array_equal(one[names[0]].to_numpy(values.dtype), values.ravel())
+    with pytest.raises(InputError, match=f"The result of '{name}' has no table 'nothing_of_the_kind'"):
+        to_dataframe(folder, "nothing_of_the_kind")

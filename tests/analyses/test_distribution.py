@@ -123,7 +123,7 @@ def test_a_dead_layer_and_one_that_is_not_finite_are_undefined() -> None:
     assert (result["curve"].sel(layer="dead") == 0).all()
     assert result["curve"].sel(layer="infinite", frame=0).isnull().all()
     figure = analysis.plot(result.drop_sel(layer="infinite"))["all"]
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[1] == "dead: no contributions"
     assert labels[0].startswith("alive: Gini 0.")
 
@@ -166,5 +166,5 @@ def test_what_is_marked_is_what_there_is(subjects: Make) -> None:
     result = compute(subject, frames=1, percents=[10, 90])
     for marked, expected in (([10, 50], 1), ([10, 90], 2), ([], 0)):
         figure = make_analysis("distribution", {"marked": marked}).plot(result)["all"]
-        labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
+        labels = [text.get_text() for text in figure.legends[0].get_texts()]
         assert len(labels) == 3 + expected

@@ -355,7 +355,9 @@ def test_long_names_above_columns_stay_apart_and_inside(project: Project) -> Non
     rows = table[table["video"] != ""]
     names = ["vipseg-1007_ThLFPe4CkUo", "vipseg-1_dogs-jump", "averyveryverylongname"]
     table = pd.concat([rows.assign(video=name) for name in names])
-    for figure in section_figures(table, "Why?", 64).values():
+    with style.context():
+        drawn = section_figures(table, "Why?", 64)
+    for figure in drawn.values():
         figure.canvas.draw()
         headings = [text for text in figure.axes[0].texts if text.get_text().split("\n")[-1] in set(rows["model"])]
         assert {"".join(text.get_text().split("\n")[:-1]) for text in headings} == set(names)

@@ -1,4 +1,4 @@
-"""The maps shown are those of the canvas, drawn by lot for each layer on its own."""
+"""The maps shown are those of the canvas: of the strongest neurons, or drawn by lot for each layer on its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compute(subject: Any, **settings: Any) -> xr.Dataset:
 @pytest.mark.parametrize("model", ["nerv", "ffn"])
 def test_maps_are_those_of_the_canvas(subjects: Make, model: str, layout: str) -> None:
     subject = subjects(model, layout)
-    result = compute(subject, neurons=4)
+    result = compute(subject, neurons=4, choice="random")
     for layer, data in subject.canvas.items():
         shown = result["contribution"].sel(layer=layer)
         numbers = shown["neuron"].values
@@ -47,12 +47,29 @@ def test_maps_are_those_of_the_canvas(subjects: Make, model: str, layout: str) -
 def test_a_layers_draw_does_not_depend_on_the_others(subjects: Make) -> None:
     subject = subjects("nerv")
     alone = subject_of(str(subject.video_path), layers=[str(subject.layer_paths["block2"])])
-    together = compute(subject, neurons=4)["contribution"].sel(layer="block2")
-    xr.testing.assert_equal(compute(alone, neurons=4)["contribution"].sel(layer="block2"), together)
+    for choice in ("random", "strongest"):
+        together = compute(subject, neurons=4, choice=choice)["contribution"].sel(layer="block2")
+        own = compute(alone, neurons=4, choice=choice)["contribution"].sel(layer="block2")
+        xr.testing.assert_equal(own, together)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_strongest_come_first(subjects: Make, layout: str) -> None:
+    """Brute force over the maps of the first frame shown; shares are of the whole layer."""
+    subject = subjects("nerv", layout)
+    result = compute(subject, neurons=4, frames=[1, 3])
+    for layer, data in subject.canvas.items():
+        totals = abs(data["contribution"].sel(frame=1)).sum(("y", "x")).values.astype(float)
+        shown = result.sel(layer=layer)
+        order = np.argsort(-totals, kind="stable")[:4]
+        np.testing.assert_allclose(totals[shown["neuron"].values], totals[order], rtol=1e-5)
+        np.testing.assert_allclose(shown["share"], totals[order] / totals.sum(), rtol=1e-5)
 
 
 def test_the_seed_draws_others_and_the_same_seed_the_same(subjects: Make) -> None:
-    drawn = [compute(subjects("nerv"), neurons=4, seed=s)["neuron"].values.tolist() for s in (0, 0, 1, 2)]
+    drawn = [
+        compute(subjects("nerv"), neurons=4, choice="random", seed=s)["neuron"].values.tolist() for s in (0, 0, 1, 2)
+    ]
     assert drawn[0] == drawn[1]
     assert len({str(numbers) for numbers in drawn}) == 3
 
@@ -64,7 +81,7 @@ def test_neurons_are_drawn_evenly() -> None:
     counts = np.zeros(10)
     for seed in range(100):
         subject = made_with_channels(source, layer=np.ones((1, 10, 2, 2)))
-        counts[compute(subject, neurons=3, seed=seed)["neuron"].values.ravel()] += 1
+        counts[compute(subject, neurons=3, choice="random", seed=seed)["neuron"].values.ravel()] += 1
     assert counts.sum() == 300
     assert 15 < counts.min() <= counts.max() < 50
 
@@ -82,7 +99,7 @@ def test_fewer_neurons_than_asked_for_and_dead_ones() -> None:
     maps = np.random.default_rng(0).random((2, 3, 4, 6)) + 0.1
     maps[:, 1] = 0
     source = np.zeros((2, 4, 6, 3))
-    analysis = make_analysis("maps", {"neurons": 5, "zoom": 1})
+    analysis = make_analysis("maps", {"neurons": 5, "zoom": 1, "choice": "random"})
     result = analysis.compute(made_with_channels(source, small=maps, large=np.ones((2, 9, 4, 6))))
     small = result.sel(layer="small")
     assert small["neuron"].values.tolist() == [0, 1, 2, -1, -1]
@@ -95,9 +112,9 @@ def test_fewer_neurons_than_asked_for_and_dead_ones() -> None:
     assert "dead" not in drawn["large"]._suptitle.get_text()  # type: ignore[attr-defined]
     titles = [axis.get_title() for axis in drawn["small"].axes]
     assert [title for title in titles if title][1:] == [
-        f"n 0, max {small['contribution'].isel(sample=0).max():.2g}",
+        f"n 0, {100 * float(small['share'][0]):.0f} %",
         "n 1 (dead)",
-        f"n 2, max {small['contribution'].isel(sample=2).max():.2g}",
+        f"n 2, {100 * float(small['share'][2]):.0f} %",
     ]
     # In the film, too, only those that there are: the source and three maps, two gaps of 2 pixels between each.
     assert analysis.animate(result)["small"][0].shape == (LETTERING + 4, 4 * 6 + 3 * 2, 3)
@@ -106,7 +123,7 @@ def test_fewer_neurons_than_asked_for_and_dead_ones() -> None:
 def test_frames_of_different_networks_have_scales_of_their_own() -> None:
     """Neurons of the same number have nothing in common there: neither their maximum nor that they are dead."""
     maps = np.ones((2, 2, 4, 6)) * np.array([[0.01, 0.0], [0.5, 2.0]])[..., None, None]
-    analysis = make_analysis("maps", {"neurons": 2, "zoom": 1})
+    analysis = make_analysis("maps", {"neurons": 2, "zoom": 1, "choice": "random", "scale": "own"})
     result = analysis.compute(made_with_channels(np.zeros((2, 4, 6, 3)), small=maps))
     found = {}
     for shared in (True, False):
@@ -118,13 +135,34 @@ def test_frames_of_different_networks_have_scales_of_their_own() -> None:
         # The second panel of the first frame: a fiftieth of the scale, or all of it.
         assert (film[0][-1, 8].sum() > 600) is not shared
     assert found == {
-        True: ["n 0, max 0.5 (constant)", "n 1, max 2 (dead here)"],
-        False: ["n 0, max 0.01 (constant)", "n 1 (dead)"],
+        True: ["n 0, 100 % (constant)", "n 1, 0 % (dead here)"],
+        False: ["n 0, 100 % (constant)", "n 1 (dead)"],
     }
 
 
+def test_all_maps_have_one_scale_unless_each_has_a_bar(subjects: Make) -> None:
+    result = compute(subjects("nerv"), neurons=4)
+    highest = result["contribution"].sel(layer="head").max(("frame", "y", "x")).values
+    for scale in ("common", "own"):
+        figure = make_analysis("maps", {"neurons": 4, "scale": scale}).plot(result)["head"]
+        shown = [axis for axis in figure.axes if axis.get_title().startswith("n ")]
+        limits = [axis.images[0].get_clim()[1] for axis in shown]
+        np.testing.assert_allclose(limits, highest if scale == "own" else [highest.max()] * 4)
+        assert [len(axis.child_axes) for axis in shown] == [scale == "own"] * 4
+
+
+def test_a_film_says_how_far_maps_can_be_believed(subjects: Make) -> None:
+    """On a line of its own below the panels, as a gallery does below its title."""
+    result = compute(subjects("nerv"), neurons=4)
+    analysis = make_analysis("maps")
+    plain = analysis.animate(result)
+    said = analysis.animate(result.assign_attrs(quoted={"head": "maps agree with effects to r = .5"}))
+    assert said["head"][0].shape[0] == plain["head"][0].shape[0] + LETTERING
+    assert said["block2"][0].shape == plain["block2"][0].shape
+
+
 def test_the_film(subjects: Make) -> None:
-    analysis = make_analysis("maps", {"neurons": 4, "animated": 3, "zoom": 2})
+    analysis = make_analysis("maps", {"neurons": 4, "animated": 3, "zoom": 2, "scale": "own"})
     result = analysis.compute(subjects("nerv"))
     films = analysis.animate(result)
     assert set(films) == {"block1", "block2", "head"}

@@ -126,7 +126,7 @@ def test_many_frames_have_an_axis_each(subjects: Make) -> None:
     figure = analysis.plot(analysis.compute(subjects("nerv")))["all"]
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
     assert titles == [f"frame {k}" for k in range(4)]
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]  # type: ignore[union-attr]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
     drawn = "i.i.d. network of the same structure"
     assert [label.split(":")[0] for label in labels] == ["block1", "block2", "head", drawn]
     one = make_analysis("pixels_per_neuron", {"frames": 1})

@@ -67,9 +67,22 @@ def test_no_line_joins_frames_of_different_networks(video: xr.Dataset, quality: 
         (psnr,) = [axis for axis in figure.axes if axis.get_xlabel() == "frame"]
         assert psnr.get_lines()[0].get_linestyle() == line
         assert len([axis for axis in figure.axes if axis.images]) == 3 * shown
-        assert "|error|, one scale for all" in {
-            axis.get_xlabel() for parent in figure.axes for axis in parent.child_axes
-        }
+        labels = {axis.get_xlabel() for parent in figure.axes for axis in parent.child_axes}
+        assert ("|error|, one scale for all" if shown > 2 else "|error|") in labels
+
+
+def test_the_worst_frame_is_shown(video: xr.Dataset, quality: Any) -> None:
+    """In the place of the nearest of those evenly spread, with its own reconstruction."""
+    images = {f: video["frames"].values[f] * (0.5 if f == 3 else 0.9) for f in range(5)}
+    shown = {1: [3], 2: [0, 3], 5: [0, 1, 2, 3, 4]}
+    for count, frames in shown.items():
+        result = quality(images, show=count)
+        assert result["shown"].values.tolist() == frames
+        np.testing.assert_allclose(result["reconstruction"].sel(shown=3), images[3], atol=1e-6)
+    figure = make_analysis("quality").plot(quality(images, show=4))["all"]
+    assert [axis.get_title() for axis in figure.axes if axis.get_title().endswith("the worst")] == [
+        f"{float(quality(images)['psnr'].sel(frame=3)):.2f} dB, the worst"
+    ]
 
 
 def test_psnr_of_known_errors(video: xr.Dataset, quality: Any) -> None:

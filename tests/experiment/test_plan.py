@@ -127,14 +127,14 @@ def test_a_spec_carries_what_came_before() -> None:
 def test_settings_of_a_drawing_are_not_those_of_its_computation() -> None:
     found = specs(config())
     run = "analysis=maps model=nerv seed=0 video=clip"
-    assert set(found[f"analysis {run}"].settings["settings"]) == {"neurons", "seed", "frames"}
+    assert set(found[f"analysis {run}"].settings["settings"]) == {"neurons", "choice", "seed", "frames"}
     assert found[f"figure {run}"].settings["settings"] == {
-        "neurons": 3, "seed": 0, "frames": "all", "animated": 2, "zoom": 1,
+        "neurons": 3, "choice": "strongest", "seed": 0, "frames": "all", "scale": "common", "animated": 2, "zoom": 1,
     }  # fmt: skip
 
 
 def test_figures_depend_on_results_that_they_quote() -> None:
-    """Maps on faithfulness where it is configured, of the same network; no other figure, and nothing computed."""
+    """Those of maps on faithfulness where it is configured, of the same network; no others, and nothing computed."""
     values = config()
     before = specs(values)
     after = specs(changed("analyses.faithfulness", {}))

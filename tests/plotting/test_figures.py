@@ -12,7 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from xinc.errors import InputError
 from xinc.plotting import animation, layout, style
+from xinc.plotting.fitting import wrapped
+from xinc.plotting.settings import FigureSettings
+from xinc.settings import validate
 
 
 def drawn() -> Figure:
@@ -184,3 +188,56 @@ def test_colour_and_enlarge() -> None:
 
 def test_maps_that_are_undefined_do_not_crash() -> None:
     assert style.colour(np.full((2, 2), np.nan)).shape == (2, 2, 3)
+
+
+def test_settings_of_figures_decide_size_files_and_title(tmp_path: Path) -> None:
+    settings = FigureSettings(width=3.4, formats=("png", "pdf"), dpi=100, title=False)
+    with style.context(settings.look()):
+        for name in ("a", "b"):
+            layout.save(drawn(), tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png", "b.pdf", "b.png"]
+    assert Image.open(tmp_path / "a.png").size[0] == 340
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+    assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes()
+    assert drawn()._suptitle is not None  # type: ignore[attr-defined]
+    slide = FigureSettings(style="slide").look()
+    assert (slide.width, slide.height, slide.scale) == (13.3, 7.5, 1.4)
+    with pytest.raises(InputError, match="the report shows the png: add it"):
+        validate(FigureSettings, {"formats": ["pdf"]}, "figures")
+
+
+def test_as_many_panels_beside_each_other_as_can_be_read() -> None:
+    """The last row is as full as can be, and on a slide images are as large as they can be."""
+    wide = {(count, layout.columns(count, 1.6)) for count in (1, 3, 4, 6, 8, 12)}
+    assert wide == {(1, 1), (3, 3), (4, 4), (6, 3), (8, 4), (12, 4)}
+    with style.context(style.Look(width=3.4)):
+        assert [layout.columns(count, 1.6) for count in (1, 3, 8)] == [1, 2, 2]
+    with style.context(style.Look(columns=5)):
+        assert [layout.columns(count, 1.6) for count in (3, 8)] == [3, 5]
+    with style.context(FigureSettings(style="slide").look()):
+        assert layout.columns(6, 1.6, aspect=0.5, groups=2) == 3
+        assert layout.columns(12, 1.6, aspect=0.5) == 4
+
+
+def test_lines_break_at_blanks_that_are_not_in_a_formula() -> None:
+    text = r"one two $|C| > \tau$ three"
+    assert wrapped(text, 100, 8) == text
+    assert wrapped(text, 0.1, 8).split("\n") == ["one", "two", r"$|C| > \tau$", "three"]
+    assert wrapped("a\nb c", 100, 8) == "a\nb c"
+
+
+def test_a_long_title_breaks_and_images_keep_the_width() -> None:
+    """The figure becomes higher by what it needs: images as wide as the page, and nothing between them but titles."""
+    heights = []
+    for title in ("short", "a title of so many words that no panel of this width holds them on one line"):
+        with style.context():
+            figure, axes = layout.image_grid(2, 3, 0.5, "?")
+            for axis in axes.flat:
+                layout.show(axis, np.zeros((8, 16)), title)
+            layout.fit(figure)
+            figure.draw_without_rendering()
+        boxes = [axis.get_window_extent() for axis in axes.flat]
+        assert boxes[2].x1 - boxes[0].x0 == pytest.approx(figure.bbox.width, rel=0.03)
+        assert all(axis.title.get_window_extent().width <= axis.get_window_extent().width + 4 for axis in axes.flat)
+        heights.append(figure.get_figheight())
+    assert heights[1] > heights[0] + 0.2

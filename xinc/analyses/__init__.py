@@ -5,6 +5,9 @@ from __future__ import annotations
 from xinc.registry import Registry
 
 #: Modules of this package that are not analyses.
-SUPPORT_MODULES = ("annotated", "base", "claim", "draw", "making", "plot", "results", "run", "subject", "tables")
+SUPPORT_MODULES = (
+    *("analyse", "annotated", "base", "claim", "draw", "given", "making", "plot", "results", "run", "subject"),
+    "tables",
+)
 
 analyses: Registry = Registry("analysis", __name__, "xinc.analyses")

@@ -38,18 +38,34 @@ def run_analysis(
     ------
     InputError : values that are not finite; the message names the variable and their number.
     """
-    analysis: Any = make_analysis(name, settings)  # one of three kinds, each of which computes on another subject
-    result = _defined(analysis.compute(subject), name, analysis.undefined)
-    about = {"analysis": name, "question": analysis.question, "paper_section": analysis.section}
-    distribution = str(analyses.origin(name))
-    about |= {"distribution": distribution} if distribution else {}
-    about["settings"] = analysis.settings.model_dump(mode="json", exclude=set(analysis.figure_settings))
-    result.attrs |= about | _network(subject) | dict(of or {})
+    analysis = make_analysis(name, settings)
+    result = computed(analysis, subject, of)
     with whole_directory(output) as partial:
-        write_dataset(_described(_with_portable_text(result)), partial / "result.zarr")
+        write_dataset(_with_portable_text(result), partial / "result.zarr")
         table = analysis.table(result)
         if table is not None:
             table.to_csv(partial / "table.csv", index=False)
+
+
+def computed(analysis: Any, subject: Any, of: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """The result of an analysis, with what it is of, how it was made and what its coordinates are.
+
+    Parameters
+    ----------
+    analysis : one of four kinds, each of which computes on another subject.
+    subject, of : see `run_analysis`.
+
+    Raises
+    ------
+    InputError : see `run_analysis`.
+    """
+    result = _defined(analysis.compute(subject), analysis.name, analysis.undefined)
+    about = {"analysis": analysis.name, "question": analysis.question, "paper_section": analysis.section}
+    distribution = str(analyses.origin(analysis.name))
+    about |= {"distribution": distribution} if distribution else {}
+    about["settings"] = analysis.settings.model_dump(mode="json", exclude=set(analysis.figure_settings))
+    result.attrs |= about | _network(subject) | dict(of or {})
+    return _described(result)
 
 
 def _defined(result: xr.Dataset, name: str, undefined: Mapping[str, str] | None) -> xr.Dataset:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from xinc.plotting import style
 
-#: How often the height of a figure is corrected, at most.
-_STEPS = 4
+#: Passes at most by which images get their height: what stands below them may depend on it.
+_PASSES = 3
 #: Blanks at which a line may break: none within a formula.
 _BLANK = re.compile(r" (?=(?:[^$]*\$[^$]*\$)*[^$]*$)")
 
@@ -50,8 +50,7 @@ def fit(figure: Figure) -> None:
     if broken is not None:
         _grow(figure, broken)
         engine.execute(figure)
-    # In a slot that is too high, what stands above and below an image has room there: with less, it needs some.
-    for _ in range(_STEPS):
+    for _ in range(_PASSES):
         missing = _height_of_images(figure)
         if not missing:
             break

@@ -16,7 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xinc.plotting import style
-from xinc.plotting.fitting import fit, width_of, wrapped
+from xinc.plotting.fitting import fit as fit
+from xinc.plotting.fitting import width_of
+from xinc.plotting.fitting import wrapped as wrapped
 
 #: Dots per inch of a PNG, and the most pixels of its height: of a higher one the report hides the top. A higher figure
 #: has fewer dots per inch, but no fewer than its smallest print needs.
@@ -145,6 +147,12 @@ def show(axis: Axes, image: np.ndarray, title: str = "", cmap: str | None = None
     return axis.imshow(image, cmap=cmap, **limits)
 
 
+def fitted(wanted: float, rest: float) -> float:
+    """The height of a part of a figure that can be lower, beside ``rest`` that cannot, where the height is limited."""
+    look = style.look()
+    return wanted if look.height is None else max(min(wanted, look.height / look.scale - rest), 1.0)
+
+
 def lowest(axes: np.ndarray, count: int) -> list[Axes]:
     """Of a grid (rows, columns) whose first ``count`` axes are used, the lowest used one of each column."""
     columns = axes.shape[1]
@@ -158,7 +166,7 @@ def bar_below(figure: Any, axis: Axes, image: Any, label: str) -> Any:
     """
     bar = figure.colorbar(image, cax=axis.inset_axes((0.1, -0.12, 0.8, 0.06)), orientation="horizontal")
     bar.ax.tick_params(labelsize="x-small", length=2, pad=1)
-    bar.ax.locator_params(nbins=4)
+    bar.ax.locator_params(nbins=4 if page() > 5 else 2)
     if label:
         bar.set_label(label, fontsize="x-small", labelpad=1)
     return bar

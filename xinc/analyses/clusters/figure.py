@@ -37,18 +37,22 @@ def _layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, mos
     one = result.sel(layer=layer, frame=frame)
     sizes = one["members"].sum("seed").values
     shown = [k for k in range(result.sizes["cluster"]) if sizes[k]][:most]
-    aspect = result.sizes["y"] / result.sizes["x"]
     several = result.sizes["seed"] > 1
-    rows = len(shown)
-    cell = (0.62 * layout.page() - 0.6) / result.sizes["sample"]
-    height = max(rows * (cell * aspect + 0.2) + 0.5, 4.6 if several else 2.9) if shown else 0.8
+    beside = layout.page() > 5
+    maps = len(shown) * (_cell(result, beside) * result.sizes["y"] / result.sizes["x"] + 0.2) + 0.1
+    spread = (4.6 if several else 2.9) if beside else 2.0
+    height = 0.5 + (max(maps, spread - 0.3) if beside else maps + spread) if shown else 0.8
     of = layout.about(result.attrs, _seeds_of(result), layer, f"frame {frame}")
     figure = layout.new_figure(layout.page(), height, _asked(result, question), of)
-    figure.supxlabel(_about(one), fontsize="x-small")
+    figure.supxlabel(layout.wrapped(_about(one), layout.page() - 0.2, 7), fontsize="x-small")
     if not shown:
         return figure
-    left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(0.38, 0.62)))
-    panels = left.subplots(2 if several else 1, 1, squeeze=False)[:, 0]
+    if beside:
+        left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(0.38, 0.62)))
+    else:
+        left, right = np.asarray(figure.subfigures(2, 1, height_ratios=(spread, maps)))
+    places = ((2, 1) if beside else (1, 2)) if several else (1, 1)
+    panels = left.subplots(*places, squeeze=False).ravel()
     points = _points(result, layer, frame)
     _by_cluster(panels[0], points, result.sizes["cluster"], numbered=False)
     panels[0].set_title(f"by cluster, silhouette {_number(one['cluster_silhouette'])}")
@@ -57,12 +61,18 @@ def _layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, mos
         entropy, own = _number(one["seed_entropy"]), _number(one["neighbouring"], "+.2f")
         panels[1].set_title(f"by seed, entropy {entropy},\nneighbours of own seed {own}")
         panels[1].legend(
-            handles=_seed_handles(result["seed"].values), loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4,
-            frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize="x-small",
+            handles=_seed_handles(result["seed"].values), loc="upper center", bbox_to_anchor=(0.5, -0.1),
+            ncols=4 if beside else 3, frameon=False, handletextpad=0.1, columnspacing=0.8, fontsize="x-small",
         )  # fmt: skip
     _maps(right, one, shown, sizes)
     _indicate(figure, panels[0], points, one, shown)
     return figure
+
+
+def _cell(result: xr.Dataset, beside: bool) -> float:
+    """Width in inches of a map."""
+    width = (0.62 if beside else 1.0) * layout.page() - 0.6
+    return float(width / result.sizes["sample"])
 
 
 def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray) -> None:
@@ -86,7 +96,9 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
             axis = axes[row, column]
             layout.show(axis, one["map"][k, column].values, "", style.magnitude(), vmin=0)
             title = f"{_letter(k, column)}: seed {int(one['map_seed'][k, column])}, n {number}"
-            axis.set_title(title, fontsize="x-small", pad=2.5)
+            # Without the seed, which the panels above show by its colour, where there is no room for it.
+            title = title if layout.page() > 5 else f"{_letter(k, column)}: n {number}"
+            axis.set_title(title, fontsize="xx-small" if len(title) > 16 else "x-small", pad=2.5)
             axis.axis("on")
             axis.set(xticks=[], yticks=[])
             for spine in axis.spines.values():
@@ -97,27 +109,33 @@ def _overview(result: xr.Dataset, frame: int, question: str) -> Figure:
     """A column for each layer: its layout by cluster and by seed."""
     layers = [str(layer) for layer in result["layer"].values]
     several = result.sizes["seed"] > 1
-    rows, columns = 2 if several else 1, max(len(layers), 3)
-    height = (0.85 if several else 0.6) + rows * (min(layout.page() / columns, 2.1) + 0.1)
+    columns = layout.columns(max(len(layers), 3), 1.3)
+    kinds, bands = 2 if several else 1, -(-len(layers) // columns)
+    height = 0.65 + bands * kinds * (min(layout.page() / columns, 2.1) + (0.15 if several else 0))
     of = layout.about(result.attrs, _seeds_of(result), f"frame {frame}")
     figure = layout.new_figure(layout.page(), height, _asked(result, question), of)
-    axes = figure.subplots(rows, columns, squeeze=False)
+    axes = figure.subplots(bands * kinds, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for at, layer in enumerate(layers):
+        band, column = divmod(at, columns)
+        own = axes[band * kinds :, column]
         one = result.sel(layer=layer, frame=frame)
         points = _points(result, layer, frame)
-        _by_cluster(axes[0, at], points, result.sizes["cluster"])
-        axes[0, at].set_title(f"{layer}\n{points.sizes['point']:,} neurons")
+        _by_cluster(own[0], points, result.sizes["cluster"])
+        own[0].set_title(f"{layer}\n{points.sizes['point']:,} neurons")
         if several:
-            _by_seed(axes[1, at], points, result["seed"].values)
-            axes[1, at].set_title(f"neighbours of own\nseed {_number(one['neighbouring'], '+.2f')}")
+            _by_seed(own[1], points, result["seed"].values)
+            own[1].set_title(f"neighbours of own\nseed {_number(one['neighbouring'], '+.2f')}")
     for axis in axes.flat:
         axis.set(xlabel="", ylabel="")
-    axes[0, 0].set_ylabel("UMAP, by cluster")
+    for row in range(0, len(axes), kinds):
+        axes[row, 0].set_ylabel("UMAP, by cluster")
+        if several:
+            axes[row + 1, 0].set_ylabel("UMAP, by seed")
     if several:
-        axes[1, 0].set_ylabel("UMAP, by seed")
-        figure.legend(handles=_seed_handles(result["seed"].values), loc="outside lower center", ncols=8, frameon=False)
+        handles = _seed_handles(result["seed"].values)
+        layout.legend_below(figure, handles, [str(handle.get_label()) for handle in handles])
     return figure
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 #: Points of print: the ring of a marked neuron, its name, and how far from it the name may stand.
-RING, NAME, _GAPS = 4.0, 5.5, (2.5, 6.0, 11.0, 18.0, 27.0, 38.0, 52.0, 70.0, 90.0)
+RING, NAME, _GAPS = 4.0, 6.0, (2.5, 6.0, 11.0, 18.0, 27.0, 38.0, 52.0, 70.0, 90.0)
 
 
 def name_offsets(places: np.ndarray, named: Sequence[int], letters: Sequence[int], size: np.ndarray) -> np.ndarray:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from torch import nn
 
 from xinc.analyses.compare import Compare
 from xinc.analyses.compare.compute import Side, comparison
 from xinc.analyses.compare.layers import matched_layers
 from xinc.analyses.compare.numbers import GRID, MOST
-from xinc.canvas.dissect import dissect
-from xinc.canvas.layer import as_layer
-from xinc.canvas.network import as_network
-from xinc.canvas.origin import dissected, place_of
-from xinc.canvas.reader import open_canvas
+from xinc.analyses.given import Given, as_video, given
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, frame_list
-from xinc.models.base import INR
-from xinc.models.loading import load
 from xinc.settings import validate
-from xinc.video.store import open_video
 
 
 def compare(
@@ -53,7 +41,8 @@ def compare(
     Parameters
     ----------
     a, b : networks (`xinc.load_model`, `xinc.prune`), canvases (`xinc.dissect`, `xinc.open_canvas`), or paths: of a
-        canvas, of a ``model.pt``, or of the workflow's folder of a network, ``results/bunny/nerv/seed0``.
+        canvas, of a checkpoint that needs no hints, or of the workflow's folder of a network,
+        ``results/bunny/nerv/seed0``.
     video : frames (frame, y, x, channel) in [0, 1], a dataset with them as ``frames``, or the path of a ``video.zarr``.
         By default that of the workflow, where the networks lie in a folder of its results. Without it and without the
         networks, the variables of quality are left out.
@@ -109,83 +98,24 @@ def compare(
     choice = frames if isinstance(frames, int | str) else tuple(frame_list(frames))
     values = {"frames": choice, "grid": tuple(grid), "max_neurons": max_neurons, "shown": shown, "seed": seed}
     settings = validate(Compare.Settings, values, "compare")
-    given = [_given(a, "a"), _given(b, "b")]
-    sides = [Side(one.layers, one.model) for one in given]
+    both = [given(a, "a"), given(b, "b")]
+    sides = [Side(one.layers, one.model) for one in both]
     pairs = matched_layers(list(sides[0].layers), list(sides[1].layers), dict(layers or {}))
-    result = comparison(sides, pairs, _video(video, given), settings)
+    result = comparison(sides, pairs, _video(video, both), settings)
     about = {"analysis": Compare.name, "question": Compare.question, "paper_section": Compare.section}
-    return result.assign_attrs(about, a=given[0].name, b=given[1].name)
+    return result.assign_attrs(about, a=_name(both[0], "a"), b=_name(both[1], "b"))
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What a network is given as: layers, the network where it is at hand, the workflow's video beside it, a name."""
-
-    layers: dict[str, xr.Dataset]
-    model: INR | None
-    video: Path | None
-    name: str
+def _name(one: Given, name: str) -> str:
+    """``nerv seed 0`` of a network in the workflow's folder, that of a checkpoint, otherwise ``name``."""
+    model = one.of.get("model", name)
+    return f"{model} seed {one.of['seed']}" if "seed" in one.of else model
 
 
-def _given(value: Any, name: str) -> _Given:
-    """`InputError` for what is neither a network nor a canvas."""
-    if isinstance(value, nn.Module):
-        model = as_network(value)
-        return _Given(_layers(dissect(model)), model, None, name)
-    if isinstance(value, str | os.PathLike):
-        return _at(os.fspath(value), name)
-    if not isinstance(value, xr.DataTree) or not value.children:
-        found = "one layer" if isinstance(value, xr.DataTree) else f"an object of type {type(value).__qualname__}"
-        raise InputError(
-            f"{name} is {found}: a network (xinc.load_model), a whole canvas (xinc.dissect, xinc.open_canvas) or the "
-            "path of either was expected."
-        )
-    layers = _layers(value)
-    first = next(iter(layers.values()))
-    place = place_of(first)
-    if not isinstance(place, Path):
-        return _Given(layers, dissected(first), None, name)
-    return _beside(layers, place.parent.parent, name)
-
-
-def _at(path: str, name: str) -> _Given:
-    """A network or canvas at a path, or in the workflow's folder of a network."""
-    place = Path(path)
-    if place.is_file():
-        model = load(place)
-        return _Given(_layers(dissect(model)), model, _video_beside(place.parent), _named(place.parent, name))
-    canvas = f"{path.rstrip('/')}/canvas.zarr" if (place / "canvas.zarr").is_dir() else path
-    layers = _layers(open_canvas(canvas))
-    return _Given(layers, None, None, name) if "://" in path else _beside(layers, Path(canvas).parent, name)
-
-
-def _layers(canvas: xr.DataTree) -> dict[str, xr.Dataset]:
-    return {name: as_layer(node) for name, node in canvas.children.items()}
-
-
-def _beside(layers: dict[str, xr.Dataset], folder: Path, name: str) -> _Given:
-    """A canvas in the workflow's folder of a network, with the network and its video if they are there."""
-    file = folder / "model.pt"
-    return _Given(layers, load(file) if file.is_file() else None, _video_beside(folder), _named(folder, name))
-
-
-def _video_beside(folder: Path) -> Path | None:
-    """The workflow's video of a network in ``<video>/<model>/seed<k>``."""
-    video = folder.parent.parent / "video.zarr"
-    return video if video.is_dir() else None
-
-
-def _named(folder: Path, name: str) -> str:
-    """``nerv seed 0`` of the workflow's folder of a network."""
-    here = folder.resolve()
-    seed = here.name.removeprefix("seed")
-    return f"{here.parent.name} seed {seed}" if seed.isdigit() and seed != here.name else name
-
-
-def _video(video: Any, given: Sequence[_Given]) -> xr.DataArray | None:
+def _video(video: Any, both: Sequence[Given]) -> xr.DataArray | None:
     """The frames of the video, (frame, y, x, channel), as far as it is known."""
     if video is None:
-        found = sorted({one.video.resolve() for one in given if one.video is not None})
+        found = sorted({one.video.resolve() for one in both if one.video is not None})
         if len(found) > 1:
             raise InputError(
                 f"a is a network of {found[0].parent.name}, b of {found[1].parent.name}: compare networks of one video."
@@ -193,21 +123,5 @@ def _video(video: Any, given: Sequence[_Given]) -> xr.DataArray | None:
         if not found:
             return None
         video = found[0]
-    if isinstance(video, str | os.PathLike):
-        video = open_video(os.fspath(video))
-    frames = video["frames"] if isinstance(video, xr.Dataset) and "frames" in video else video
-    if not isinstance(frames, xr.DataArray) or set(frames.dims) != {"frame", "y", "x", "channel"}:
-        raise InputError(
-            f"video is an object of type {type(video).__qualname__}: frames with the dimensions (frame, y, x, channel) "
-            "were expected, as xarray, a dataset with them as 'frames', or the path of a video.zarr."
-        )
-    if "frame" not in frames.coords:
-        frames = frames.assign_coords(frame=np.arange(frames.sizes["frame"]))
-    layer = next(iter(given[0].layers.values()))
-    sizes = [(one.sizes["y"], one.sizes["x"]) for one in (frames, layer)]
-    if sizes[0] != sizes[1]:
-        raise InputError(
-            f"The video is {sizes[0][0]}x{sizes[0][1]} pixels, the maps are {sizes[1][0]}x{sizes[1][1]}: give the "
-            "video at the networks' resolution."
-        )
-    return frames
+    layer = next(iter(both[0].layers.values()))
+    return as_video(video, (layer.sizes["y"], layer.sizes["x"]))["frames"]

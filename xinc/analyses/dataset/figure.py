@@ -15,8 +15,12 @@ from xinc.analyses.dataset.table import table
 from xinc.plotting import layout
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from xinc.analyses.dataset import Dataset
 
+#: Inches of the table; on a narrower page a paragraph for each of its rows takes its place.
+_TABLE = 6.8
 #: Shown in the table for missing values.
 _NONE = "–"
 #: What the known data sets show (table 1), and the examples.
@@ -27,6 +31,8 @@ def plot(analysis: Dataset, result: xr.Dataset) -> dict[str, Figure]:
     rows = table(result)
     if result.sizes["video"] > analysis.settings.listed:
         rows = rows[rows["video"] == ""]
+    if layout.page() < _TABLE:
+        return {"table": _listed(analysis, rows)}
     header = [
         "data set\n   video",
         "domain",
@@ -42,7 +48,7 @@ def plot(analysis: Dataset, result: xr.Dataset) -> dict[str, Figure]:
     first, second = (0.35 + 0.068 * max([len(row[at]) for row in cells] + [8]) for at in (0, 1))
     left = [0.0, first, *np.linspace(first + second, 6.3, 6).tolist()]
     height, top = 0.21, 0.21 * len(rows)
-    figure = layout.new_figure(layout.page(), 0.97 + top, analysis.question)
+    figure = layout.new_figure(7.0, 0.97 + top, analysis.question)
     axis = figure.add_subplot()
     axis.axis("off")
     axis.set(xlim=(-0.1, 7.0), ylim=(-0.05, top + 0.5))
@@ -62,6 +68,28 @@ def plot(analysis: Dataset, result: xr.Dataset) -> dict[str, Figure]:
             align = "left" if at < 2 else "center"
             axis.text(x, y + height / 2, text, ha=align, va="center", fontsize="x-small", weight=weight)
     return {"table": figure}
+
+
+def _listed(analysis: Dataset, rows: pd.DataFrame) -> Figure:
+    """A paragraph for each row of the table: the name, and below it what else the row says."""
+    paragraphs = []
+    for row in rows.to_dict("records"):
+        name, domain, videos, instances, per_frame, frames, labelled, size = _cells(row, analysis.settings.domains)
+        known = [f"{domain}, {videos} videos" if videos else "", f"{instances} instances, {per_frame} in a frame"]
+        text = "; ".join([*filter(None, known), f"{frames} frames of {size}, {labelled} labelled"])
+        paragraphs.append((name, layout.wrapped(text, layout.page() - 0.4, 7), not row["video"]))
+    line = 0.145
+    height = sum(line * (text.count("\n") + 2) + 0.08 for _, text, _ in paragraphs)
+    figure = layout.new_figure(layout.page(), height + 0.35, analysis.question)
+    axis = figure.add_subplot()
+    axis.axis("off")
+    axis.set(xlim=(0, layout.page()), ylim=(-height, 0))
+    y = 0.0
+    for name, text, whole in paragraphs:
+        axis.text(0.05 if whole else 0.15, y, name, va="top", fontsize="x-small", weight="bold" if whole else "normal")
+        axis.text(0.25, y - line, text, va="top", fontsize="x-small", color="0.3", linespacing=1.35)
+        y -= line * (text.count("\n") + 2) + 0.08
+    return figure
 
 
 def _cells(row: dict[Any, Any], domains: Mapping[str, str]) -> list[str]:

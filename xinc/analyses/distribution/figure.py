@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,8 @@ from xinc.plotting import layout, style
 if TYPE_CHECKING:
     from xinc.analyses.distribution import Distribution
 
-_LINES, _MARKERS = ("-", "--", "-.", ":"), "os^Dv"
+_LINES: Any = ("-", "--", "-.", ":")
+_MARKERS = "os^Dv"
 
 
 def plot(analysis: Distribution, result: xr.Dataset) -> dict[str, Figure]:

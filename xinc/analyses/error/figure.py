@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from xinc.plotting import layout, style
 if TYPE_CHECKING:
     from xinc.analyses.error import Error
 
-#: Characters of a line of a verdict, and inches of its height.
-_WIDTH, _LINE = 150, 0.115
+#: Inches of the height of a line of a verdict.
+_LINE = 0.125
 _OUTLINE = "#56b4e9"
 
 
@@ -28,11 +27,18 @@ def plot(analysis: Error, result: xr.Dataset) -> dict[str, Figure]:
     regions = np.flatnonzero(np.isin(result["region_frame"].values, shown))
     lines = _verdicts(result, regions)
     aspect = result.sizes["y"] / result.sizes["x"]
-    heights = [len(shown) * (layout.page() / 3 * aspect + 0.2) + 0.25, 2.2, 0.1 + _LINE * len(lines)]
+    beside = layout.page() > 5
+    lettering = 0.2 if beside else 0.33
+    images = len(shown) * ((layout.page() / 3 - 0.06) * aspect + lettering) + 0.35
+    curves, words = 2.2 if beside else 4.0, 0.1 + _LINE * len(lines)
+    heights = [layout.fitted(images, curves + words + 0.5), curves, words]
     figure = layout.new_figure(layout.page(), sum(heights) + 0.35, analysis.question, layout.about(result.attrs))
     parts: Any = figure.subfigures(3, 1, height_ratios=heights)
     _images(parts[0], result, shown, regions)
-    left, right = parts[1].subplots(1, 2, width_ratios=[1, 1.6])
+    if beside:
+        left, right = parts[1].subplots(1, 2, width_ratios=[1, 1.6])
+    else:
+        left, right = parts[1].subplots(2, 1)
     _psnr(left, result)
     _gains(right, result, regions)
     axis = parts[2].add_subplot()
@@ -47,15 +53,15 @@ def _images(figure: Any, result: xr.Dataset, shown: np.ndarray, regions: np.ndar
     high = float(np.quantile(errors, 0.999)) or 1.0
     for at, (row, frame) in enumerate(zip(axes, shown, strict=True)):
         one = result.sel(looked_at=frame)
-        layout.show(row[0], one["source"].values, f"source, frame {frame}")
+        layout.show(row[0], one["source"].values, f"frame {frame}")
         psnr = float(result["frame_psnr"].sel(frame=frame))
-        layout.show(row[1], one["reconstruction"].values, f"reconstruction, {psnr:.2f} dB")
+        layout.show(row[1], one["reconstruction"].values, f"{psnr:.2f} dB")
         numbers = [region for region in regions if result["region_frame"].values[region] == frame]
-        title = "error; outlined: regions " + ", ".join(str(region + 1) for region in numbers[1:])
+        title = "error, regions " + ", ".join(str(region + 1) for region in numbers[1:])
         image = layout.show(row[2], errors[at], title if numbers[1:] else "error", style.magnitude(), vmin=0, vmax=high)
         for region in numbers[1:]:
             _outline(row[2], result["mask"].values[region], str(region + 1))
-    layout.bar_below(figure, axes[-1, 2], image, "root of squared error, one scale for all")
+    layout.bar_below(figure, axes[-1, 2], image, "root of squared error")
 
 
 def _outline(axis: Any, mask: np.ndarray, label: str) -> None:
@@ -109,7 +115,8 @@ def _gains(axis: Any, result: xr.Dataset, regions: np.ndarray) -> None:
     axis.set_xticks(range(len(regions)), [str(region + 1) for region in regions])
     axis.set(xlabel="region; a dot a neuron, filled: at no cost elsewhere", ylabel="gain in the region (dB)")
     handles = [Line2D([], [], ls="none", marker="o", ms=4, color=colours[name], label=name) for name in layers]
-    axis.legend(handles=handles, frameon=False, fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.legend(handles=handles, frameon=False, fontsize="x-small", ncols=len(layers), loc="lower right",
+                bbox_to_anchor=(1, 0.98), columnspacing=0.8, handletextpad=0.1)  # fmt: skip
 
 
 def _verdicts(result: xr.Dataset, regions: np.ndarray) -> list[str]:
@@ -118,5 +125,6 @@ def _verdicts(result: xr.Dataset, regions: np.ndarray) -> list[str]:
         one = result.isel(region=region)
         name, verdict = str(result["region"].values[region]), str(one["verdict"].values)
         text = f"{region + 1}  {name} ({float(one['psnr']):.2f} dB): {verdict}"
-        lines += textwrap.wrap(text, _WIDTH, subsequent_indent="    ")
+        first, *more = layout.wrapped(text, layout.page() - 0.35, 6.7).split("\n")
+        lines += [first, *(f"    {line}" for line in more)]
     return lines

@@ -40,8 +40,9 @@ def _number(value: Any) -> str:
 
 def _agreement(analysis: Faithfulness, result: xr.Dataset) -> Figure:
     of = layout.about(result.attrs, f"{_frames(result)}, up to {result.sizes['sample']} neurons a layer")
-    figure = layout.new_figure(layout.page(), 3.6, analysis.question, of)
-    left, right = figure.subplots(1, 2)
+    columns = layout.columns(2, 2.5)
+    figure = layout.new_figure(layout.page(), 3.6 if columns == 2 else 6.6, analysis.question, of)
+    left, right = figure.subplots(2 // columns, columns)
     _dots(left, result, ("median_agreement", "agreement_low", "agreement_high"), "map", MAPS)
     left.set(ylabel="Pearson's r over pixels", title="maps with the effect of ablation, median over neurons")
     ranks = result.sel(effect="absolute")
@@ -64,7 +65,13 @@ def _dots(axis: Any, result: xr.Dataset, names: tuple[str, str, str], dim: str, 
     axis.axhline(0, color="0.7", lw=0.6, zorder=0)
     axis.set_xticks(np.arange(len(layers)), layers)
     axis.set_ylim(min(-0.3, axis.get_ylim()[0]), 1.05)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize="x-small", frameon=False)
+    axis.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.45, -0.1),
+        ncols=2 if layout.page() > 5 else 1,
+        fontsize="x-small",
+        frameon=False,
+    )
 
 
 def _examples(analysis: Faithfulness, result: xr.Dataset) -> Figure:

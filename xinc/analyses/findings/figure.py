@@ -29,6 +29,8 @@ _CELL, _LINE, _FOOT = 0.75, 0.125, 0.35
 _EFFECT = 1.25
 #: Characters of a video's name that fit above a cell.
 _NAME = 10
+#: Inches of a page on which sentences stand above their cells, and of the gap between sentences and cells there.
+_NARROW, _GAP = 6.0, 0.28
 #: Columns up to which each network has its own; beyond, a model's column is of all its videos.
 MOST = 24
 
@@ -46,10 +48,12 @@ def pages(analysis: Findings, result: xr.Dataset) -> dict[str, str]:
 def section_figures(rows: pd.DataFrame, question: str, wrap: int) -> dict[str, Figure]:
     """Figures by name: ``section4.2``, and ``section4.2-2`` where one does not hold all claims of a section."""
     columns = _columns(rows)
-    if len(columns) > MOST:
+    narrow = layout.page() < _NARROW
+    if len(columns) > (int((layout.page() - _EFFECT) / _CELL) if narrow else MOST):
         every = f"all {rows['video'][rows['video'] != ''].nunique()} videos"
         rows = rows.assign(video=rows["video"].where(rows["video"] == "", every))
         columns = _columns(rows)
+    wrap = int((layout.page() - 0.3) / 0.055) if narrow else wrap
     head = 0.15 + _LINE * max((len(_broken(video) + _broken(model)) for video, model in columns), default=2)
     found = {}
     for section, members in rows.groupby("section", sort=False):
@@ -94,6 +98,8 @@ def _parts(sentences: list[list[str]], head: float) -> list[tuple[int, int, list
 
 
 def _height(lines: list[str]) -> float:
+    if layout.page() < _NARROW:
+        return len(lines) * _LINE + _GAP + 0.12
     return max(2, len(lines)) * _LINE + 0.1
 
 
@@ -107,14 +113,16 @@ def _figure(
     head: float,
 ) -> Figure:
     top = sum(_height(one) for one in lines)
-    text_width = 0.047 * wrap + 0.2
+    narrow = layout.page() < _NARROW
+    text_width = 0.0 if narrow else 0.047 * wrap + 0.2
     # A single column leaves room for the legend.
     right = _CELL * len(columns)
-    width = max(text_width + right + _EFFECT, 6.6)
-    figure = layout.new_figure(width + 0.1, top + head + _FOOT + 0.35, title)
+    width = max(text_width + right + _EFFECT, layout.page() - 0.1 if narrow else 6.6)
+    foot = _FOOT + (0.4 if narrow else 0)
+    figure = layout.new_figure(width + 0.1, top + head + foot + 0.35, title)
     axis = figure.add_subplot()
     axis.axis("off")
-    axis.set(xlim=(-text_width, width - text_width), ylim=(-_FOOT, top + head))
+    axis.set(xlim=(-text_width, width - text_width), ylim=(-foot, top + head))
     for at, (video, model) in enumerate(columns):
         heading = "\n".join(_broken(video) + _broken(model))
         axis.text(_CELL * (at + 0.5), top + 0.08, heading, ha="center", va="bottom", fontsize="x-small")
@@ -123,7 +131,11 @@ def _figure(
     for name, own in zip(names, lines, strict=True):
         height = _height(own)
         y -= height
-        axis.text(-text_width, y + height / 2, "\n".join(own), va="center", fontsize="x-small")
+        if narrow:
+            axis.text(0, y + height - 0.06, "\n".join(own), va="top", fontsize="x-small")
+            height = _GAP
+        else:
+            axis.text(-text_width, y + height / 2, "\n".join(own), va="center", fontsize="x-small")
         claim = rows[rows["claim"] == name]
         if (claim["video"] == "").all():
             _reason(axis, y, height, _CELL * len(columns), claim)
@@ -131,7 +143,7 @@ def _figure(
         for at, (video, model) in enumerate(columns):
             _cell(axis, _CELL * at, y, height, claim[(claim["video"] == video) & (claim["model"] == model)])
         _overall(axis, right + 0.08, y + height / 2, claim)
-    _legend(axis, -text_width)
+    _legend(axis, -text_width, 3 if narrow else len(COLOURS) + 1)
     return figure
 
 
@@ -173,10 +185,12 @@ def _reason(axis: Axes, y: float, height: float, width: float, claim: pd.DataFra
     axis.text(width / 2, y + height / 2, text, ha="center", va="center", fontsize="x-small", color="0.3")
 
 
-def _legend(axis: Axes, left: float) -> None:
+def _legend(axis: Axes, left: float, columns: int) -> None:
     for at, (verdict, colour) in enumerate(COLOURS.items()):
-        x = left + 1.05 * at
-        axis.add_patch(Rectangle((x, -0.31), 0.2, 0.14, facecolor=colour, edgecolor="0.7", lw=0.4))
-        axis.text(x + 0.25, -0.24, verdict, va="center", fontsize="x-small")
+        x, y = left + 1.05 * (at % columns), -0.24 - 0.17 * (at // columns)
+        axis.add_patch(Rectangle((x, y - 0.07), 0.2, 0.14, facecolor=colour, edgecolor="0.7", lw=0.4))
+        axis.text(x + 0.25, y, verdict, va="center", fontsize="x-small")
     words = "2/4: holds in 2 of 4 layers; below, the median"
-    axis.text(left + 1.05 * len(COLOURS), -0.24, words, va="center", fontsize="x-small")
+    rows = len(COLOURS) // columns
+    x, y = (left + 1.05 * len(COLOURS), -0.24) if not rows else (left, -0.24 - 0.17 * -(-len(COLOURS) // columns))
+    axis.text(x, y, words, va="center", fontsize="x-small")

@@ -97,7 +97,7 @@ def _title(neuron: xr.Dataset, peak: float, shown: xr.DataArray) -> str:
         return f"{_name(neuron)} (dead)"
     low, high = float(shown.min()), float(shown.max())
     remark = " (dead here)" if not high else " (constant)" if low == high else ""
-    return f"{_name(neuron)}, {100 * float(neuron['share']):.2g} %{remark}"
+    return f"{_name(neuron)}, {_percent(float(neuron['share']))} %{remark}"
 
 
 def _name(neuron: xr.Dataset) -> str:
@@ -105,3 +105,8 @@ def _name(neuron: xr.Dataset) -> str:
     i, j = int(neuron["in_channel"]), int(neuron["out_channel"])
     edge = f" ({i}→{j})" if i >= 0 and j >= 0 else ""
     return f"n {int(neuron['neuron'])}{edge}"
+
+
+def _percent(share: float) -> str:
+    """Two digits, as in ``0.24`` or ``6.4``; ``100`` without an exponent."""
+    return f"{100 * share:.0f}" if share >= 0.1 else f"{100 * share:.2g}"

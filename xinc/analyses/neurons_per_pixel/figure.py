@@ -52,7 +52,12 @@ def _density(figure: Figure, axis: Axes, one: xr.Dataset, layer: str) -> None:
 
 def _title(one: xr.Dataset, layer: str) -> str:
     """``block1, |C| > τ₁₀ (cv 0.20)``, and below it the correlations."""
-    # Rounded first, and 0 added: no "-0.00".
-    r = {name: round(float(one["pearson"].sel({"with": name})), 2) + 0.0 for name in ("intensity", "edges")}
+    r = {name: _signed(float(one["pearson"].sel({"with": name}))) for name in ("intensity", "edges")}
     head = rf"{layer}: |C| > $\tau_{{{float(one['percent']):g}}}$, cv {float(one['variation']):.2f}"
-    return f"{head}\nintensity r {r['intensity']:.2f}, edges {r['edges']:.2f}"
+    return f"{head}\nr {r['intensity']} intensity, {r['edges']} edges"
+
+
+def _signed(correlation: float) -> str:
+    """``−.55``."""
+    # Rounded first, and 0 added: no "−.00".
+    return f"{round(correlation, 2) + 0.0:.2f}".replace("0.", ".", 1).replace("-", "−")

@@ -81,18 +81,20 @@ def _figure(result: xr.Dataset, title: str) -> Figure:
     # The network with the most layers first: it sets the columns.
     of_panels = result["panel_model"].values.tolist()
     models = sorted(set(of_panels), key=lambda model: (-of_panels.count(model), model))
-    columns = of_panels.count(models[0])
-    figure = layout.new_figure(layout.page(), 0.7 + 2 * len(models) * 1.55, title)
-    axes = figure.subplots(2 * len(models), columns, squeeze=False)
+    columns = layout.columns(of_panels.count(models[0]), 1.5)
+    panels = {model: np.flatnonzero(result["panel_model"].values == model) for model in models}
+    # Bands of two rows: of each network as many as its layers need.
+    bands = [(model, own[at : at + columns]) for model, own in panels.items() for at in range(0, len(own), columns)]
+    figure = layout.new_figure(layout.page(), 0.7 + 2 * len(bands) * 1.55, title)
+    axes = figure.subplots(2 * len(bands), columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     limits = _limits(result["curve"].values)
-    for at, model in enumerate(models):
-        panels = result.isel(panel=np.flatnonzero(result["panel_model"].values == model))
+    for band, (model, places) in enumerate(bands):
         for row, definition in enumerate(_ROWS):
-            for column in range(panels.sizes["panel"]):
-                axis = axes[2 * at + row, column]
-                own = panels.isel(panel=column)
+            for column, panel in enumerate(places):
+                axis = axes[2 * band + row, column]
+                own = result.isel(panel=panel)
                 _draw(axis, own.sel(definition=definition), f"{model} {own['panel_layer'].item()}, as {definition}")
                 axis.set(yscale="log", ylim=limits, xlim=(0, 100))
                 if definition == "released" and np.isfinite(value := float(own["constant_kernel"])):
@@ -101,7 +103,7 @@ def _figure(result: xr.Dataset, title: str) -> Figure:
                 axis.tick_params(labelleft=column == 0, labelbottom=definition == "written")
                 if column == 0:
                     axis.set_ylabel("variance of δ")
-                if definition == "written" and at == len(models) - 1:
+                if definition == "written" and band == len(bands) - 1:
                     axis.set_xlabel("neurons, sorted (%)")
     _legend(figure, axes)
     return figure
@@ -127,7 +129,7 @@ def _legend(figure: Figure, axes: np.ndarray) -> None:
     shown = {"grid": "grid (released: lattice 4×8)", "constant": "kernel that is constant over the frame"}
     names = [name for name in ("instances", "rgb", "gabor", "grid", "constant") if name in known]
     labels = [shown.get(name, name) for name in names]
-    figure.legend([known[n] for n in names], labels, loc="outside lower center", ncols=5, frameon=False)
+    layout.legend_below(figure, [known[n] for n in names], labels)
 
 
 def _limits(curves: np.ndarray) -> tuple[float, float]:

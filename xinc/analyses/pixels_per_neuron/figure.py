@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from xinc.plotting import layout, style
 if TYPE_CHECKING:
     from xinc.analyses.pixels_per_neuron import PixelsPerNeuron
 
-_NULL = {"linestyle": "--", "linewidth": 0.9}
+_NULL: Any = {"linestyle": "--", "linewidth": 0.9}
 
 
 def plot(analysis: PixelsPerNeuron, result: xr.Dataset) -> dict[str, Figure]:
@@ -58,7 +58,7 @@ def _legend(result: xr.Dataset) -> tuple[list[Line2D], list[str]]:
     handles = [Line2D([], [], color=colour) for colour in colours]
     labels = [_counted(result.sel(layer=layer)) for layer in result["layer"].values]
     if result["null_curve"].notnull().any():
-        handles.append(Line2D([], [], color="0.5", **_NULL))  # type: ignore[arg-type]
+        handles.append(Line2D([], [], color="0.5", **_NULL))
         labels.append("i.i.d. network of the same structure")
     return handles, labels
 

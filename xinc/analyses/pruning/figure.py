@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -29,10 +28,16 @@ def plot(analysis: Pruning, result: xr.Dataset) -> dict[str, Figure]:
 
 def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
     units = result["unit"].values
-    figure = layout.new_figure(layout.page(), 1.0 + 1.9 * len(units), question, of)
-    axes = figure.subplots(len(units), len(BUDGETS), squeeze=False, sharex=True, sharey=True)
-    for row, unit in zip(axes, units, strict=True):
-        for axis, budget in zip(row, result["budget"].values, strict=True):
+    columns = layout.columns(len(BUDGETS), 1.5)
+    bands = -(-len(BUDGETS) // columns)
+    figure = layout.new_figure(layout.page(), 1.0 + 1.9 * len(units) * bands, question, of)
+    axes = figure.subplots(len(units) * bands, columns, squeeze=False, sharex=True, sharey=True)
+    for axis in axes.flat:
+        axis.axis("off")
+    for at, unit in enumerate(units):
+        row = axes[at * bands : (at + 1) * bands].ravel()
+        for axis, budget in zip(row, result["budget"].values, strict=False):
+            axis.axis("on")
             one = result.sel(unit=unit, budget=budget)
             axis.axhline(float(result["whole"]), color="0.6", lw=0.8, ls=":")
             for name, colour, marker in _looks(result):
@@ -44,8 +49,9 @@ def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
             axis.set_title(f"{unit}s\n{_TITLES[str(budget)]}")
             axis.axvline(100 * float(result.attrs["share"]), color="0.85", lw=0.8, zorder=0)
         row[0].set_ylabel("PSNR (dB)")
-    for axis in axes[-1]:
+    for axis in layout.lowest(axes, (len(units) - 1) * bands * columns + len(BUDGETS)):
         axis.set_xlabel("removed (%)")
+        axis.tick_params(labelbottom=True)
     _legend(figure, axes[0, 0], result)
     return figure
 
@@ -53,8 +59,11 @@ def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
 def _tuned(question: str, result: xr.Dataset, of: str) -> Figure:
     """By unit: before and after training on, and bits against PSNR after."""
     units, share = result["unit"].values, float(result.attrs["share"])
-    figure = layout.new_figure(layout.page(), 1.5 + 2.2 * len(units), question, of)
-    axes = figure.subplots(len(units), 2, squeeze=False)
+    columns = layout.columns(2, 2.5)
+    text = layout.wrapped(str(result.attrs["recommendation"]), layout.page() - 0.3, 6.7)
+    height = 0.8 + 2.3 * len(units) * 2 / columns + 0.13 * (text.count("\n") + 1)
+    figure = layout.new_figure(layout.page(), height, question, of)
+    axes = figure.subplots(len(units) * 2 // columns, columns, squeeze=False).reshape(len(units), 2)
     for (left, right), unit in zip(axes, units, strict=True):
         one = result.sel(unit=unit)
         _before_and_after(left, one, share)
@@ -64,9 +73,7 @@ def _tuned(question: str, result: xr.Dataset, of: str) -> Figure:
         )
         _bits(right, result, one)
         right.set_title(f"{unit}s, trained on: entropy coded, with positions")
-    figure.supxlabel(
-        "\n".join(textwrap.wrap(str(result.attrs["recommendation"]), 125)), fontsize="x-small", x=0.02, ha="left"
-    )
+    figure.supxlabel(text, fontsize="x-small", x=0.02, ha="left")
     return figure
 
 
@@ -112,4 +119,4 @@ def _legend(figure: Figure, axis: Axes, result: xr.Dataset) -> None:
     """One for all axes."""
     handles = [axis.plot([], [], color=colour, marker=mark, ms=3, lw=1)[0] for _, colour, mark in _looks(result)]
     names = [name.replace("_", " ") for name, *_ in _looks(result)]
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize="x-small", frameon=False)
+    layout.legend_below(figure, handles, names)

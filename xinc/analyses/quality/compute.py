@@ -37,7 +37,7 @@ def compute(settings: Quality.Settings, subject: Subject) -> xr.Dataset:
         ssim += _ssim(source[None], image[None])
         if frame in spread:
             kept[frame] = (source, image)
-        if mse[-1] == max(mse):
+        if at == 0 or mse[-1] > max(mse[:-1]):
             worst = (frame, source, image)
     shown = _with_worst(spread, worst[0])
     kept[worst[0]] = worst[1:]

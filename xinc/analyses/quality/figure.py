@@ -27,6 +27,7 @@ def plot(analysis: Quality, result: xr.Dataset) -> dict[str, Figure]:
     images = rows * (panel * result.sizes["y"] / result.sizes["x"] + 0.19) + 0.35
     beside = layout.page() > 5 and "training_psnr" in result
     curves = _CURVES * (1 if beside or "training_psnr" not in result else 2)
+    images = layout.fitted(images, curves + 0.5)
     figure = layout.new_figure(layout.page(), images + curves + 0.25, analysis.question, layout.about(result.attrs))
     parts: Any = figure.subfigures(2, 1, height_ratios=[images, curves])
     top, bottom = parts

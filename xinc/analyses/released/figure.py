@@ -30,7 +30,7 @@ def plot(analysis: Released, result: xr.Dataset) -> dict[str, Figure]:
 def _figure(result: xr.Dataset, question: str) -> Figure:
     """A frame: for each layer the curves of the groupings as released, and below them as written."""
     layers = [str(name) for name in result["layer"].values]
-    columns = min(len(layers), 4)
+    columns = layout.columns(len(layers), 1.55, 4)
     bands = -(-len(layers) // columns)
     figure = layout.new_figure(layout.page(), 0.75 + bands * 3.6, question, layout.about(result.attrs, _frame(result)))
     axes = figure.subplots(2 * bands, columns, squeeze=False)
@@ -62,7 +62,7 @@ def _figure(result: xr.Dataset, question: str) -> Figure:
     shown = {"grid": f"grid {lattice} (released: lattice)", _CONSTANT: "kernel that is constant over the frame"}
     if names:
         labels = [shown.get(name, name) for name in names]
-        figure.legend([known[n] for n in names], labels, loc="outside lower center", ncols=5, frameon=False)
+        layout.legend_below(figure, [known[n] for n in names], labels)
     return figure
 
 
