@@ -91,6 +91,7 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "canvas: display": ("canvas/display.py", *A_LINE, set()),
     "answers": ("answers/ranking.py", *A_LINE, set()),
     "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
+    "analyses: in memory": ("analyses/analyse.py", *A_LINE, set()),
     "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
     "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),
     "analyses: a figure": ("analyses/grouping/figure.py", *A_LINE, {"figure grouping"}),
