@@ -21,7 +21,7 @@ from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.making import make_analysis
-from xinc.analyses.plot import parts, plot
+from xinc.analyses.plot import plot_all
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
 from xinc.analyses.tables import table_parts, to_csv, to_dataframe
@@ -228,9 +228,7 @@ def test_nothing_is_written_when_it_fails(
 @pytest.mark.parametrize("size", ["column", "slide"])
 def test_figures_hold_from_a_column_to_a_slide(name: str, size: Any, results: Any) -> None:
     """No text is cut off or lies on another, and nothing is larger than was asked for."""
-    folder = results(name, "nerv")
-    for part in parts(folder):
-        figure = plot(folder, part, size=size)
+    for part, figure in plot_all(results(name, "nerv"), size).items():
         assert troubles(figure) == [], part
         width, height = figure.get_size_inches()
         assert width <= {"column": 3.4, "slide": 13.3}[size] + 0.01

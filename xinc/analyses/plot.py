@@ -78,6 +78,15 @@ def parts(result: Result) -> list[str]:
         return list(_figures(result, {}))
 
 
+def plot_all(result: Result, size: Size = "page", title: bool = True) -> dict[str, Figure]:
+    """All figures of a result by name, drawn at once; see `plot`."""
+    with style.context(_look(size, None, title, None)):
+        figures = _figures(result, {})
+        for figure in figures.values():
+            fit(figure)
+    return figures
+
+
 def _figures(result: Result, settings: dict[str, Any]) -> dict[str, Figure]:
     data = opened(result).load()
     name, distribution = str(data.attrs["analysis"]), data.attrs.get("distribution", "")
