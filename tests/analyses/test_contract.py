@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from tests.helpers.figures import troubles
 from tests.helpers.subjects import QUICK, SETTINGS, Make
+from tests.helpers.tiers import exhaustive
 from xinc.analyses import analyses
 from xinc.analyses.base import Analysis
 from xinc.analyses.draw import draw_figures
@@ -224,7 +225,7 @@ def test_nothing_is_written_when_it_fails(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
+@exhaustive
 @pytest.mark.parametrize("size", ["column", "slide"])
 def test_figures_hold_from_a_column_to_a_slide(name: str, size: Any, results: Any) -> None:
     """No text is cut off or lies on another, and nothing is larger than was asked for."""
