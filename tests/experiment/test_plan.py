@@ -134,7 +134,7 @@ def test_settings_of_a_drawing_are_not_those_of_its_computation() -> None:
 
 
 def test_figures_depend_on_results_that_they_quote() -> None:
-    """Those of maps on faithfulness where it is configured, of the same network; no others, and nothing computed."""
+    """Those of maps and intensity on faithfulness where it is configured, of the same network; no others."""
     values = config()
     before = specs(values)
     after = specs(changed("analyses.faithfulness", {}))
@@ -146,7 +146,8 @@ def test_figures_depend_on_results_that_they_quote() -> None:
     assert set(after[figure].upstream) == {maps, faithfulness}
     assert "xinc.analyses.faithfulness.figure" in after[figure].code
     redrawn = {name for name in before if "analysis=findings" not in name and after[name] != before[name]}
-    assert redrawn == {"report", *(name for name in before if name.startswith("figure analysis=maps"))}
+    quoting = ("figure analysis=maps ", "figure analysis=intensity ")
+    assert redrawn == {"report", *(name for name in before if name.startswith(quoting))}
 
 
 def test_what_the_figures_say_is_part_of_them() -> None:

@@ -29,7 +29,7 @@ PRUNING = both("pruning")
 #: It looks at a network and its gradients.
 ERROR = both("error")
 #: Figures of maps quote it.
-FAITHFULNESS = {*both("faithfulness"), "figure maps"}
+FAITHFULNESS = {*both("faithfulness"), "figure intensity", "figure maps"}
 NETWORK = {"train", *CANVAS, *PRUNING, *ERROR, *both("quality")}
 VIDEO = {"report", "video", "video_figure", "regions", "regions_figure", "flow", *NETWORK, *PROJECT}
 FIGURES = {f"figure {name}" for name in EVERY}
