@@ -421,7 +421,7 @@ def test_results_describe_themselves(nerv):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda x: sum_abs(x, [0, 9]), r"Frames \[9\] were asked for, but the canvas holds frames \[0, 1, 2, 3\]"),
+        (lambda x: sum_abs(x, [0, 9]), "Frames 9 were asked for, but the canvas holds frames 0-3"),
         (lambda x: sum_abs(x, []), "No frames were asked for"),
         (lambda x: fluctuation(x, [0]), "Frame 0 is the first of the canvas"),
         (lambda x: fluctuation(x.isel(frame=[2])), "Frame 2 is the first of the canvas"),

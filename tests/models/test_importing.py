@@ -67,6 +67,7 @@ BRANCH = {
     *jobs("canvas", video="clip", model="mine", seed=0, layer=["block1", "block2", "head"]),
     *jobs("analysis", video="clip", model="mine", seed=0, analysis=["intensity", "maps", "quality"]),
     *jobs("figure", video="clip", model="mine", seed=0, analysis=["intensity", "maps", "quality"]),
+    "report",
 }
 
 

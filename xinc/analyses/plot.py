@@ -59,7 +59,8 @@ def plot(
 
     Examples
     --------
-    >>> xinc.plot("results/bunny/nerv/seed0/grouping", size=3.4, title=False).savefig("figure4.pdf")
+    >>> figure = xinc.plot("results/bunny/nerv/seed0/grouping", size=3.4, title=False)  # doctest: +SKIP
+    >>> figure.savefig("figure4.pdf")  # doctest: +SKIP
     """
     _for_notebooks()
     with style.context(_look(size, cmap, title, columns)):

@@ -43,9 +43,12 @@ class Project:
 
 
 def open_result(path: str | Path) -> xr.Dataset:
-    """The result that `xinc.analyses.run.run_analysis` wrote to ``path``."""
+    """The result that `xinc.analyses.run.run_analysis` wrote to ``path``, its variables by name."""
     with quiet_zarr():
-        return xr.open_zarr(Path(path) / "result.zarr", consolidated=False, chunks=None)
+        found = xr.open_zarr(Path(path) / "result.zarr", consolidated=False, chunks=None)
+    # Zarr lists what is in a store in another order each time.
+    variables, coords = ({name: of[name] for name in sorted(map(str, of))} for of in (found.data_vars, found.coords))
+    return xr.Dataset(variables, coords, found.attrs)
 
 
 def opened(result: Result) -> xr.Dataset:

@@ -45,7 +45,7 @@ def to_dataframe(result: Result, part: str | None = None) -> pd.DataFrame:
     if part is None:
         return _frame(data, max(groups.values(), key=len))
     if part in data.data_vars:
-        return _frame(data, groups.get("-".join(map(str, data[part].dims)), []) or [part])
+        return _frame(data, groups.get(_labels(data[part]), [part]))
     if part not in groups:
         known = [*groups, *map(str, data.data_vars)]
         raise InputError(f"The result of '{data.attrs['analysis']}' has no table '{part}': {nearest(part, known)}.")
@@ -69,10 +69,15 @@ def table_parts(result: Result) -> dict[str, list[str]]:
 def _groups(data: xr.Dataset) -> dict[str, list[str]]:
     """Names of the variables by their labels, without pictures; single numbers go by the name ``all``."""
     found: dict[str, list[str]] = {}
-    for name, values in data.data_vars.items():
+    for name in sorted(map(str, data.data_vars)):  # a store has them in no order
+        values = data[name]
         if not _OF_PICTURES & set(values.dims):
-            found.setdefault("-".join(map(str, values.dims)) or "all", []).append(str(name))
-    return found or {"-".join(map(str, values.dims)): [str(name)] for name, values in data.data_vars.items()}
+            found.setdefault(_labels(values), []).append(str(name))
+    return found or {_labels(values): [str(name)] for name, values in data.data_vars.items()}
+
+
+def _labels(values: xr.DataArray) -> str:
+    return "-".join(map(str, values.dims)) or "all"
 
 
 def _frame(data: xr.Dataset, names: list[str]) -> pd.DataFrame:

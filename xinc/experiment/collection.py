@@ -98,8 +98,8 @@ def open_results(root: str | Path = "results") -> Results:
 
     Examples
     --------
-    >>> results = xinc.open_results("results")
-    >>> results.of("intensity").tables().groupby(["model", "layer"])["pearson_edges"].mean()
+    >>> results = xinc.open_results("results")  # doctest: +SKIP
+    >>> results.of("intensity").tables().groupby(["model", "layer"])["pearson"].mean()  # doctest: +SKIP
     """
     folder = Path(root)
     if not folder.is_dir():

@@ -86,7 +86,7 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "canvas: reductions": (
         "canvas/reductions/kernels.py",
         *A_LINE,
-        both(*OF_CANVAS - {"maps"}) | FAITHFULNESS | PRUNING | FINDINGS,
+        both(*OF_CANVAS) | FAITHFULNESS | PRUNING | FINDINGS,
     ),
     "canvas: display": ("canvas/display.py", *A_LINE, set()),
     "answers": ("answers/ranking.py", *A_LINE, set()),
