@@ -186,6 +186,7 @@ def test_generated_data_set_lies_as_vipseg_does(tmp_path, monkeypatch):
     assert config.file.seeds == (0, 1, 2, 3, 4)
 
 
+@pytest.mark.slow
 def test_planted_faults_are_counted(model):
     """Of a network that is right but for white noise, whose faults cost much."""
     noise = np.random.default_rng(0)

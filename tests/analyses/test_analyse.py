@@ -46,6 +46,7 @@ def folder(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_the_result_is_the_workflows(folder: Path, subject: Subject, tmp_path: Path, name: str) -> None:
     settings = QUICK.get(name, {})
@@ -56,6 +57,7 @@ def test_the_result_is_the_workflows(folder: Path, subject: Subject, tmp_path: P
     pd.testing.assert_frame_equal(xinc.to_dataframe(found), xinc.to_dataframe(tmp_path), check_dtype=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_a_network_in_memory_has_the_same_numbers(folder: Path, subject: Subject, name: str) -> None:
     """Its maps are computed anew, and so are regions and flow where the video is given."""
@@ -91,6 +93,7 @@ def test_a_checkpoint_gives_its_name(folder: Path, tmp_path: Path) -> None:
     assert found.attrs["model"] == "mine"
 
 
+@pytest.mark.slow
 def test_figures_and_tables_take_it(folder: Path, tmp_path: Path) -> None:
     found = xinc.analyse("intensity", folder, frames=[2])
     assert "clip" in xinc.plot(found, size="column").get_suptitle()

@@ -73,6 +73,7 @@ def test_objects_look_at_annotated_frames_only(subject: Subject, tmp_path: Path)
         assert "Only frames with masks: 4, 9 of the 12 frames of the canvas." in texts(figure)
 
 
+@pytest.mark.slow
 def test_objects_of_a_frame_without_masks_are_refused(subject: Subject, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match="Frames 3 were asked for, but the annotated part of the canvas has frames 4, 9"
@@ -89,6 +90,7 @@ def test_objects_of_a_canvas_without_annotated_frames(subject: Subject, tmp_path
     assert "no objects to look at" in texts(make_analysis("objects").plot(result)["all"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frames", "chosen"), [(2, [4, 9]), (1, [4]), ([3, 4], [3, 4]), ("all", list(range(COUNT)))])
 def test_grouping_groups_instances_in_annotated_frames(
     subject: Subject, tmp_path: Path, frames: Any, chosen: list[int]

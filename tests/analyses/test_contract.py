@@ -236,6 +236,7 @@ def test_figures_hold_from_a_column_to_a_slide(name: str, size: Any, results: An
         assert size == "column" or height <= 7.51
 
 
+@pytest.mark.slow
 def test_a_result_is_a_table_and_a_file(name: str, results: Any, tmp_path: Path) -> None:
     folder = results(name, "nerv" if analyses[name].across_frames else "ffn")
     table = to_dataframe(folder)

@@ -307,6 +307,7 @@ def test_networks_are_compared_on_the_same_video(monkeypatch: pytest.MonkeyPatch
     assert [(row["layer"], round(row["value"], 6)) for row in even] == [("all", 0.2)]
 
 
+@pytest.mark.slow
 def test_figures_by_section_fit_into_a_window(project: Project) -> None:
     with style.context():
         drawn = Findings().plot(Findings().compute(project))
@@ -321,6 +322,7 @@ def test_figures_by_section_fit_into_a_window(project: Project) -> None:
     assert "1 (−1 to 3)\n> 1" in texts  # of both networks
 
 
+@pytest.mark.slow
 def test_long_sections_are_cut(monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
     many = tuple(
         Claim(f"claim_{k}", "4.2", f"Sentence {k}, " + "which is long " * 12, "a number", values) for k in range(30)

@@ -26,6 +26,7 @@ def maps(subjects: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "maps"
 
 
+@pytest.mark.slow
 def test_a_path_a_store_and_a_dataset_are_the_same(maps: Path) -> None:
     figures = [xinc.plot(one, "head") for one in (maps, str(maps), maps / "result.zarr", open_result(maps))]
     assert {figure._suptitle.get_text() for figure in figures} == {  # type: ignore[attr-defined]
@@ -34,6 +35,7 @@ def test_a_path_a_store_and_a_dataset_are_the_same(maps: Path) -> None:
     assert xinc.plot(maps)._suptitle.get_text() != figures[0]._suptitle.get_text()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_sizes_titles_columns_and_colours(maps: Path) -> None:
     for size, width in ((3.4, 3.4), ("column", 3.4), ((5, 2.5), 5), ("page", 7.0)):
         figure = xinc.plot(maps, size=size)  # type: ignore[arg-type]
@@ -47,6 +49,7 @@ def test_sizes_titles_columns_and_colours(maps: Path) -> None:
     assert xinc.plot(maps, size="slide").axes[1].title.get_fontsize() == pytest.approx(1.4 * 7)
 
 
+@pytest.mark.slow
 def test_the_look_is_that_of_the_house_whatever_the_users(maps: Path, tmp_path: Path) -> None:
     """When it is drawn and when it is saved, and the user's own settings stay."""
     plain = xinc.plot(maps, "head", size=4)

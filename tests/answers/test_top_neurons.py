@@ -182,6 +182,7 @@ def test_the_output_on_a_window_is_that_window_of_the_output(trace: Any, data: s
     torch.testing.assert_close(output_on(part, (y0, y1, x0, x1)), part.output()[:, y0:y1, x0:x1], rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_however_a_canvas_is_held(run: Path) -> None:
     """In memory, on disk in both layouts, in chunks of dask, loaded, a layer, or its maps: the same table."""
     how: dict[str, Any] = {"box": (2, 9, 3, 20), "frames": [1, 3], "count": 3}

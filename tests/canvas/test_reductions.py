@@ -190,11 +190,7 @@ LAYOUTS = {
 }
 
 
-#: The quick tier has the layouts that canvases are stored in.
-_STORED = ("factored", "dense")
-
-
-@pytest.mark.parametrize("layout", [n if n in _STORED else pytest.param(n, marks=pytest.mark.slow) for n in LAYOUTS])
+@pytest.mark.parametrize("layout", [n if n == "factored" else pytest.param(n, marks=pytest.mark.slow) for n in LAYOUTS])
 def test_any_layout(model, write, layout):
     canvas = LAYOUTS[layout](lambda how: write(model, how, frames=model.frames[:2], name=f"{how}.zarr"), model)
     for name in model.layer_names():

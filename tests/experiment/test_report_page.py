@@ -74,6 +74,7 @@ def page(text: str) -> Elements:
     return Elements(text)
 
 
+@pytest.mark.slow
 def test_the_same_results_make_the_same_bytes(paths: list[Path], tmp_path: Path, text: str) -> None:
     """In another place, in another order and on more threads; and nothing tells the place."""
     other = experiment(tmp_path / "elsewhere")
@@ -320,6 +321,7 @@ def test_what_is_said_of_an_analysis_is_escaped(paths: list[Path], edit: Callabl
     assert html.escape('Is "a" < b?', quote=False) in text.replace("&#34;", '"')
 
 
+@pytest.mark.slow
 def test_pictures_take_less_room_than_their_files(tmp_path: Path) -> None:
     """A chart less than half, without loss of its lines, and a picture less than a third: the example fits 15 MB."""
     import numpy as np

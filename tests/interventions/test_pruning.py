@@ -66,6 +66,7 @@ def test_weights_that_are_no_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
         xinc.prune(model, 0.5, "magnitude")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["kernel", "weight"])
 @pytest.mark.parametrize("name", ["nerv", "hnerv", "ffn", "siren"])
 def test_nothing_and_everything(name: str, unit: Any) -> None:

@@ -190,6 +190,7 @@ def test_maps_that_are_undefined_do_not_crash() -> None:
     assert style.colour(np.full((2, 2), np.nan)).shape == (2, 2, 3)
 
 
+@pytest.mark.slow
 def test_settings_of_figures_decide_size_files_and_title(tmp_path: Path) -> None:
     settings = FigureSettings(width=3.4, formats=("png", "pdf"), dpi=100, title=False)
     with style.context(settings.look()):
