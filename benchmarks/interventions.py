@@ -13,7 +13,7 @@ import copy
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("network", nargs="+", type=Path, help="results/VIDEO/MODEL/seedN")
     parser.add_argument("--neurons", type=int, default=200, help="ablated exactly, of each layer")
     parser.add_argument("--faults", type=int, default=20, help="of each kind, over all layers")
+    parser.add_argument("--probes", type=int, nargs="*", default=[32, 128], help="of xinc.effects")
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     for folder in given.network:
         model, images = read(folder)
-        found = measure(model, images, given.neurons, given.faults)
+        found = measure(model, images, given.neurons, given.faults, given.probes)
         print(json.dumps({"network": str(folder)} | found), flush=True)
 
 
@@ -53,19 +54,25 @@ def read(folder: Path) -> tuple[INR, dict[int, np.ndarray]]:
     return model, {at: video.sel(frame=at).values for at in (frame, *others)}
 
 
-def measure(model: INR, images: Mapping[int, np.ndarray], neurons: int, faults: int) -> dict[str, Any]:
+def measure(
+    model: INR, images: Mapping[int, np.ndarray], neurons: int, faults: int, probes: Sequence[int]
+) -> dict[str, Any]:
     """What `xinc.effects` costs, how well it ranks, and which faults `xinc.explain_error` names, in the first frame."""
     (frame, goal), *rest = images.items()
     region = worst_quarter(model, frame, goal)
-    start, cpu = time.monotonic(), time.process_time()
-    estimated = xinc.effects(model, [frame], {"frame": np.ones_like(region), "region": region}, goal[None])
-    seconds = {"wall": round(time.monotonic() - start, 1), "cpu": round(time.process_time() - cpu, 1)}
-    estimated = estimated.isel(frame=0).load()
+    exact = {layer: ablated(model, frame, layer, goal, region, neurons) for layer in model.layer_names()}
+    found: dict[str, Any] = {}
+    for count in probes:
+        start, cpu = time.monotonic(), time.process_time()
+        masks = {"frame": np.ones_like(region), "region": region}
+        estimated = xinc.effects(model, [frame], masks, goal[None], probes=count).isel(frame=0).load()
+        seconds = {"wall": round(time.monotonic() - start, 1), "cpu": round(time.process_time() - cpu, 1)}
+        ranks = {layer: rankings(estimated, layer, one) for layer, one in exact.items()}
+        found[f"{count} probes"] = {"seconds_of_frame_and_region": seconds, "rank_correlation": ranks}
     return {
         "frame": frame,
         "neurons": estimated.sizes["neuron"],
-        "effects_of_frame_and_region_seconds": seconds,
-        "rank_correlation": dict(rankings(model, frame, goal, region, estimated, neurons)),
+        **found,
         **planted(model, frame, goal, dict(rest), estimated, faults),
     }
 
@@ -81,32 +88,32 @@ def worst_quarter(model: INR, frame: int, goal: np.ndarray) -> np.ndarray:
     return mask
 
 
-def rankings(
-    model: INR, frame: int, goal: np.ndarray, region: np.ndarray, estimated: Any, count: int
-) -> Iterator[tuple[str, dict[str, float]]]:
-    """By layer, Spearman's ρ over drawn neurons of estimates with exact ablation."""
-    image = model.reconstruct(frame).numpy()
-    wanted = goal.transpose(2, 0, 1)
-    for layer in model.layer_names():
-        of_layer = estimated.isel(neuron=np.flatnonzero(estimated["layer"].values == layer))
-        total = of_layer.sizes["neuron"]
-        drawn = np.sort(np.random.default_rng(0).choice(total, min(count, total), replace=False))
-        squares, errors = [], []
-        for part in np.array_split(drawn, max(1, len(drawn) // 20)):
-            lost = xinc.ablate(model, layer, part.tolist(), [frame]).isel(frame=0)
-            without = image - lost["change"].values
-            change = ((without - wanted) ** 2 - (image - wanted) ** 2).astype(float).sum(1)
-            squares += lost["squared_effect"].values.tolist()
-            errors += change[:, region].sum(-1).tolist()
-        of_drawn = of_layer.isel(neuron=drawn)
-        yield (
-            layer,
-            {
-                "neurons": len(drawn),
-                "squared_effect": rank(of_drawn["squared_effect"].sel(region="frame"), squares),
-                "error_change_of_region": rank(of_drawn["error_change"].sel(region="region"), errors),
-            },
-        )
+def ablated(
+    model: INR, frame: int, layer: str, goal: np.ndarray, region: np.ndarray, count: int
+) -> tuple[np.ndarray, list[float], list[float]]:
+    """Drawn neurons of a layer, and of each, exactly, the squared effect and what the region's error gains."""
+    image, wanted = model.reconstruct(frame).numpy(), goal.transpose(2, 0, 1)
+    total = xinc.dissect(model, [frame], [layer])[layer].sizes["neuron"]
+    drawn = np.sort(np.random.default_rng(0).choice(total, min(count, total), replace=False))
+    squares, errors = [], []
+    for part in np.array_split(drawn, max(1, len(drawn) // 20)):
+        lost = xinc.ablate(model, layer, part.tolist(), [frame]).isel(frame=0)
+        without = image - lost["change"].values
+        change = ((without - wanted) ** 2 - (image - wanted) ** 2).astype(float).sum(1)
+        squares += lost["squared_effect"].values.tolist()
+        errors += change[:, region].sum(-1).tolist()
+    return drawn, squares, errors
+
+
+def rankings(estimated: Any, layer: str, exact: tuple[np.ndarray, list[float], list[float]]) -> dict[str, float]:
+    """Spearman's ρ of estimates with exact ablation, over the drawn neurons of a layer."""
+    drawn, squares, errors = exact
+    of_layer = estimated.isel(neuron=np.flatnonzero(estimated["layer"].values == layer)[drawn])
+    return {
+        "neurons": len(drawn),
+        "squared_effect": rank(of_layer["squared_effect"].sel(region="frame"), squares),
+        "error_change_of_region": rank(of_layer["error_change"].sel(region="region"), errors),
+    }
 
 
 def rank(estimates: Any, exact: list[float]) -> float:

@@ -192,10 +192,10 @@ def test_planted_faults_are_counted(model):
     noise = np.random.default_rng(0)
     images = {frame: model.reconstruct(frame).permute(1, 2, 0).numpy() for frame in (1, 0)}
     images = {frame: image + noise.normal(0, 0.005, image.shape).astype(np.float32) for frame, image in images.items()}
-    found = interventions.measure(model, images, 200, 4)
+    found = interventions.measure(model, images, 200, 4, [32])
     assert found["frame"] == 1
     assert found["healthy"].startswith("No neuron stands out here")
-    for layer, one in found["rank_correlation"].items():
+    for layer, one in found["32 probes"]["rank_correlation"].items():
         assert one["neurons"] == min(200, xinc.dissect(model, [1], [layer])[layer].sizes["neuron"])
         assert one["squared_effect"] > 0.5
     for layers in found["faults"].values():
