@@ -201,14 +201,14 @@ def test_dead_and_constant_neurons_and_empty_regions() -> None:
     assert {"grouping", "layer", "frame", "std_median", "median_z", "share_significant"} <= set(table.columns)
 
 
-@pytest.mark.parametrize(("lowest", "below"), [(1e-3, 0), (1e-9, 1)])
+@pytest.mark.parametrize(("lowest", "below"), [(1e-6, 0), (1e-18, 1)])
 def test_the_axis_holds_all_neurons_or_says_how_many_it_does_not(lowest: float, below: int) -> None:
     maps = RNG.random((20, 8, 16))
     result = make_analysis("grouping").compute(made({"rgb": cells(), "gabor": cells(), "grid": cells()}, a=maps))
-    result["std"] = result["std"].where(result["neuron"] > 0, lowest)
+    result["variance"] = result["variance"].where(result["neuron"] > 0, lowest)
     axis = make_analysis("grouping").plot(result)["frame0"].axes[0]
     low, high = axis.get_ylim()
-    drawn = result["std"].values
+    drawn = result["variance"].values
     assert high > drawn.max()
     assert (drawn < low).any() == bool(below)
     assert ("5 % below axis" in axis.get_title()) == bool(below)

@@ -17,10 +17,10 @@ class Grouping(NetworkAnalysis):
     """For each neuron, how far its contributions to regions differ from those expected from their areas.
 
     δ = (expected − actual) / expected, where expected is the neuron's total times the region's share of the pixels. Its
-    standard deviation over the regions is high if a neuron contributes to some regions and not to others. Live neurons
-    are sorted by it, separately for each grouping. The paper's figure shows the square, the variance, which the result
-    holds too. Both grow with the number of regions, so the result also compares each grouping with a grid of as many
-    rectangles of nearly equal areas, as close to squares as their number allows. A constant neuron, which contributes
+    variance over the regions is high if a neuron contributes to some regions and not to others. Live neurons are sorted
+    by it, separately for each grouping, as in the paper's figure. It grows with the number of regions, so the result
+    also compares each grouping with a grid of as many rectangles of nearly equal areas, as close to squares as their
+    number allows; claims compare its roots, standard deviations. A constant neuron, which contributes
     the same everywhere, has 0, below the axis. The boxes compare the variances of sampled neurons with chance: with
     those over the same label maps shifted around the frame, which keep areas and shapes and lose the correspondence. z
     is how far a variance lies above the mean of the shifts, in their standard deviations; the percentage is the share

@@ -29,7 +29,7 @@ _PER_NEURON = ("grouping", "frame", "neuron")
 def compute(settings: Grouping.Settings, subject: Subject) -> xr.Dataset:
     """Variances of all neurons, and for sampled ones where they lie among those of shifted label maps.
 
-    ``variance`` is the quantity of the paper's figure 4, ``std`` its root, which the figure here shows.
+    ``variance`` is the quantity of the paper's figure 4, ``std`` its root, which claims compare.
 
     One or a few passes over the layer's maps a frame (`xinc.canvas.reductions.region_sums`), one more where groupings
     have other numbers of regions than the grid, and one inverse Fourier transform of the frame for each sampled neuron

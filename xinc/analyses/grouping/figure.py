@@ -1,4 +1,4 @@
-"""Figures of groupings of pixels: deviations over regions, and neurons among shifts (paper figures 4 and 16)."""
+"""Figures of groupings of pixels: variances over regions, and neurons among shifts (paper figures 4 and 16)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xinc.analyses.grouping import Grouping
 
 #: The axis of the curves spans this many times its lowest value.
-_DECADES = 1e4
+_DECADES = 1e8
 
 
 def plot(analysis: Grouping, result: xr.Dataset) -> dict[str, Figure]:
@@ -36,7 +36,7 @@ def _frame_figure(result: xr.Dataset, question: str) -> Figure:
     axes = figure.subplots(2 * bands, columns, squeeze=False, height_ratios=[1.7, lower] * bands)
     for axis in axes.flat:
         axis.axis("off")
-    limits = _limits(result["std"].values)
+    limits = _limits(result["variance"].values)
     for at, layer in enumerate(layers):
         row, column = 2 * (at // columns), at % columns
         one = result.sel(layer=layer)
@@ -58,9 +58,9 @@ def _frame(result: xr.Dataset) -> str:
     return f"frame {number} ({'with masks' if number in known else 'without masks: no instances'})"
 
 
-def _limits(std: np.ndarray) -> tuple[float, float]:
+def _limits(variance: np.ndarray) -> tuple[float, float]:
     """Common limits of the curves, which hold all neurons but those so close to constant that they flatten the rest."""
-    positive = std[std > 0]
+    positive = variance[variance > 0]
     if not positive.size:
         return 0.1, 1.0
     high = float(positive.max())
@@ -68,10 +68,10 @@ def _limits(std: np.ndarray) -> tuple[float, float]:
 
 
 def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float, float], first: bool) -> None:
-    """Sorted standard deviations of the live neurons of a layer, a curve for each grouping."""
+    """Sorted variances of the live neurons of a layer, a curve for each grouping."""
     axis.axis("on")
     for name, (colour, line) in _looks(result).items():
-        values = np.sort(result["std"].sel(grouping=name).dropna("neuron").values)
+        values = np.sort(result["variance"].sel(grouping=name).dropna("neuron").values)
         if len(values):
             share = np.linspace(0, 100, len(values))
             shown = np.linspace(0, 100, min(len(values), 400))
@@ -81,7 +81,7 @@ def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float
             axis.plot(shown, curve, color=colour, linestyle=line, label=name, linewidth=1.4, marker=mark, markersize=3)
     neurons, dead, constant = (int(result[name]) for name in ("neurons", "dead", "constant"))
     text = f", {_percent(constant, neurons)} constant" if constant else ""
-    low = int((result["std"] < limits[0]).any("grouping").sum()) - constant
+    low = int((result["variance"] < limits[0]).any("grouping").sum()) - constant
     # On a line of its own: all three beside each other are wider than a panel.
     text += f",\n{_percent(low, neurons)} below axis" if low > 0 else ""
     axis.set_title(f"{layer}: {neurons:,} neurons\n{_percent(dead, neurons)} dead{text}", pad=3)
@@ -94,7 +94,7 @@ def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float
     if dead == neurons:
         _note(axis, "all neurons dead")
     if first:
-        axis.set_ylabel("standard deviation of δ\nover regions")
+        axis.set_ylabel("variance of δ\nover regions")
     else:
         axis.tick_params(labelleft=False)
 
