@@ -44,7 +44,8 @@ class Jobs:
             yield Made("train", own)
             for layer in self.layers(model):
                 yield Made("canvas", own | {"layer": layer})
-            for layer in self.dense_layers(model):
+            # Only of networks that the configuration asks for itself.
+            for layer in self.dense_layers(model) if (video, model, seed) in self.triples else []:
                 yield Made("materialise", own | {"layer": layer})
         for analysis, video, model, of_seed in [] if self.only_project else self.runs():
             named = {"analysis": analysis, "video": video, "model": model}
