@@ -149,6 +149,7 @@ def test_the_same_results_as_here(node: Path, finished: Workspace, tmp_path: Pat
         ["train", "1", "4000M", "4:00:00", "gres:gpu:1", "COMPLETED"],
         ["canvas-clip-nerv-0", "1", "4000M", "4:00:00", "gres:gpu:1", "COMPLETED"],
         ["study-clip-nerv-0", "1", "4000M", "3:00:00", "N/A", "COMPLETED"],
+        ["project", "2", "2000M", "30:00", "N/A", "COMPLETED"],
     ]
     assert space.pending() == set()
 
