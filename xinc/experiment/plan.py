@@ -37,11 +37,13 @@ Method = TypeVar("Method", bound=Callable[..., Spec])
 def _once(method: Method) -> Method:
     """Keep the specs that a method of a plan made, by its arguments: each is asked for by every job that follows."""
 
-    names = list(inspect.signature(method).parameters)[1:]
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    names = [parameter.name for parameter in parameters]
+    left_out = {one.name: one.default for one in parameters if one.default is not one.empty}
 
     @wraps(method)
     def kept(self: Plan, *arguments: str | int, **named: str | int) -> Spec:
-        values = dict(zip(names, arguments, strict=False)) | named
+        values = left_out | dict(zip(names, arguments, strict=False)) | named
         key = (method.__name__, *(str(values[name]) for name in names))
         if key not in self._specs:
             self._specs[key] = method(self, **values)
