@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: By rule of the workflow, what it makes; of a network the history of its training lies beside it.
 MADE: dict[str, str] = {
@@ -56,42 +56,28 @@ def path_of(rule: str, **wildcards: str | int) -> str:
     return MADE[rule].format(**wildcards)
 
 
-def result_path(
-    analysis: str,
-    video: str = "",
-    model: str = "",
-    seed: int | str | None = None,
-    other: str = "",
-    other_seed: int | str | None = None,
-) -> str:
-    """The path of a result of one network; of two; without a seed, of a model's seeds; without a video, of the project.
+def result_path(analysis: str, *of: Any) -> str:
+    """The path of a result ``of`` as many as it has of: video, model, seed, and of two networks the other and its seed.
 
-    >>> result_path("compare", "bunny", "nerv", 0, "ffn", 1)
-    'results/bunny/pairs/nerv-seed0+ffn-seed1/compare'
+    >>> result_path("compare", "bunny", "nerv", 0, "ffn", 1), result_path("clusters", "bunny", "nerv")
+    ('results/bunny/pairs/nerv-seed0+ffn-seed1/compare', 'results/bunny/nerv/seeds/clusters')
     """
-    return _scoped("analysis", analysis, video, model, seed, other, other_seed)
+    return _scoped("analysis", analysis, *of)
 
 
-def figure_path(
-    analysis: str,
-    video: str = "",
-    model: str = "",
-    seed: int | str | None = None,
-    other: str = "",
-    other_seed: int | str | None = None,
-) -> str:
+def figure_path(analysis: str, *of: Any) -> str:
     """The path of the figures of the result of `result_path`."""
-    return _scoped("figure", analysis, video, model, seed, other, other_seed)
+    return _scoped("figure", analysis, *of)
 
 
 def _scoped(
     kind: str,
     analysis: str,
-    video: str,
-    model: str,
-    seed: int | str | None,
-    other: str,
-    other_seed: int | str | None,
+    video: str = "",
+    model: str = "",
+    seed: int | str | None = None,
+    other: str = "",
+    other_seed: int | str | None = None,
 ) -> str:
     if not video:
         return path_of(f"{kind}_of_project", analysis=analysis)

@@ -75,8 +75,7 @@ class Plan(Jobs):
         if rule.startswith("analysis"):
             return self._spec_of(**values)
         if rule in ("figure", "figure_of_seeds", "figure_of_pair", "figure_of_project"):
-            nothing = {"video": "", "model": "", "seed": None, "other": "", "other_seed": None}
-            return self.figure_spec(**nothing | values)
+            return self.figure_spec(**values)
         makers: dict[str, Callable[..., Spec]] = {
             "video": self.video_spec,
             "video_figure": self.video_figure_spec,
