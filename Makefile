@@ -11,7 +11,7 @@ UPGRADE ?=
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo study check test lint docs bench env lock clean
+.PHONY: help demo study families check test lint docs bench gpu wheels env lock clean
 .NOTPARALLEL:
 
 # An environment is ready for these contents of pyproject.toml and the lock, at this place (it does not survive a move).
@@ -71,6 +71,7 @@ demo: .venv/.ready-workflow-$(KEY) ## run the example from start to finish and w
 		if [ -d "$$canvas" ]; then echo "Canvas:  $$canvas"; last=$$canvas; fi; \
 	done; \
 	if [ -n "$$last" ]; then \
+		echo "Look into the networks: .venv/bin/xinc explore results --open"; \
 		echo "Next, open the report, or a canvas in .venv/bin/python:"; \
 		echo "    import xinc"; \
 		echo "    canvas = xinc.open_canvas(\"$$last\")"; \
@@ -87,6 +88,11 @@ study: .venv/.ready-workflow-$(KEY) ## train and analyse at the paper's size (ho
 	fi; \
 	python -m snakemake --cores "$(CORES)" --configfile config/study.yaml --config "videos=$$videos" $(ARGS); \
 	cp results/figures/paper_claims/project/paper-claims.{md,json,png} docs/explanation/
+
+families: .venv/.ready-workflow-$(KEY) ## train one network of each family at equal size, and renew docs/explanation/families.md
+	@$(enter_env); \
+	python -m snakemake --cores "$(CORES)" --configfile config/families.yaml $(ARGS); \
+	cp results/figures/families/project/families.{md,json,png} docs/explanation/
 
 env: .venv/.ready-test-$(KEY) ## only make the environment, with what tests, linters and documentation need
 	@echo "Ready: .venv"
@@ -131,12 +137,35 @@ docs: .venv/.ready-test-$(KEY) ## build the documentation into docs/_build (note
 	python -m sphinx -b html -d docs/_build/doctrees -W --keep-going -q docs docs/_build/html; \
 	echo "Documentation:  $$PWD/docs/_build/html/index.html"
 
-# BENCH: which of the benchmarks, canvas, training and plan (a quarter of an hour); ARGS goes to each.
+# BENCH: which of the benchmarks, canvas, training, plan (a quarter of an hour), reads and explorer; ARGS goes to each.
 BENCH ?= canvas training
 
 bench: .venv/.ready-workflow-$(KEY) ## measure speed and memory (an hour; BENCH=training, ARGS="--quick", "--only sum")
 	@$(enter_env); \
 	for name in $(BENCH); do python -m "benchmarks.$$name" $(ARGS); done
+
+# On a machine without network: PYTHON is one with PyTorch, and .wheels holds what else it needs.
+gpu: ## every test and benchmark that needs a GPU, in eight minutes (PYTHON=…, ARGS="--only nerv")
+	@python="$(PYTHON)"; \
+	if [ -e .venv/.ready-test-$(KEY) ]; then python=.venv/bin/python; fi; \
+	if compgen -G '.wheels/*.whl' >/dev/null; then \
+		"$$python" -m pip install -q --no-index --no-deps --no-compile --upgrade --target .wheels/site .wheels/*.whl; \
+		export PYTHONPATH="$$PWD/.wheels/site"; \
+	fi; \
+	"$$python" -m benchmarks.gpu $(ARGS)
+
+# What images with PyTorch lack of what `make gpu` needs, for the Python that is there.
+WHEELS ?= annotated-types donfig google-crc32c hypothesis numcodecs pydantic pydantic-core sortedcontainers tqdm \
+	typing-extensions typing-inspection xarray zarr
+FOR ?= 3.12
+
+wheels: ## packages for `make gpu` on a machine without network, into .wheels (FOR=3.12, WHEELS="zarr pydantic")
+	@$(check_python); \
+	rm -rf .wheels; mkdir .wheels; \
+	"$(PYTHON)" -m pip download -q --no-deps -c requirements.lock --only-binary=:all: --python-version "$(FOR)" \
+		--implementation cp $(foreach one,28 27 17 5,--platform manylinux_2_$(one)_x86_64) --platform manylinux2014_x86_64 \
+		-d .wheels $(WHEELS); \
+	du -sh .wheels
 
 # CUDA packages and Triton stay out of the lock: torch itself names their exact versions, and a CPU build has none.
 # Local version labels (+cpu) go too, so that one file serves every build of torch.

@@ -45,7 +45,6 @@ def measure(checkpoint: str, frame: int, layers: list[str] | None, root: Path) -
     from xinc.analyses.results import open_result
     from xinc.analyses.run import run_analysis
     from xinc.analyses.subject import subject_of
-    from xinc.canvas.writer import write_layer
     from xinc.video.prepare import prepare_video
     from xinc.video.regions import RegionSettings, prepare_regions
     from xinc.video.settings import VideoSettings
@@ -67,16 +66,15 @@ def measure(checkpoint: str, frame: int, layers: list[str] | None, root: Path) -
         model = xinc.load_model(checkpoint)
         chosen = layers or model.layer_names()
     with timed("canvas written"):
-        for name in chosen:
-            write_layer(model, root / "canvas.zarr" / name, name, [frame])
+        xinc.write_canvas(model, root / "canvas.zarr", [frame], chosen)
     with timed("canvas opened"):
         canvas = xinc.open_canvas(root / "canvas.zarr")
         dense = sum(layer["contribution"].size * 4 for layer in canvas.children.values())
-    paths = [str(root / "canvas.zarr" / name) for name in chosen]
     found: dict[str, Any] = {}
     for name, settings in ANALYSES.items():
         with timed(name):
-            subject = subject_of(str(root / "video.zarr"), regions=str(root / "regions.zarr"), layers=paths)
+            files = {name: str(root / f"{name}.zarr") for name in ("video", "regions", "canvas")}
+            subject = subject_of(**files)
             run_analysis(name, settings, subject, root / name)
         found[name] = open_result(root / name)["layer"].values.tolist()
     return {

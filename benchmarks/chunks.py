@@ -141,9 +141,11 @@ def _median(read: Callable[[int], Any], repeats: int) -> float:
 @task
 def source(job: Job) -> None:
     """Source responses of all layers of a frame: computed, by two ways, against read from a store that holds them."""
-    from xinc.contributions.kernels.compiled import CODES, ERF, _source, activate
+    from xinc.contributions.kernels.compiled import ERF, _inputs, _source, activate
+    from xinc.contributions.kernels.forms import packed
     from xinc.contributions.maps import LayerMaps
     from xinc.contributions.sources import source_responses
+    from xinc.runtime.lanes import LANES, aligned
 
     model, repeats = network(job.arguments["network"], 2), job.arguments.get("repeats", 3)
     trace = model.trace(1)
@@ -162,23 +164,29 @@ def source(job: Job) -> None:
             compressors=CODECS[DEFAULT_CODEC],
         )
         array[0] = values
-        pad = one.kernel_size // 2
-        padded = np.pad(v.numpy(), ((0, 0), (pad, pad), (pad, pad)))
-        kernels, out = one.weight.numpy(), np.empty(values.shape[1:], np.float32)
-        window = np.array([0, values.shape[1], 0, values.shape[2]])
+        k, (height, width) = one.kernel_size, values.shape[1:]
+        padded = np.pad(v.numpy(), ((0, 0), (k // 2, k // 2), (k // 2, k // 2)))
+        (code,), ((a, b),) = packed([one.activation])
+        kernels, bias = one.weight.numpy(), np.zeros(LANES, np.float32)
+        window = np.array([0, height, 0, width])
+        wide = (height + k - 1) * (width + k - 1) * LANES
+        taken, line, out = aligned((wide,)), aligned((wide,)), aligned((height * width * LANES,))
 
         def compiled(numbers: range) -> None:
-            for n in numbers:
-                _source(padded[maps.neurons.in_channel[n]], kernels[0, 0], 0.0, window, out)
-                for row in out:
-                    activate(CODES[one.activation], row, ERF)
+            for start in numbers:
+                n = np.minimum(np.arange(start, start + LANES), len(values) - 1)
+                i, j = maps.neurons.in_channel[n], maps.neurons.out_channel[n]
+                _inputs(padded, i, window, k, line, taken)
+                weights = np.ascontiguousarray(kernels[j, i].reshape(LANES, k * k).T)
+                _source(taken, weights.reshape(-1), bias, k, height, width, out)
+                activate(code, a, b, out, ERF)
 
-        few = range(0, len(values), max(1, len(values) // 200))
+        few = range(0, len(values), max(LANES, len(values) // 50))
         compiled(few[:1])
         return {
             "raw_bytes": values.nbytes,
             "torch": _median(lambda _: source_responses(one, v, maps.neurons, select), repeats),
-            "compiled_one_core": _median(lambda _: compiled(few), repeats) / len(few) * len(values),
+            "compiled_one_core": _median(lambda _: compiled(few), repeats) / len(few) * len(values) / LANES,
             "read": _median(lambda _: array[0], repeats),
         }
 

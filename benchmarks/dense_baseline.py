@@ -21,7 +21,7 @@ import zarr
 from torch import Tensor
 from zarr.codecs import BloscCodec
 
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import activate
 from xinc.trace.layers import Convolution, Trace
 
 #: Bytes of full-resolution maps that are made at a time; measured, see docs/explanation/performance.md.
@@ -55,7 +55,7 @@ def source_responses(layer: Convolution, v: Tensor, edges: slice) -> Tensor:
     bias = (layer.bias / c_in).repeat(c_in)[edges]
     pad = layer.kernel_size // 2
     response = F.conv2d(v[None, first : last + 1], weight, bias, padding=pad, groups=last - first + 1)[0]
-    return ACTIVATIONS[layer.activation](response)
+    return activate(layer.activation, response)
 
 
 def insert_zeros(source: Tensor, first: int, upscale: int) -> Tensor:
@@ -77,7 +77,7 @@ def expand(layer: Convolution, later: Sequence[Convolution], v: Tensor, edges: s
         size = stage.kernel_size
         if size > 1:
             z = F.avg_pool2d(z[None], size, stride=1, padding=size // 2)[0]
-        z = ACTIVATIONS[stage.activation](z)
+        z = activate(stage.activation, z)
         if stage.upscale > 1:
             z = F.interpolate(z[None], scale_factor=stage.upscale, mode="nearest")[0]
     return z

@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,10 +77,10 @@ class Job:
         self.found[name] = time.perf_counter() - start
 
 
-def run(task: str, folder: Path, **arguments: Any) -> dict[str, Any]:
-    """The results of a task, run in a process of its own."""
+def run(task: str, folder: Path, environment: Mapping[str, str] | None = None, **arguments: Any) -> dict[str, Any]:
+    """The results of a task, run in a process of its own, with these environment variables beside those of this one."""
     words = [sys.executable, "-m", "benchmarks", task, str(folder), json.dumps(arguments)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=ROOT, env=os.environ | (environment or {}), capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"The measurement {task} {arguments} failed:\n{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -108,3 +108,15 @@ def forget_cached(path: Path) -> None:
 def load_average() -> float:
     """Processes that wanted a core in the last minute, on average; what is beyond the cores disturbs measurements."""
     return os.getloadavg()[0]
+
+
+@contextlib.contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that do nothing, as fast as they can."""
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for one in spinning:
+            one.kill()
+            one.wait()

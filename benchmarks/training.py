@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.canvas import Run, table
 from benchmarks.figure import draw_training
-from benchmarks.process import ROOT, load_average
+from benchmarks.process import ROOT, busy, load_average
 
 #: The example's networks, on which quality is compared, trained for a third of its epochs, on one thread.
 EXAMPLE: dict[str, dict[str, Any]] = {
@@ -98,10 +98,35 @@ def quality(run: Run, device: str) -> Any:
     return {"rows": rows, "means": means}
 
 
+#: Threads of a training, and what PyTorch's do while they wait for each other; jobs of the workflow have them sleep.
+THREADS: dict[str, tuple[int, dict[str, str]]] = {
+    "one thread": (1, {}),
+    "two that spin": (2, {}),
+    "two that sleep": (2, {"OMP_WAIT_POLICY": "PASSIVE"}),
+}
+
+
+def threads(run: Run, device: str) -> Any:
+    """Epochs of one FFN and of a NeRV on four frames: alone, and beside a process that keeps a core busy."""
+    rows = []
+    for model, frames in (("ffn", [0]), ("nerv", [0, 1, 2, 3]))[: 1 if run.network == "quick" else 2]:
+        for count in (0, 1):
+            found: dict[str, list[float]] = {how: [] for how in THREADS}
+            with busy(count):
+                for _ in range(run.repeats):
+                    for how, (number, environment) in THREADS.items():
+                        asked = {"model": model, "frames": frames, "epochs": 8, "threads": number, "device": device}
+                        found[how].append(run.measure("train_xinc", environment=environment, **asked)["seconds"] / 8)
+            named = {"model": model, "busy processes beside": count}
+            rows.append(named | {how: statistics.median(seconds) for how, seconds in found.items()})
+    return rows
+
+
 #: By name, what measures and the title of its table.
 PARTS: dict[str, tuple[Callable[[Run, str], Any], str]] = {
     "nerv": (nerv, "NeRV of the paper's size, two frames a step"),
     "ffn": (ffn, "Sixteen FFNs of the paper's size, a frame each"),
+    "threads": (threads, "Seconds of an epoch by threads: one FFN, and NeRV on four frames"),
     "curves": (curves, "PSNR against seconds"),
     "quality": (quality, "Mean PSNR at the end, dB"),
 }
@@ -115,6 +140,8 @@ def report(name: str, found: Any) -> str:
         limit = found["limit"]
         least = f"A frame and step: {limit['operations'] / 1e9:.2f} billion operations; one core and two:"
         return f"{table(rows)}\n\n{least} {[round(g) for g in limit['gflops']]} GFLOP/s"
+    if name == "threads":
+        return table([{key: f"{v:.3f}" if isinstance(v, float) else v for key, v in row.items()} for row in found])
     if name == "quality":
         means = [{"model": model} | values for model, values in found["means"].items()]
         shown = [

@@ -91,9 +91,9 @@ def train_plain(job: Job) -> None:
 
 @task
 def train_xinc(job: Job) -> None:
-    """Epochs of the library's training."""
-    model = make(job)
-    epochs = NETWORKS[job.arguments["network"]][model.name]["epochs"]
+    """Epochs of the library's training; of some frames alone where they are given."""
+    model = make(job, job.arguments.get("frames"))
+    epochs = job.arguments.get("epochs", NETWORKS[job.arguments["network"]][model.name]["epochs"])
     settings = settings_of(job, epochs + 1)
     torch.set_num_threads(settings.threads)
     with freed_memory_kept():

@@ -27,18 +27,23 @@ def _process(app: Sphinx, kind: str, name: str, of: Any, options: Any, lines: li
 
 
 def _as_numpydoc(lines: list[str]) -> Iterator[str]:
-    """The lines with every description on lines of its own, and what is returned on one line."""
-    section, sentence = "", list[str]()
+    """The lines with every description on lines of its own, and what is returned on one line.
+
+    What follows that line, such as a list, is its description.
+    """
+    section, sentence, said = "", list[str](), False
     for at, line in enumerate([*lines, ""]):
         if lines[at + 1 : at + 2] and re.fullmatch(r"-{3,}", lines[at + 1]):
-            section = line.strip()
+            section, said = line.strip(), False
         elif section in _SENTENCES and not re.fullmatch(r"-{3,}", line):
-            if line.strip():
+            if said:
+                yield f"    {line}".rstrip()
+            elif line.strip():
                 sentence.append(line.strip())
             elif sentence:
                 yield " ".join(sentence).replace(" : ", ": ")
                 yield ""
-                sentence = []
+                sentence, said = [], True
             continue
         elif section in _ENTRIES and (entry := _ENTRY.fullmatch(line)):
             yield entry[1]

@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ import torch
 import xarray as xr
 
 import xinc
-from benchmarks import dense_baseline, interventions, plan, roofline, tasks, training_tasks
+from benchmarks import dense_baseline, explorer, gpu, interventions, plan, roofline, tasks, training, training_tasks
 from benchmarks.training_baseline import plain_epochs
+from tests.helpers.browser import browser
 from tests.helpers.datasets import write_vipseg
 from tests.helpers.tiers import exhaustive
 from xinc.experiment.config import read_config
@@ -24,6 +26,16 @@ from xinc.training.loop import fit
 from xinc.training.settings import TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def quick_run(name: str, folder: Path, *words: str) -> tuple[str, Any]:
+    """What a benchmark with small networks prints, and the numbers that it writes."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", *words, "--output", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads((folder / f"{name}.json").read_text("utf-8"))
+
+
 LAYERS = ["block1", "block2", "block3", "head"]
 PERCENTS = (10, 50)
 
@@ -119,11 +131,10 @@ def test_operations_of_a_step_by_hand():
 @exhaustive
 @pytest.mark.slow
 def test_quick_run_of_training(tmp_path):
-    words = [sys.executable, "-m", "benchmarks.training", "--quick", "--repeats", "1", "--output", str(tmp_path)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "training.json").read_text("utf-8"))
-    assert set(found) == {"machine", "nerv", "ffn", "curves", "quality"}
+    said, found = quick_run("training", tmp_path, "--repeats", "1")
+    assert set(found) == {"machine", "nerv", "ffn", "threads", "curves", "quality"}
+    assert [(row["model"], row["busy processes beside"]) for row in found["threads"]] == [("ffn", 0), ("ffn", 1)]
+    assert all(row[how] > 0 for row in found["threads"] for how in training.THREADS)
     for part in ("nerv", "ffn"):
         rows = found[part]["rows"].values()
         assert all(row["frames_per_second"] > 0 and 0 < row["share_of_peak"] < 1 for row in rows)
@@ -135,24 +146,54 @@ def test_quick_run_of_training(tmp_path):
     assert found["quality"]["means"]["nerv"]["xinc"] == pytest.approx(
         found["quality"]["means"]["nerv"]["plain"], abs=0.1
     )
-    assert "| model | video | seed |" in done.stdout
+    assert "| model | video | seed |" in said
     assert (tmp_path / "training.png").stat().st_size < 100_000
 
 
 @exhaustive
 @pytest.mark.slow
+def test_quick_run_of_the_gpu_script(tmp_path):
+    """The same command on the CPU: every part ends with numbers, and the tables name them."""
+    _, found = quick_run("gpu", tmp_path, "--device", "cpu")
+    assert set(found) == set(gpu.PARTS)
+    assert found["tests"]["failed"] == []
+    assert found["tests"]["counts"]["passed"] > 0
+    for part in ("nerv", "ffn"):
+        assert found[part]["float32"]["epochs"] == 4
+        assert found[part]["float32"]["ratio"] > 0
+    assert len(found["nerv"]["five seeds"]["psnr"]) == 5
+    assert [row["layer"] for row in found["canvas"]["rows"]] == ["block1", "block2", "head"]
+    assert (tmp_path / "gpu.md").read_text("utf-8") == gpu.report(found)
+
+
+def test_a_gpu_script_that_cannot_run_says_what_to_do(tmp_path, monkeypatch, capsys):
+    """No GPU, or a package less; a part that breaks costs that part only."""
+    if not torch.cuda.is_available():
+        assert gpu.main(["--output", str(tmp_path)]) == 2
+        assert "PyTorch finds no CUDA GPU" in capsys.readouterr().err
+    monkeypatch.setattr(gpu, "NEEDED", ["json", "no_such_package"])
+    assert gpu.main(["--device", "cpu", "--output", str(tmp_path)]) == 2
+    assert 'make wheels WHEELS="no_such_package"' in capsys.readouterr().err
+    monkeypatch.setattr(gpu, "NEEDED", [])
+    monkeypatch.setitem(gpu.PARTS, "ffn", lambda *_: 1 / 0)
+    assert gpu.main(["--device", "cpu", "--quick", "--only", "ffn", "machine", "--output", str(tmp_path)]) == 1
+    found = json.loads((tmp_path / "gpu.json").read_text("utf-8"))
+    assert "division by zero" in found["ffn"]["not_measured"]
+    assert "Not measured: ffn (ZeroDivisionError: division by zero)." in (tmp_path / "gpu.md").read_text("utf-8")
+    assert found["machine"]["cores"]
+
+
+@exhaustive
+@pytest.mark.slow
 def test_quick_run(tmp_path):
-    words = [sys.executable, "-m", "benchmarks.canvas", "--quick", "--repeats", "1", "--output", str(tmp_path)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "canvas.json").read_text("utf-8"))
+    said, found = quick_run("canvas", tmp_path, "--repeats", "1")
     assert set(found) == {"machine", "write", "reductions", "sum", "frames", "cold", "chunks", "source", "roofline"}
     assert {"time", "bytes", "peak", "peak_above_imports"} <= set(found["write"]["ratios"]["dense / xinc"])
     assert {"time", "peak"} <= set(found["reductions"]["ratios"]["dense / xinc.summarise"])
     assert all(math.isfinite(row["seconds"]) for row in found["frames"]["rows"])
     assert {row["what"] for row in found["cold"]["rows"]} == {"neuron", "pixel", "crop"}
     assert {"layer", "flop_per_map", "seconds", "share_of_peak"} <= set(found["roofline"]["rows"][0])
-    assert "| frames |" in done.stdout
+    assert "| frames |" in said
     assert (tmp_path / "frames.png").stat().st_size < 100_000
 
 
@@ -205,14 +246,50 @@ def test_planted_faults_are_counted(model):
 
 @exhaustive
 @pytest.mark.slow
+def test_quick_run_of_reads(tmp_path):
+    said, found = quick_run("reads", tmp_path, "--delay", "0")
+    remote = {question: [row["requests"] for row in rows] for question, rows in found["s3"]["new"].items()}
+    assert max(remote["layer"]) <= 15
+    assert remote["neuron"][1:] == [0, 0]
+    assert all(row["cpu_seconds"] > 0 for rows in found["disk"]["new"].values() for row in rows)
+    assert "| box 1/16 |" in said
+
+
+@exhaustive
+@pytest.mark.slow
 def test_quick_run_of_plan(tmp_path):
-    words = [sys.executable, "-m", "benchmarks.plan", "--quick", "--only", "parts", "--output", str(tmp_path)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    first, again = json.loads((tmp_path / "plan.json").read_text("utf-8"))["parts"]
+    said, found = quick_run("plan", tmp_path, "--only", "parts")
+    first, again = found["parts"]
     # Of three videos: five jobs each, trainings and canvases of three networks and five seeds, and every analysis with
     # its figures, of those from frame to frame none for networks of one frame.
-    assert first["jobs"] == again["jobs"] == 3 * (5 + 5 * (4 + 5 + 5) + 2 * (5 * (9 + 10 + 10) + 3)) + 1
+    assert first["jobs"] == again["jobs"] == 3 * (5 + 5 * (2 + 2 + 2) + 2 * (5 * (9 + 10 + 10) + 3)) + 1
     assert all(row["cpu_seconds"] > 0 and row["peak_mb"] > 100 for row in (first, again))
-    assert "| part 1/2, again | 1114 |" in done.stdout
+    assert "| part 1/2, again | 994 |" in said
     assert {path.name for path in tmp_path.iterdir()} == {"plan.json"}
+
+
+def test_the_table_of_the_explorer_is_put_into_its_page():
+    found = {"example": {"idle": {"address": 0.6, "list": 90, "heat": 40}, "busy": {"address": 1, "list": 120}}}
+    table = explorer.written(found)
+    assert table.splitlines()[0] == "| ms | goal | example, 64×128, idle | example, 64×128, busy |"
+    assert table.splitlines()[2:] == [
+        "| the address is printed (s) | 2 | 0.6 | 1 |",
+        "| pixel → list | 150 | 90 | 120 |",
+        "| frame → heatmap | 100 | 40 | – |",
+    ]
+    page = (ROOT / "docs" / "how-to" / "explore.md").read_text("utf-8")
+    once = explorer.renewed(page, table)
+    assert once.count(table) == 1
+    assert explorer.renewed(once, "other").count("other") == page.count("other") + 1
+    assert table not in explorer.renewed(once, "other")
+
+
+@pytest.mark.slow
+@exhaustive
+def test_quick_run_of_the_explorer(tmp_path):
+    browser()
+    said, found = quick_run("explorer", tmp_path)
+    assert "| pixel → list | 150 |" in said
+    measured = found["found"]["example"]
+    assert set(measured["idle"]) == set(measured["busy"]) == set(explorer.ROWS)
+    assert all(value > 0 for value in measured["idle"].values())

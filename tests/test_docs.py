@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import pkgutil
 import re
 import shutil
@@ -16,11 +17,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import xinc
+from tests.helpers.distributions import install
 from tests.helpers.once import once
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import copy_code
 from xinc.analyses.run import run_analysis
 from xinc.analyses.subject import subject_of
@@ -196,6 +200,13 @@ def test_ten_questions_are_answered_in_three_lines():
     assert all(len([line for line in program if line.strip()]) <= 3 for program in programs[1:])
 
 
+@exhaustive
+@pytest.mark.slow
+def test_a_list_of_what_is_returned_is_a_list(site):
+    page = (site / "reference" / "generated" / "xinc.top_neurons.html").read_text("utf-8")
+    assert page[page.index("Returns<span") : page.index("Raises<span")].count("<li>") == 4
+
+
 @pytest.mark.slow
 def test_site_shows_what_notebooks_come_to(site):
     unanswered = (site / "tutorials" / f"{READ_AFTER_DEMO.stem}.html").read_text("utf-8")
@@ -209,6 +220,7 @@ def test_site_shows_what_notebooks_come_to(site):
         assert "largest difference" in page.replace("&#39;", ""), notebook
 
 
+@exhaustive
 @pytest.mark.slow
 def test_site_loads_nothing_from_the_network(site):
     loaded = re.compile(
@@ -245,8 +257,15 @@ def keep(model: INR, run: Path, layers: list[str], video: Path) -> None:
     run_analysis("quality", {}, subject_of(str(video), model=str(run / "model.pt")), run / "quality")
 
 
+def programs() -> list[Any]:
+    """Pages with code that runs; of the slow tier those that a newcomer meets first."""
+    first = {"README.md", "docs/how-to/python.md", "docs/how-to/add-an-analysis.md"}
+    found = [page for page in PAGES if any(block.comment for block in blocks(page))]
+    return [pytest.param(page, marks=[] if name_of(page) in first else exhaustive, id=name_of(page)) for page in found]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if any(b.comment for b in blocks(page))], ids=name_of)
+@pytest.mark.parametrize("page", programs())
 def test_code_runs_as_it_stands(page, results, tmp_path):
     clone(tmp_path, results)
     for block in blocks(page):
@@ -255,9 +274,12 @@ def test_code_runs_as_it_stands(page, results, tmp_path):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text, "utf-8")
     (tmp_path / page.name).with_suffix(".py").write_text(program(page) + CHECKS, "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error::SyntaxWarning", f"{page.stem}.py"], cwd=tmp_path, capture_output=True, text=True
-    )
+    for project in tmp_path.glob("*/pyproject.toml"):  # which the reader is told to install
+        install(project.parent, tmp_path / "site")
+    found = filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")])
+    command = [sys.executable, "-W", "error::SyntaxWarning", f"{page.stem}.py"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(found)}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -19,24 +19,33 @@ if TYPE_CHECKING:
     from xinc.canvas.materialise import materialise
     from xinc.canvas.reader import open_canvas
     from xinc.canvas.reductions.summary import summarise
+    from xinc.canvas.written import write_canvas
     from xinc.experiment.collection import open_results
+    from xinc.explorer.widget import explore
     from xinc.interventions.ablation import ablate
     from xinc.interventions.effects import effects
     from xinc.interventions.explanation import explain_error
     from xinc.interventions.pruning import prune
     from xinc.models.checkpoints import load_model
+    from xinc.modules.front import describe, network
+    from xinc.runtime.task import Cancelled, Task
 
 __version__ = "0.1.0"
 __all__ = [
+    "Cancelled",
+    "Task",
     "__version__",
     "ablate",
     "analyse",
     "compare",
+    "describe",
     "dissect",
     "effects",
     "explain_error",
+    "explore",
     "load_model",
     "materialise",
+    "network",
     "open_canvas",
     "open_results",
     "plot",
@@ -45,16 +54,23 @@ __all__ = [
     "to_csv",
     "to_dataframe",
     "top_neurons",
+    "write_canvas",
 ]
 
 _WHERE = {
+    "Cancelled": "xinc.runtime.task",
+    "Task": "xinc.runtime.task",
     "analyse": "xinc.analyses.analyse",
     "top_neurons": "xinc.answers.ranking",
     "ablate": "xinc.interventions.ablation",
     "compare": "xinc.analyses.compare.comparison",
     "effects": "xinc.interventions.effects",
     "explain_error": "xinc.interventions.explanation",
+    "explore": "xinc.explorer.widget",
     "prune": "xinc.interventions.pruning",
+    "describe": "xinc.modules.front",
+    "network": "xinc.modules.front",
+    "write_canvas": "xinc.canvas.written",
     "dissect": "xinc.canvas.dissect",
     "materialise": "xinc.canvas.materialise",
     "load_model": "xinc.models.checkpoints",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from xinc.errors import InputError, nearest
 
@@ -62,14 +62,26 @@ class Registry(Generic[T]):
             )
 
         def add(cls: type[T]) -> type[T]:
-            other = self._module_of(name)
-            if other not in ("", cls.__module__):
-                raise InputError(f"The {self.kind} '{name}' is in {other} and in {cls.__module__}: rename one of them.")
-            cls.name = name  # type: ignore[attr-defined]
-            self._classes[name] = cls
+            other, own = self._module_of(name), self._home(cls)
+            if other not in ("", own):
+                raise InputError(f"The {self.kind} '{name}' is in {other} and in {own}: rename one of them.")
+            self._keep(name, cls)
             return cls
 
         return add
+
+    def _takes(self, found: Any) -> bool:
+        """Whether what an entry point names is registered, not the module that does so when imported."""
+        return callable(found)
+
+    def _keep(self, name: str, cls: Any) -> None:
+        """Put what was registered in its place."""
+        cls.name = name
+        self._classes[name] = cls
+
+    def _home(self, cls: Any) -> str:
+        """Dotted name of the module that something registered comes from."""
+        return str(cls.__module__)
 
     def names(self) -> list[str]:
         """Names of all implementations, without importing them."""
@@ -107,13 +119,17 @@ class Registry(Generic[T]):
             if entry is not None:
                 self._load(entry)
             elif name in self._own:
-                importlib.import_module(f"{self.package}.{name}")
+                self._import(name)
         if name not in self._classes:
             raise InputError(f"Unknown {self.kind} '{name}': {nearest(name, self.names())}.")
         return self._classes[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
+
+    def _import(self, name: str) -> None:
+        """Register one of ours."""
+        importlib.import_module(f"{self.package}.{name}")
 
     @cached_property
     def _own(self) -> set[str]:
@@ -125,7 +141,7 @@ class Registry(Generic[T]):
     def _module_of(self, name: str) -> str:
         """Dotted name of the module that registered a name, or is about to; empty where there is none."""
         if name in self._classes:
-            return self._classes[name].__module__
+            return self._home(self._classes[name])
         return f"{self.package}.{name}" if name in self._own else ""
 
     @cached_property
@@ -157,13 +173,40 @@ class Registry(Generic[T]):
                 f"The {self.kind} '{entry.name}' cannot be imported, {where}: {reason.rstrip('.')}; repair that "
                 "distribution or uninstall it."
             ) from error
-        if isinstance(found, type) and entry.name not in self._classes:
+        if self._takes(found) and entry.name not in self._classes:
             self.register(entry.name)(found)
         if entry.name not in self._classes:
             raise InputError(
                 f"The {self.kind} '{entry.name}' is not there: {where} names a module that registers no {self.kind} of "
                 "this name."
             )
+
+
+class Objects(Registry[Any]):
+    """Objects by name: ours, which win, and those of entry points ``name = "module:object"``.
+
+    Parameters
+    ----------
+    kind, package, group : as of `Registry`.
+    ours : names of ours, and what makes each of them when it is first asked for.
+    """
+
+    def __init__(self, kind: str, package: str, group: str, ours: Mapping[str, Callable[[], Any]]) -> None:
+        super().__init__(kind, package, group)
+        self._ours = ours
+
+    @cached_property
+    def _own(self) -> set[str]:
+        return set(self._ours)
+
+    def _import(self, name: str) -> None:
+        self._classes[name] = self._ours[name]()
+
+    def _entry(self, name: str) -> EntryPoint | None:
+        return None if name in self._own else super()._entry(name)
+
+    def _module_of(self, name: str) -> str:
+        return self.package if name in self._own else super()._module_of(name)
 
 
 def _origin(entry: EntryPoint) -> Origin:

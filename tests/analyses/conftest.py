@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,7 @@ import pytest
 from tests.helpers.small import write_clip
 from tests.helpers.subjects import FRAMES, HISTORY, SETTINGS, Make
 from xinc.analyses.subject import Subject
-from xinc.canvas.settings import CanvasSettings
-from xinc.canvas.writer import write_layer
+from xinc.canvas.written import write_canvas
 from xinc.models.storage import build, save_model
 from xinc.video.flow import FlowSettings, prepare_flow
 from xinc.video.prepare import prepare_video
@@ -30,22 +28,19 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Make:
     prepare_flow(root / "video.zarr", root / "flow.zarr", FlowSettings())
     (root / "history.csv").write_text(HISTORY)
     models = {name: build(name, SETTINGS[name], (16, 32), FRAMES[name], 4, seed=1) for name in SETTINGS}
-    paths: dict[tuple[str, str], dict[str, Path]] = {}
     for name, model in models.items():
         save_model(model, root / name / "model.pt")
 
     def make(name: str, layout: Any = "factored", history: bool = True) -> Subject:
-        if (name, layout) not in paths:
-            canvas = root / name / layout / "canvas.zarr"
-            for layer in models[name].layer_names():
-                write_layer(models[name], canvas / layer, layer, settings=CanvasSettings(layout=layout))
-            paths[name, layout] = {layer: canvas / layer for layer in models[name].layer_names()}
+        canvas = root / name / layout / "canvas.zarr"
+        if not canvas.exists():
+            write_canvas(models[name], canvas, layout=layout)
         csv = root / "history.csv" if history else None
         return Subject(
             root / "video.zarr",
             root / name / "model.pt",
             csv,
-            paths[name, layout],
+            canvas,
             root / "regions.zarr",
             root / "flow.zarr",
         )

@@ -42,7 +42,7 @@ def folder(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert subject.history_path is not None
     shutil.copy(subject.model_path, own)
     shutil.copy(subject.history_path, own)
-    shutil.copytree(next(iter(subject.layer_paths.values())).parent, own / "canvas.zarr")
+    shutil.copytree(subject.canvas_path, own / "canvas.zarr")
     return own
 
 
@@ -69,6 +69,7 @@ def test_a_network_in_memory_has_the_same_numbers(folder: Path, subject: Subject
     xr.testing.assert_allclose(found, same.drop_vars(set(same.variables) - set(found.variables)), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_is_given_in_many_ways(folder: Path, subject: Subject) -> None:
     video = subject.video_path
     for way in (str(folder), folder / "canvas.zarr", xinc.open_canvas(folder / "canvas.zarr")):
@@ -100,7 +101,7 @@ def test_figures_and_tables_take_it(folder: Path, tmp_path: Path) -> None:
     assert xinc.to_csv(found, tmp_path / "a.csv").read_text().startswith("with,layer,frame,")
 
 
-def test_what_cannot_be_analysed(folder: Path, subject: Subject, tmp_path: Path) -> None:
+def test_what_cannot_be_analysed(folder: Path, subject: Subject, subjects: Make, tmp_path: Path) -> None:
     frames = subject.video["frames"]
     with pytest.raises(InputError, match=r"use xinc\.compare"):
         xinc.analyse("compare", folder)
@@ -110,6 +111,10 @@ def test_what_cannot_be_analysed(folder: Path, subject: Subject, tmp_path: Path)
                 xinc.analyse(name, folder)
     with pytest.raises(InputError, match="'quality'"):
         xinc.analyse("qualty", folder)
+    with pytest.raises(InputError, match="has no masks of any: give a video with the variable instances"):
+        xinc.analyse("objects", folder, frames)
+    with pytest.raises(InputError, match="each frame of this ffn has a network of its own"):
+        xinc.analyse("motion", subjects("ffn").model, frames)
     with pytest.raises(InputError, match="neurons"):
         xinc.analyse("faithfulness", folder, neuron=3)
     with pytest.raises(InputError, match="'head'"):

@@ -43,8 +43,8 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     model = build("nerv", NERV, (16, 32), range(COUNT), COUNT, seed=1)
     save_model(model, root / "model.pt")
     write_layer(model, root / "canvas.zarr" / "head", "head")
-    layers = {"head": root / "canvas.zarr" / "head"}
-    return Subject(root / "video.zarr", root / "model.pt", None, layers, root / "regions.zarr", root / "flow.zarr")
+    stores = [root / f"{name}.zarr" for name in ("canvas", "regions", "flow")]
+    return Subject(root / "video.zarr", root / "model.pt", None, *stores)
 
 
 def texts(figure: Figure) -> str:
@@ -82,7 +82,7 @@ def test_objects_of_a_frame_without_masks_are_refused(subject: Subject, tmp_path
 
 
 def test_objects_of_a_canvas_without_annotated_frames(subject: Subject, tmp_path: Path) -> None:
-    other = Subject(subject.video_path, layer_paths=subject.layer_paths)
+    other = Subject(subject.video_path, canvas_path=subject.canvas_path)
     other.__dict__["canvas"] = {name: data.isel(frame=slice(4)) for name, data in subject.canvas.items()}
     result = run("objects", other, tmp_path)
     assert result.attrs["masks"] == "none"

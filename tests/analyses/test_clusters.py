@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.helpers.tiers import EXHAUSTIVE
 from xinc.analyses import analyses
 from xinc.analyses.clusters.names import name_offsets
 from xinc.analyses.clusters.neuron_types import (
+    _import_uncompiled,
     cluster,
     layout,
     mixing,
@@ -244,6 +246,20 @@ def test_umap_is_one_layout_a_seed_and_keeps_neighbours_together() -> None:
     assert layout(vectors[:0], 10, seed=0).shape == (0, 2)
     for some in (vectors[:4], vectors[:12], np.ones((20, 5)), np.repeat(vectors[:2], 10, axis=0), vectors[:, :1]):
         assert np.isfinite(layout(some, 15, seed=0)).all()
+
+
+def test_a_package_whose_functions_are_not_used_is_not_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is imported afterwards is, also where there is no such package."""
+    numba = pytest.importorskip("numba")
+    (tmp_path / "never_called.py").write_text("import numba\n\n@numba.njit\ndef f(x):\n    return x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    _import_uncompiled("never_called")
+    assert not isinstance(sys.modules.pop("never_called").f, numba.core.dispatcher.Dispatcher)
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        _import_uncompiled("no_such_package")
+    assert isinstance(numba.njit(lambda x: x), numba.core.dispatcher.Dispatcher)
 
 
 def test_neighbours_can_differ_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:

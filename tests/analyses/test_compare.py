@@ -342,13 +342,20 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
     cases: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
         ((model, other), {}, r"\(block1\) are 16x32 pixels, those of the second \(block1\) 32x32"),
         ((canvas, xinc.dissect(network(), [2])), {}, "share no frame: one has frames 0-1, the other 2"),
-        ((model, model), {"frames": [7]}, "both canvases together has frames 0-3"),
+        ((model, model), {"frames": [7]}, "the pair of canvases has frames 0-3"),
         ((canvas, xinc.dissect(model, [0], gain=True)), {}, "One network has gained maps and the other the paper's"),
         ((canvas["head"], model), {}, "a is one layer: a network"),
         ((model, 3), {}, "b is an object of type int: a network"),
-        ((model, tmp_path / "canvas.zarr"), {}, "There is no canvas"),
-        ((model, model, video), {}, r"video is an object of type ndarray: frames with the dimensions"),
+        ((model, tmp_path / "canvas.zarr"), {}, "canvas.zarr' does not exist: give the path of a checkpoint"),
+        ((model, model, video[0]), {}, "The video has frames 0, and the networks are compared on 0-3"),
+        ((model, model, video[0, 0]), {}, r"video is an object of type ndarray: frames \(frame, y, x, channel\)"),
+        ((model, model, video[:2]), {}, "The video has frames 0-1, and the networks are compared on 0-3"),
+        ((model, model, video + 200), {}, "The video has colours from 200 to 200; expected them from 0 to 1"),
+        ((model, model, video * np.nan), {}, "The video has colours that are not finite"),
         ((model, model), {"grid": (0, 3)}, "compare.grid"),
+        ((model, model), {"grid": 3}, "compare.grid"),
+        ((model, model), {"layers": "head"}, "compare.layers"),
+        ((model, model), {"layers": ["head"]}, "compare.layers"),
         ((model, model), {"shown": 0}, "compare.shown"),
     ]
     for given_ones, options, message in cases:
@@ -373,7 +380,7 @@ def results(subjects: Make, tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         assert subject.model_path is not None
         (folder / "model.pt").symlink_to(subject.model_path)
-        (folder / "canvas.zarr").symlink_to(next(iter(subject.layer_paths.values())).parent)
+        (folder / "canvas.zarr").symlink_to(subject.canvas_path)
         video = folder.parents[1] / "video.zarr"
         if not video.exists():
             video.symlink_to(subject.video_path)
@@ -395,7 +402,7 @@ def test_networks_in_folders_of_the_workflow(results: Path) -> None:
 
 @pytest.mark.parametrize("layout", ["factored", "dense"])
 def test_a_selection_of_a_canvas_is_still_of_its_network(subjects: Make, layout: str) -> None:
-    place = next(iter(subjects("nerv", layout).layer_paths.values())).parent
+    place = subjects("nerv", layout).canvas_path
     canvas = xinc.open_canvas(place).isel(frame=[1, 2])
     found = xinc.compare(canvas, canvas, frames="all")
     assert found["frame"].values.tolist() == [1, 2]

@@ -31,7 +31,12 @@ from xinc.errors import InputError
 #: What the results are said to be of.
 OF = {"video": "clip", "seed": "3"}
 
-pytestmark = pytest.mark.parametrize("name", list(analyses))
+#: Analyses that take neurons out, many times: the quick tier has the tests of their own.
+SLOW = {"error", "faithfulness", "pruning"}
+
+pytestmark = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in analyses]
+)
 
 #: Networks of one frame at once, all others in the slow tier: two workers would compute most results twice.
 MODELS = [pytest.param(model, marks=() if model == "ffn" else pytest.mark.slow) for model in SETTINGS]
@@ -42,6 +47,8 @@ def _of_one_network(name: str, request: pytest.FixtureRequest) -> None:
     """Results of several seeds or of the whole project are not made from one subject."""
     if analyses[name].scope != "network" and {"results", "subjects"} & set(request.fixturenames):
         pytest.skip(f"the scope of {name} is {analyses[name].scope}")
+    if analyses[name].architectures is not None and {"results", "subjects", "computed"} & set(request.fixturenames):
+        pytest.skip(f"{name} is about other networks, and has tests of its own")
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +169,7 @@ def test_figures_are_drawn_from_the_result_alone(name: str, model: str, figures:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", list(SETTINGS))
+@pytest.mark.parametrize("model", [one if one == "nerv" else pytest.param(one, marks=exhaustive) for one in SETTINGS])
 def test_drawing_twice_gives_the_same_bytes(name: str, model: str, results: Any, figures: Any, tmp_path: Path) -> None:
     draw_figures(name, None, results(name, model), tmp_path / "again")
     for file in figures(name, model).folder.iterdir():

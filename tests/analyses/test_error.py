@@ -19,6 +19,7 @@ from tests.helpers.subjects import SETTINGS, Make
 from xinc.analyses.error.compute import table
 from xinc.analyses.error.tiles import box, worst_tiles
 from xinc.analyses.making import make_analysis
+from xinc.analyses.plot import plot_all
 from xinc.errors import InputError
 from xinc.models.base import INR
 from xinc.models.storage import build
@@ -178,6 +179,11 @@ def test_the_figure_says_who(nerv: INR, frames: np.ndarray) -> None:
     assert len([axis for axis in figure.axes if axis.images]) == 6
     one = make_analysis("error", {"shown": 1}).plot(result)["all"]
     assert len([axis for axis in one.axes if axis.images]) == 3
+    # On a slide pictures stand beside the charts: below each other, there is room for tiny ones.
+    slide = plot_all(result.assign_attrs(analysis="error"), "slide")["all"]
+    pictures = [axis.get_position() for axis in slide.axes if axis.images]
+    assert slide.get_figheight() <= 7.5
+    assert min(place.width for place in pictures) * slide.get_figwidth() > 1.5
 
 
 def test_the_table(nerv: INR, frames: np.ndarray) -> None:

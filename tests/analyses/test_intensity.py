@@ -106,7 +106,7 @@ def test_a_constant_frame_and_a_dead_layer_are_undefined_not_an_error(tmp_path: 
     (figure,) = analysis.plot(result).values()
     # Correlations are of the heatmap, and stand above it.
     titles = {axis.get_title(): axis for axis in figure.axes}
-    heatmap = next(axis for title, axis in titles.items() if title.startswith("alive: Σ|C|\nintensity: r nan"))
+    heatmap = next(axis for title, axis in titles.items() if title.startswith("alive: Σ|C|\nintensity: undefined"))
     np.testing.assert_array_equal(heatmap.images[0].get_array(), result["heatmap"].sel(layer="alive")[0])
     assert {"alive", "dead"} < set(titles)
 

@@ -46,7 +46,7 @@ def test_maps_are_those_of_the_canvas(subjects: Make, model: str, layout: str) -
 
 def test_a_layers_draw_does_not_depend_on_the_others(subjects: Make) -> None:
     subject = subjects("nerv")
-    alone = subject_of(str(subject.video_path), layers=[str(subject.layer_paths["block2"])])
+    alone = subject_of(str(subject.video_path), canvas=str(subject.canvas_path), layers=["block2"])
     for choice in ("random", "strongest"):
         together = compute(subject, neurons=4, choice=choice)["contribution"].sel(layer="block2")
         own = compute(alone, neurons=4, choice=choice)["contribution"].sel(layer="block2")
@@ -118,6 +118,16 @@ def test_fewer_neurons_than_asked_for_and_dead_ones() -> None:
     ]
     # In the film, too, only those that there are: the source and three maps, two gaps of 2 pixels between each.
     assert analysis.animate(result)["small"][0].shape == (LETTERING + 4, 4 * 6 + 3 * 2, 3)
+
+
+def test_of_the_strongest_the_dead_are_not_drawn() -> None:
+    maps = np.zeros((1, 3, 4, 6))
+    for alive, about, titles in ((1, "all others dead", ["n 1, 100 %"]), (0, "all dead", ["n 0 (dead)"])):
+        maps[:, 1, 2] = alive
+        analysis = make_analysis("maps", {"neurons": 3})
+        figure = analysis.plot(analysis.compute(made_with_channels(np.zeros((1, 4, 6, 3)), small=maps)))["small"]
+        assert figure.get_suptitle().endswith(about)
+        assert [axis.get_title() for axis in figure.axes if axis.get_title().startswith("n ")] == titles
 
 
 def test_frames_of_different_networks_have_scales_of_their_own() -> None:

@@ -13,6 +13,7 @@ from tests.helpers.subjects import Make
 from xinc.analyses.making import make_analysis
 from xinc.analyses.objects import Objects
 from xinc.analyses.objects.numbers import category_ratio, orders, rank_correlation
+from xinc.plotting import style
 
 RNG = np.random.default_rng(0)
 CATEGORIES = ["cat", "cat", "dog", "dog"]
@@ -71,7 +72,11 @@ def test_frames_with_a_network_each_have_shares_of_their_own() -> None:
         assert result[name].isnull().all()
     drawn = make_analysis("objects").plot(result)
     assert set(drawn) == {"neurons", "numbers"}
-    assert drawn["numbers"].axes[1].get_ylabel() == "mean share of the frame (%)"
+    numbers = drawn["numbers"].axes[1]
+    assert numbers.get_ylabel() == "mean share of the frame (%)"
+    low, high = numbers.get_ylim()
+    assert low == 0
+    assert max(line.get_ydata().max() for line in numbers.lines) < 0.95 * high
 
 
 def test_the_figure_says_where_a_neuron_is_dead() -> None:
@@ -82,6 +87,10 @@ def test_the_figure_says_where_a_neuron_is_dead() -> None:
     figure = make_analysis("objects").plot(result)["neurons"]
     axis = figure.axes[0]
     assert [(text.get_text(), text.get_position()[0]) for text in axis.texts] == [("dead", 1)]
+    assert axis.texts[0].get_rotation() == 0
+    with style.context(style.Look(width=3.4)):
+        narrow = make_analysis("objects").plot(result.isel(frame=[0, 1] * 6))["neurons"]
+    assert [text.get_rotation() for text in narrow.axes[0].texts] == [90] * 6  # where they would touch each other
     lines = [*axis.get_lines(), *figure.legends[0].get_lines()]
     assert lines
     assert {line.get_linestyle() for line in lines} == {"None"}

@@ -13,8 +13,8 @@ import xarray as xr
 from PIL import Image
 
 from xinc.analyses.making import make_analysis
+from xinc.analyses.page_numbers import read, rounded, written
 from xinc.analyses.paper_claims.costs import bytes_below, job_seconds, training_seconds
-from xinc.analyses.paper_claims.figure import read, rounded, written
 from xinc.analyses.paper_claims.measured import numbers_of
 from xinc.analyses.paper_claims.page import NAME, Study, page, ratios_in_words
 from xinc.analyses.paper_claims.statements import FALLS, PARTLY, STANDS, STATEMENTS, UNMEASURED, outcome

@@ -21,6 +21,7 @@ from xinc.analyses.pixels_per_neuron import PixelsPerNeuron
 from xinc.analyses.subject import Subject
 from xinc.canvas.dissect import dissect
 from xinc.canvas.writer import write_layer
+from xinc.canvas.written import write_canvas
 from xinc.interventions.ablation import ablate
 from xinc.models.storage import build, save_model
 
@@ -143,13 +144,11 @@ def test_idle_neurons_of_a_network_of_coordinates_against_ablation(tmp_path: Pat
             model.weights[1][frame, :, 4] = -1.0  # type: ignore[index]
             model.biases[0][frame, 4] = 5.0  # type: ignore[index]
     save_model(model, tmp_path / "model.pt")
-    paths = {name: tmp_path / "canvas.zarr" / name for name in model.layer_names()}
-    for name, path in paths.items():
-        write_layer(model, path, name)
-    result = compute(Subject(tmp_path, tmp_path / "model.pt", layer_paths=paths))
+    write_canvas(model, tmp_path / "canvas.zarr")
+    result = compute(Subject(tmp_path, tmp_path / "model.pt", canvas_path=tmp_path / "canvas.zarr"))
     names = ["dead", "dead_zero_input", "dead_no_effect"]
     assert [result[name].sel(layer="layer2").values.tolist() for name in names] == [[1, 1], [0, 0], [0, 0]]
-    for layer in paths:
+    for layer in model.layer_names():
         for frame in (0, 1):
             one = result.sel(layer=layer, frame=frame)
             maps = dissect(model, [frame], layer)[layer]["contribution"].values[0]
@@ -186,7 +185,7 @@ def test_dead_kernels_are_ablated(tmp_path: Path) -> None:
         model.blocks[0].bias[:4] = -100.0  # the first channel after PixelShuffle
     save_model(model, tmp_path / "model.pt")
     write_layer(model, tmp_path / "canvas.zarr" / "block2", "block2")
-    result = compute(Subject(tmp_path, tmp_path / "model.pt", layer_paths={"block2": tmp_path / "canvas.zarr/block2"}))
+    result = compute(Subject(tmp_path, tmp_path / "model.pt", canvas_path=tmp_path / "canvas.zarr"))
     one = result.isel(layer=0, frame=0)
     kernels = model.blocks[1].out_channels
     assert int(one["dead"]) >= kernels

@@ -12,6 +12,8 @@ import xarray as xr
 
 import xinc
 from tests.helpers.subjects import Make
+from xinc.analyses.maps import figure
+from xinc.analyses.plot import parts
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
 from xinc.errors import InputError
@@ -71,7 +73,15 @@ def test_what_is_not_known_names_the_nearest(maps: Path, tmp_path: Path) -> None
         "There is no size 'slid': did you mean 'slide'?": {"size": "slid"},
         "The size is 0.5: expected a width from 2 to 40 inches": {"size": 0.5},
         "There is no colour map 'virids': did you mean 'viridis'?": {"cmap": "virids"},
-        "There are 0 columns": {"columns": 0},
+        "There is no colour map '3': the name of one of Matplotlib was expected.": {"cmap": 3},
+        "columns is 0: a number of panels from 1 on": {"columns": 0},
+        "columns is '2': a number": {"columns": "2"},
+        "columns is 1.5: a number": {"columns": 1.5},
+        "title is 'My own': expected True or False": {"title": "My own"},
+        "The size is None: expected": {"size": None},
+        "The size is (3, 4, 5): expected": {"size": (3, 4, 5)},
+        "The size is ('3', 4): expected": {"size": ("3", 4)},
+        "The size is True: expected": {"size": True},
         "Unknown setting 'scael' of the figures of 'maps': did you mean 'scale'?": {"scael": "own"},
     }
     for message, arguments in wrong.items():
@@ -83,6 +93,25 @@ def test_what_is_not_known_names_the_nearest(maps: Path, tmp_path: Path) -> None
         xinc.plot(tmp_path)
     with pytest.raises(InputError, match="does not say of which analysis"):
         xinc.to_dataframe(xr.Dataset())
+    for other in (None, xr.DataArray(1), xr.DataTree()):
+        with pytest.raises(InputError, match=f"type {type(other).__name__} was given: a result of an analysis"):
+            xinc.plot(other)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"has lost the dimension layer.* as in result\.sel\(layer=\['head'\]\)"):
+        xinc.plot(open_result(maps).sel(layer="head"))
+    with pytest.raises(InputError, match=r"is a folder: give the path of a file, such as .*table\.csv"):
+        xinc.to_csv(maps, tmp_path)
+
+
+def test_one_figure_is_drawn_alone(maps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    gallery = figure._gallery
+    monkeypatch.setattr(
+        figure, "_gallery", lambda *given: drawn.append(str(given[1]["layer"].values)) or gallery(*given)
+    )
+    assert parts(maps) == ["block1", "block2", "head"]
+    assert not drawn
+    xinc.plot(maps, "block2")
+    assert drawn == ["block2"]
 
 
 def test_a_figure_says_what_was_computed(subjects: Make, tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def test_curves_are_those_of_the_function(nerv: Any, unit: Any, criterion: Any) 
         np.testing.assert_allclose(bits, [size.dense, size.sparse, size.entropy], rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_budgets_are_kept_apart_from_ranking(nerv: Any) -> None:
     _, result = nerv
     removed = result["removed"]

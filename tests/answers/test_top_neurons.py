@@ -170,6 +170,27 @@ def test_a_fault_is_found_among_the_best_by_the_estimate(by: str) -> None:
     assert found["share"].item() > 0.1
 
 
+@pytest.mark.parametrize("by", ["effect", "blame"])
+def test_the_estimates_are_told_first(by: str) -> None:
+    """Those of `xinc.effects` for the whole frame."""
+    model = network("nerv")
+    video = np.full((1, *model.resolution, 3), 0.5, np.float32)
+    told: list[pd.DataFrame] = []
+    found = xinc.top_neurons(xinc.dissect(model), frames=[2], by=by, count=4, video=video, first=told.append)
+    [estimated] = told
+    known = xinc.effects(model, frames=[2], target=video)
+    all_of = known["squared_effect"] if by == "effect" else -known["error_change"]
+    order = np.argsort(-all_of.values.ravel(), kind="stable")[:4]
+    assert estimated["layer"].tolist() == known["layer"].values[order].tolist()
+    assert estimated["neuron"].tolist() == known["number"].values[order].tolist()
+    np.testing.assert_allclose(estimated[by], all_of.values.ravel()[order], rtol=1e-4)
+    assert list(estimated.columns) == [
+        name for name in found.columns if name not in ("over_representation", "elsewhere")
+    ]
+    assert set(estimated.attrs["columns"]) == set(estimated.columns)
+    assert estimated["share"].isna().all() == (by == "blame")
+
+
 @given(st.one_of(convolutional_traces(), linear_traces()), st.data())
 def test_the_output_on_a_window_is_that_window_of_the_output(trace: Any, data: st.DataObject) -> None:
     whole = trace.output()
@@ -269,6 +290,22 @@ def test_an_instance_that_is_not_in_every_frame() -> None:
     pd.testing.assert_frame_equal(found, xinc.top_neurons(canvas["head"], box=(3, 5, 4, 6), frames=[2]))
 
 
+def test_a_labelled_mask_counts_by_its_labels() -> None:
+    canvas = xinc.dissect(network("nerv"))["head"]
+    expected = xinc.top_neurons(canvas, box=(3, 5, 4, 6), frames=[2])
+    mask = xr.DataArray(np.zeros((16, 24), bool), {"frame": 2}, ("y", "x"))
+    mask[3:5, 4:6] = True
+    for one in (mask, mask.T, mask.expand_dims("frame"), mask.expand_dims("frame").transpose("x", "frame", "y")):
+        pd.testing.assert_frame_equal(xinc.top_neurons(canvas, mask=one, frames=[2]), expected)
+
+
+def test_maps_that_are_not_finite() -> None:
+    layer = xinc.dissect(network("nerv"), frames=[0])["head"].to_dataset().load()
+    layer["contribution"][0, 4, 2, 3] = np.nan
+    refused(layer, "those of 1 of 6 neurons, neuron 4 the first: finite maps", box=(0, 3, 0, 4))
+    assert len(xinc.top_neurons(layer, box=(3, 5, 0, 4))) == 6
+
+
 def test_neurons_without_any_contribution_have_no_share(nerv: INR) -> None:
     nerv.head.weight.data.zero_()
     nerv.head.bias.data.zero_()
@@ -286,6 +323,10 @@ def test_every_column_is_described(run: Path) -> None:
     assert "do not add up" in found.attrs["columns"]["share"]
 
 
+def labelled(dims: tuple[str, ...] = ("y", "x"), **coordinates: Any) -> xr.DataArray:
+    return xr.DataArray(np.ones((16, 32), bool), coordinates, dims)
+
+
 BOXES = [(0, 5, 3, 3), (-1, 3, 0, 4), (0, 17, 0, 4), (0, 4, 20, 33), (0, 4, 2), (0.5, 4, 2, 8), "4", (4, 0, 0, 4)]
 WRONG: list[tuple[dict[str, Any], str]] = [
     *(({"box": box}, r"box is .*: expected \(y0, y1, x0, x1\) .* y1 <= 16 .* x1 <= 32") for box in BOXES),
@@ -296,12 +337,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"mask": np.ones((2, 16, 32), bool)}, r"\(2, 16, 32\): expected \(16, 32\), .* or \(4, 16, 32\)"),
     ({"mask": np.ones((16, 32))}, "the mask is of type float64: expected bool"),
     ({"mask": xr.DataArray(np.ones((2, 16, 32), bool), {"frame": [0, 1]}, ("frame", "y", "x"))}, "lacks frames 2-3"),
+    ({"mask": labelled(("row", "column"))}, r"the mask has the dimensions \(row, column\): \(y, x\) or"),
+    ({"mask": labelled(y=np.arange(16)[::-1])}, "other pixels than the maps along y, from 15 to 0: 0 to 15 were"),
+    ({"mask": labelled(frame=2)}, r"the mask is of frame 2, and frames 0-3 were asked for: ask for frames=\[2\]"),
     ({"instance": "objekt"}, "Unknown instance 'objekt': did you mean 'object'"),
     ({"instance": 4}, "instance is 4: the masks have the instances 1; or name one of object 1, unlabelled"),
     ({"instance": 4, "masks": np.eye(16, 32, dtype=int)}, "this one holds 0, 1"),
     ({"instance": "object", "masks": np.eye(16, 32, dtype=int)}, "an array of ids has no names"),
     ({"instance": 1, "masks": np.eye(16, 32)}, "masks are of type float64"),
-    ({"instance": 1, "masks": np.eye(5, 5, dtype=int)}, r"shape \(5, 5\): expected \(16, 32\)"),
+    ({"instance": 1, "masks": np.eye(5, 5, dtype=int)}, r"The masks have shape \(5, 5\): expected \(16, 32\)"),
     ({"instance": 1, "masks": xr.Dataset({"rgb": 0})}, "no masks"),
     ({"pixel": (0, 0), "masks": np.eye(5)}, "masks= was given without instance="),
     ({"pixel": (0, 0), "box": (0, 1, 0, 1)}, "box, pixel were given: choose one"),
@@ -313,7 +357,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"pixel": (0, 0), "count": 0}, "count is 0"),
     ({"pixel": (0, 0), "by": "effect", "probes": 1}, "probes is 1"),
     ({"pixel": (0, 0), "by": "effect", "model": "resources/bunny-nerv.pt"}, "is not the network of this canvas"),
-    ({"pixel": (0, 0), "by": "blame", "video": np.zeros((4, 8, 8, 3))}, "target has shape"),
+    ({"pixel": (0, 0), "by": "blame", "video": np.zeros((4, 8, 8, 3))}, "The video has shape"),
+    ({"pixel": (0, 0), "by": "blame", "video": np.full((4, 16, 32, 3), 255)}, "The video has colours from 255 to 255"),
+    ({"pixel": (0, 0), "by": "blame", "video": np.full((4, 16, 32, 3), np.nan)}, "colours that are not finite"),
     ({"pixel": (0, 0), "by": "blame", "video": xr.Dataset({"rgb": 0})}, "a prepared video was expected"),
 ]
 

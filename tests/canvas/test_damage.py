@@ -144,7 +144,7 @@ def test_damaged_chunks_are_an_error_when_read(canvas, layout, damage):
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"version": 2}, "has version 2 of the canvas schema; this xinc reads version 1"),
+        ({"version": 3}, "has version 3 of the canvas schema; this xinc reads version 1 and 2"),
         ({"version": None}, "has version None"),
         ({"format": "other"}, "hold no record of format 'xinc-canvas'"),
         ({"layout": "sparse"}, "layout' is 'sparse': input should be 'dense' or 'factored'"),
@@ -218,7 +218,7 @@ def test_an_expansion_that_fails(nerv, canvas, monkeypatch):
     def fail(*_):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(Expansion, "expand", fail)
+    monkeypatch.setattr(Expansion, "__call__", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         write_layer(nerv, canvas / "head", "head", None, CanvasSettings(layout="dense"))
     assert files(canvas) == before

@@ -44,7 +44,9 @@ def picture(page: str) -> np.ndarray:
 
 
 def test_text_tells_of_everything_and_computes_nothing(nerv, read):
-    text = repr(xinc.dissect(nerv))
+    canvas = xinc.dissect(nerv)
+    text = repr(canvas)
+    assert str(canvas) == text
     assert text.startswith("<xinc canvas: contribution maps of nerv, 4 frames (0-3) of 16x24>")
     for name, neurons, words, size in (
         ("block1", 48, "kernels, 4 channels to 12", "295 kB"),
@@ -137,6 +139,12 @@ def test_names_are_escaped(ffn):
     assert "<script>" not in page
     assert "<b>" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_title_begins_with_frame_and_neuron_however_a_layer_is_stored(written):
+    for layer in xinc.open_canvas(written("ffn")).children.values():
+        selected = [name for name in layer["contribution"].isel(frame=0, neuron=3).coords if name not in ("y", "x")]
+        assert selected == ["frame", "neuron", "in_channel", "out_channel", "phase_y", "phase_x"]
 
 
 @pytest.mark.parametrize("gain", [False, True])

@@ -72,9 +72,9 @@ def test_wrappers_of_pytorch(nerv, wrap):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda _: nn.Linear(2, 3), r"^A module torch\.nn\.\S+\.Linear was given, but a network of xinc was expected"),
+        (lambda _: nn.Linear(2, 3), r"^A module torch\.nn\.\S+\.Linear was given without its inputs"),
         (lambda _: nn.DataParallel(nn.Linear(2, 3)), "^A module .*DataParallel was given"),
-        (lambda _: nn.Sequential(), "how-to/add-an-architecture"),
+        (lambda _: nn.Sequential(), "how-to/your-own-module"),
         (lambda model: model.state_dict(), r"^An object of type collections\.OrderedDict was given"),
         (lambda _: "model.pt", r"^'model\.pt' is the path of a network.*xinc\.load_model\('model\.pt'\)"),
         (lambda _: None, "NoneType"),

@@ -125,7 +125,11 @@ def test_a_window_in_smaller_blocks(model, monkeypatch, as_on_a_gpu):
     layer = model.layer_names()[0]
     part = {"neuron": [5, 0, 3, 4, 1], "y": [4, 1], "x": slice(2, 7, 3)}
     expected = xinc.dissect(model)[layer]["contribution"].isel(part).values
-    SmallGPU(2 * 4 * np.prod(model.resolution)).only_in(monkeypatch, LayerMaps, "expand")
+    two = SmallGPU()
+    with monkeypatch.context() as measured:
+        two.only_in(measured, LayerMaps, "expand")
+        xinc.dissect(model)[layer]["contribution"].isel(part | {"neuron": [5, 0]}).values  # noqa: B018
+    SmallGPU(two.largest).only_in(monkeypatch, LayerMaps, "expand")
     with pytest.warns(UserWarning, match="hold 5 maps .* blocks of [12] now"):
         found = xinc.dissect(model)[layer]["contribution"].isel(part).values
     np.testing.assert_allclose(found, expected, rtol=ROUNDING, atol=ROUNDING * np.abs(expected).max())

@@ -10,7 +10,7 @@ import xarray as xr
 from scipy.stats import norm
 
 from xinc.canvas.dissect import dissect
-from xinc.canvas.iid import expected_sum_abs, iid_layers
+from xinc.canvas.iid import _activated, expected_sum_abs, iid_layers
 from xinc.canvas.reductions import pixels_over_share, sum_abs
 from xinc.models.storage import build
 
@@ -140,3 +140,30 @@ def test_layers_without_a_record_and_gained_maps_are_left_out() -> None:
     assert list(found) == ["kept"]
     plain = iid_layers({"kept": layer_of(2, 2, (4, 4), later=[])}, maps=10)["kept"]
     np.testing.assert_array_equal(found["kept"]["contribution"], plain["contribution"])
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("cos", np.cos),
+        ("sigmoid", lambda z: 1 / (1 + np.exp(-z))),
+        ("gauss", lambda z: np.exp(-(z**2))),
+        ("finer(30)", lambda z: np.sin(z * (np.abs(z) / 30 + 1))),
+    ],
+)
+def test_inputs_are_activations_whole(said: str, expected: Any) -> None:
+    """What enters a layer is φ(z), not what a neuron contributes, φ(z) − φ(0)."""
+    z = np.random.default_rng(0).standard_normal((3, 4, 5), np.float32)
+    np.testing.assert_allclose(_activated(said, z), expected(z), rtol=0, atol=1e-6)
+
+
+def test_finer_has_the_frequency_of_the_layer_before() -> None:
+    """Responses of variance 1, whatever their frequency: at ω = 1000 the activation is all but a sine."""
+    model = build("siren", {"layers": 3, "activation": "finer", "omega": 1000.0}, (8, 8), [0], 1)
+    layers = {name: node.to_dataset() for name, node in dissect(model).children.items()}
+    drawn = iid_layers({name: layers[name] for name in ("layer2", "layer3")}, maps=2)["layer3"]
+    maps = drawn["contribution"].variable._data
+    while hasattr(maps, "array"):
+        maps = maps.array
+    _, inputs = maps.layer_at(0)
+    assert float(np.var(inputs)) == pytest.approx((1 - np.exp(-2)) / 2, rel=0.05)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,18 +20,19 @@ from xinc.canvas.reader import open_layer
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
+from xinc.models.storage import build
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with object_storage.server() as address:
-        yield address
+def server() -> Iterator[object_storage.Server]:
+    with object_storage.server() as running:
+        yield running
 
 
 @pytest.fixture
-def bucket(server: str) -> str:
+def bucket(server: object_storage.Server) -> str:
     return object_storage.new_bucket()
 
 
@@ -196,3 +201,151 @@ def test_what_is_not_there(server, bucket, nerv, monkeypatch):
         write_layer(nerv, "s3://no-such-bucket-at-all/a.zarr/head", "head")
     with pytest.raises(InputError, match=r"nope://a/b.zarr cannot be reached .*nope"):
         xinc.open_canvas("nope://a/b.zarr")
+
+
+# How much is asked for -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def thirty() -> xinc.models.base.INR:
+    return build("nerv", {"fc_dim": 4, "strides": [2, 2]}, (16, 24), range(30), 30)
+
+
+@pytest.mark.parametrize("layout", ["factored", "dense"])
+def test_few_requests(thirty, server, bucket, layout):
+    """A layer is opened with 15, a neuron of it over thirty frames read with 60, and not a second time."""
+    root = write_all(thirty, f"{bucket}/a.zarr", layout=layout)
+    expected = xinc.dissect(thirty)
+
+    def asked(what):
+        del server.requests[:]
+        return what(), len(server.requests)
+
+    canvas, count = asked(lambda: xinc.open_canvas(root, layers="block1"))
+    assert count <= 15
+    for which in ({"neuron": 5}, {"frame": 7, "y": 3, "x": 4}, {"neuron": [3, 5], "frame": slice(4, 9)}):
+        maps = canvas["block1"]["contribution"].isel(which)
+        wanted = expected["block1"]["contribution"].isel(which).values
+        for most in (60, 0):
+            found, count = asked(lambda maps=maps: maps.values)
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+            assert count <= most
+            if layout == "dense":
+                continue
+            # What a map of one neuron needs is all that there is of a frame.
+            sums, count = asked(lambda: xinc.top_neurons(canvas["block1"], box=(1, 3, 2, 5), frames=[2]))
+            assert count == 0
+            assert len(sums) == 10
+    every, count = asked(lambda: xinc.open_canvas(root))
+    assert list(every.children) == ["block1", "block2", "head"]
+    assert count <= 1 + 3 * 16
+
+
+@exhaustive
+def test_requests_wait_at_the_same_time(thirty, server, bucket):
+    """Where each takes long beside all work."""
+    root = write_all(thirty, f"{bucket}/a.zarr", layout="factored")
+    waiting, most, lock, inner = 0, 0, threading.Lock(), server._app
+
+    def counted(*request):
+        nonlocal waiting, most
+        with lock:
+            waiting += 1
+            most = max(most, waiting)
+        time.sleep(0.1)
+        with lock:
+            waiting -= 1
+        return inner(*request)
+
+    try:
+        server._app = counted
+        maps = xinc.open_canvas(root)["block1"]["contribution"]
+        assert most >= 6
+        most = 0
+        maps.isel(neuron=3).values  # noqa: B018
+        assert most >= 6
+    finally:
+        server._app = inner
+
+
+@exhaustive
+@pytest.mark.parametrize("cache_mb", [0, 0.005, 256])
+def test_what_is_kept_changes_nothing(thirty, server, bucket, cache_mb):
+    """However little may be kept, and whichever thread asks for what."""
+    roots = {layout: write_all(thirty, f"{bucket}/{layout}.zarr", layout=layout) for layout in ("factored", "dense")}
+    expected = xinc.dissect(thirty)["block1"]["contribution"].values
+    for root in roots.values():
+        maps = xinc.open_canvas(root, layers=["block1"], cache_mb=cache_mb)["block1"]["contribution"]
+
+        def right(seed, maps=maps):
+            rng = np.random.default_rng(seed)
+            for _ in range(6):
+                frames, neurons = (rng.choice(size, 3, replace=False) for size in maps.shape[:2])
+                found = maps.isel(frame=frames, neuron=neurons, y=slice(2, 7)).values
+                np.testing.assert_allclose(found, expected[np.ix_(frames, neurons)][:, :, 2:7], rtol=0, atol=1e-6)
+            return True
+
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(right, range(4)))
+
+
+@exhaustive
+def test_a_canvas_that_was_written_again(thirty, bucket, server):
+    """By another network: what is read is of one of them, or an error; never of both."""
+    root = write_all(thirty, f"{bucket}/a.zarr", layout="factored")
+    canvas = xinc.open_canvas(root)
+    before = canvas["block1"]["contribution"].isel(frame=3, neuron=1).values
+    write_all(thirty, root, layout="factored")  # the same: nobody need know
+    np.testing.assert_array_equal(canvas["block1"]["contribution"].isel(frame=3, neuron=1).values, before)
+    assert canvas["block1"]["contribution"].isel(frame=4, neuron=1).values.any()
+    time.sleep(1)  # object storage tells times by the second
+    other = build("nerv", {"fc_dim": 4, "strides": [2, 2]}, (16, 24), range(30), 30, seed=1)
+    write_all(other, root, layout="factored")
+    with pytest.raises(InputError, match=r"block1 was written again, or removed, since it was opened: open it again"):
+        canvas["block1"]["contribution"].isel(frame=5, neuron=1).values  # noqa: B018
+    opened = xinc.open_canvas(root)["block1"]["contribution"].isel(frame=5, neuron=1)
+    np.testing.assert_allclose(opened, xinc.dissect(other)["block1"]["contribution"].isel(frame=5, neuron=1), atol=1e-6)
+
+
+@exhaustive
+def test_reading_is_not_waited_for_once_it_is_cancelled(thirty, server, bucket):
+    """And what was asked for is whole the next time."""
+    root = write_all(thirty, f"{bucket}/a.zarr", layout="factored")
+    maps = xinc.open_canvas(root)["block1"]["contribution"].isel(neuron=2)
+    work, released, inner = xinc.Task(), threading.Event(), server._app
+
+    def held(*request):
+        work.cancel()
+        released.wait()
+        return inner(*request)
+
+    try:
+        server._app = held
+        with work, pytest.raises(xinc.Cancelled):
+            maps.values  # noqa: B018
+    finally:
+        server._app = inner
+        released.set()
+    np.testing.assert_allclose(maps, xinc.dissect(thirty)["block1"]["contribution"].isel(neuron=2), atol=1e-6)
+
+
+@exhaustive
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_reads_what_was_opened_before(thirty, bucket):
+    root = write_all(thirty, f"{bucket}/a.zarr", layout="factored")
+    maps = xinc.open_canvas(root)["block1"]["contribution"].isel(neuron=2)
+    first = maps.isel(frame=0).values
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        again, new = pool.apply(_two, (maps,))
+    np.testing.assert_array_equal(again, first)
+    np.testing.assert_allclose(new, xinc.dissect(thirty)["block1"]["contribution"].isel(neuron=2, frame=9), atol=1e-6)
+
+
+def _two(maps):
+    return maps.isel(frame=0).values, maps.isel(frame=9).values
+
+
+def test_a_layer_that_is_not_there(thirty, bucket):
+    root = write_all(thirty, f"{bucket}/a.zarr", layout="factored")
+    with pytest.raises(InputError, match=r"Unknown layer 'block3' of the canvas s3://.*: did you mean 'block[12]'"):
+        xinc.open_canvas(root, layers=["block1", "block3"])

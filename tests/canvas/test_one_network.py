@@ -47,10 +47,10 @@ def test_each_of_its_layers_can_be_looked_at(mixed):
 
 
 def test_an_analysis_refuses_it_too(mixed):
-    layers = {name: mixed / name for name in ("block1", "head")}
+    video = mixed.parent / "video.zarr"
     with pytest.raises(InputError, match=f"{mixed} mixes layers"):
-        Subject(mixed.parent / "video.zarr", layer_paths=layers).canvas  # noqa: B018
-    assert list(Subject(mixed.parent / "video.zarr", layer_paths={"head": mixed / "head"}).canvas) == ["head"]
+        Subject(video, canvas_path=mixed).canvas  # noqa: B018
+    assert list(Subject(video, canvas_path=mixed, layers=["head"]).canvas) == ["head"]
 
 
 def test_without_the_old_layer_it_opens(mixed, nerv):

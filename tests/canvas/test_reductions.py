@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 import xinc
 from tests.helpers import oracle
 from tests.helpers.tiers import examples
+from tests.helpers.tiny import tiny
 from xinc.canvas.layer import choose_frames
 from xinc.canvas.lazy import ExpandedMaps
 from xinc.canvas.reductions import (
     area_quantiles,
     fluctuation,
     kernels,
+    kernels_sparse,
     kernels_torch,
     magnitude_histogram,
     neuron_blocks,
@@ -196,6 +198,23 @@ def test_any_layout(model, write, layout):
     for name in model.layer_names():
         layer = canvas[name].to_dataset()
         check_everything(layer)
+
+
+@pytest.mark.parametrize("how", ["dissected", "stored", "part", "gained"])
+def test_sparse_maps(write, how):
+    """Of a table look-up: nothing but what is not zero is looked at, and no dense map is made."""
+    model = tiny("hashgrid")
+    if how == "stored":
+        grid = xinc.open_canvas(write(model, layers=["grid"]))["grid"].to_dataset()
+    else:
+        grid = xinc.dissect(model, layers=["grid"], gain=how == "gained")["grid"].to_dataset()
+    if how == "part":
+        grid = grid.isel(neuron=[40, 3, 17, 61], frame=[1, 0], y=slice(2, 6), x=slice(1, 8))
+    maps = dense(grid)
+    assert 0 < (maps != 0).mean() < 0.3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streaming, "_on_cpu", None)
+        check_everything(grid, maps)
 
 
 @pytest.mark.slow
@@ -477,8 +496,20 @@ def test_small_blocks_change_nothing(nerv, monkeypatch, size):
     layer = xinc.dissect(nerv)["block1"].to_dataset()
     whole = everything(layer)
     monkeypatch.setattr(streaming, "BLOCK_BYTES", size)
+    monkeypatch.setattr(streaming, "_TILE_BYTES", max(size, 2500))  # 39 of 384 pixels
     for key, found in everything(layer).items():
         np.testing.assert_allclose(found, whole[key], rtol=SUMS)
+
+
+@given(st.integers(1, 70), st.integers(1, 400), st.integers(6, 16))
+def test_tiles_make_up_the_frame(height, width, size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streaming, "_TILE_BYTES", 2**size)
+        count = np.zeros((height, width), int)
+        for y0, y1, x0, x1 in streaming._tiles(height, width):
+            assert 16 * 4 * (y1 - y0) * (x1 - x0) <= max(2**size, 64)
+            count[y0:y1, x0:x1] += 1
+    assert (count == 1).all()
 
 
 def test_memory_is_that_of_blocks(nerv, monkeypatch):
@@ -523,10 +554,10 @@ def in_pytorch(monkeypatch):
     plain = streaming_gpu.reduce_on_gpu
     expand = LayerMaps.expand
 
-    def on_cpu(source, positions, wanted):
+    def on_cpu(*asked):
         with monkeypatch.context() as patch:
-            patch.setattr(LayerMaps, "expand", lambda self, v, s: blocks.append(len(s)) or expand(self, v, s))
-            return plain(source, positions, wanted)
+            patch.setattr(LayerMaps, "expand", lambda self, v, s, w: blocks.append(len(s)) or expand(self, v, s, w))
+            return plain(*asked)
 
     monkeypatch.setattr(streaming, "has_gpu", lambda: True)
     monkeypatch.setattr(streaming_gpu, "pick_device", lambda: torch.device("cpu"))
@@ -565,19 +596,20 @@ def test_reductions_in_pytorch(model, request, monkeypatch, small):
 
 @pytest.mark.slow
 def test_stored_layers_in_pytorch(model, write, in_pytorch):
-    """A factored layer goes to the GPU; dense maps and parts of layers do not."""
+    """A factored layer goes to the GPU, and parts of it; dense maps do not."""
     factored, full = (xinc.open_canvas(write(model, how, name=f"{how}.zarr")) for how in ("factored", "dense"))
     name = model.layer_names()[0]
     check_everything(full[name].to_dataset(), tolerance=1e-5)
-    check_everything(factored[name].to_dataset().isel(neuron=[1, 2]), tolerance=1e-5)
     assert not in_pytorch
-    check_everything(factored[name].to_dataset(), tolerance=1e-5)
-    assert in_pytorch
+    for part in ({}, {"neuron": [2, 1]}, {"y": slice(2, 7), "x": slice(3, 9), "frame": slice(1, 3)}):
+        del in_pytorch[:]
+        check_everything(factored[name].to_dataset().isel(part), tolerance=1e-5)
+        assert in_pytorch
 
 
 def blocks_of_maps():
     rng = np.random.default_rng(2)
-    maps = rng.normal(size=(7, 1031)).astype(np.float32)
+    maps = rng.normal(size=(19, 1031)).astype(np.float32)  # more than a vector's lanes
     maps[2] = 0
     maps[3, ::2] = 1
     maps[4] *= np.float32(1e-39)
@@ -591,24 +623,50 @@ COARSE = np.array([0, np.float32(1).view(np.uint32) >> 18, np.float32(0.3).view(
 
 KERNELS = {
     "add_magnitudes": ([], [((1031,), np.float64)]),
-    "statistics": ([], [((7,), np.float64), ((7,), np.int32), ((7,), np.int32)]),
-    "region_sums": ([LABELS], [((7, 10), np.float64)]),
-    "count_pixels_over": ([np.linspace(0, 2, 1031, dtype=np.float32)], [((7,), np.int64)]),
+    "statistics": ([], [((19,), np.float64), ((19,), np.int32), ((19,), np.int32)]),
+    "region_sums": ([LABELS], [((19, 10), np.float64)]),
+    "count_pixels_over": ([np.linspace(0, 2, 1031, dtype=np.float32)], [((19,), np.int64)]),
     "count_neurons_over": ([LIMITS], [((3, 1031), np.int32)]),
-    "histogram": ([], [((2, 2**kernels.COARSE_BITS), np.int64), ((2, 2**kernels.COARSE_BITS), np.float64)]),
+    "histogram": ([], [((2**kernels.COARSE_BITS,), np.int64), ((2**kernels.COARSE_BITS,), np.float64)]),
     "refine": ([COARSE], [((3, 2**kernels.FINE_BITS), np.int64)]),
     "add_fluctuation": ([blocks_of_maps()[::-1].copy()], [((1031,), np.float64)]),
 }
 
 
 def test_every_kernel_is_there_twice():
-    compiled = {name for name, f in vars(kernels).items() if hasattr(f, "py_func")}
+    compiled = {name for name, f in vars(kernels).items() if hasattr(f, "py_func") and not name.startswith("_")}
     assert compiled == set(KERNELS)
     for name in KERNELS:
         assert (
             getattr(kernels_torch, name).__code__.co_varnames[:2]
             == getattr(kernels, name).py_func.__code__.co_varnames[:2]
         )
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_of_sparse_maps_agree(name):
+    """On a tenth of the values, a map that is whole and one that is empty, thresholds below 0, what is not finite."""
+    constants, shapes = KERNELS[name]
+    constants = [c - np.float32(0.5) if name.startswith("count") else c for c in constants]
+    rng, maps = np.random.default_rng(0), blocks_of_maps()
+    thin = rng.random(maps.shape) < 0.1
+    thin[5:7] = True
+    others = [np.where(rng.random(maps.shape) < 0.1, maps[::-1], 0)] if name == "add_fluctuation" else []
+    one, other = ([np.zeros(shape, dtype) for shape, dtype in shapes] for _ in range(2))
+    maps[~thin] = 0
+    few = [array for dense in (maps, *others) for array in sparse(dense)]
+    for _ in range(2):
+        getattr(kernels, name)(maps, *(others or constants), *one)
+        getattr(kernels_sparse, name)(*few, maps.shape[1], *([] if others else constants), *other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(b, a, rtol=SUMS, atol=1e-44)
+        assert a.any()
+
+
+def sparse(maps):
+    """Starts, pixels and values of dense maps."""
+    starts = np.concatenate([[0], np.cumsum((maps != 0).sum(1))])
+    return starts, np.nonzero(maps)[1].astype(np.int32), maps[maps != 0]
 
 
 @pytest.mark.parametrize("temporary", [1, 2 * 8 * 1031, 2**26])
@@ -623,11 +681,20 @@ def test_kernels_agree(name, temporary, monkeypatch):
     for _ in range(2):
         getattr(kernels, name)(maps, *constants, *one)
         getattr(kernels_torch, name)(torch.from_numpy(maps), *map(torch.from_numpy, constants), *other)
-    if name == "histogram":
-        one, other = [a.sum(0) for a in one], [a.sum(0) for a in other]
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(b.numpy(), a, rtol=SUMS, atol=1e-44)
         assert a.any()
+
+
+def test_histogram_of_more_values_than_are_counted_together():
+    """Equal ones among them, whose bin is the fullest that there can be."""
+    maps = np.full((35, 2**15), 2 - 2.0**-23, np.float32)
+    maps[::2] = np.random.default_rng(0).normal(size=maps[::2].shape)
+    count, area = (np.zeros(2**kernels.COARSE_BITS, dtype) for dtype in (np.int64, np.float64))
+    kernels.histogram(maps, count, area)
+    bins = (np.abs(maps).view(np.uint32) >> np.uint32(kernels.FINE_BITS)).ravel()
+    np.testing.assert_array_equal(count, np.bincount(bins, minlength=len(count)))
+    np.testing.assert_allclose(area, np.bincount(bins, np.abs(maps).ravel(), len(count)), rtol=1e-12)
 
 
 def test_memory_of_the_gpu_runs_out(nerv, monkeypatch, in_pytorch):
@@ -692,8 +759,6 @@ class TestGPU:
         other = [torch.from_numpy(a.copy()).cuda() for a in one]
         getattr(kernels, name)(maps, *constants, *one)
         getattr(kernels_torch, name)(*(torch.from_numpy(a).cuda() for a in (maps, *constants)), *other)
-        if name == "histogram":
-            one, other = [a.sum(0) for a in one], [a.sum(0) for a in other]
         for a, b in zip(one, other, strict=True):
             np.testing.assert_allclose(b.cpu().numpy(), a, rtol=SUMS, atol=1e-37)
 
@@ -701,3 +766,42 @@ class TestGPU:
         write_layer(nerv, tmp_path / "c.zarr" / "block1", "block1", None, CanvasSettings(device="cuda"))
         check_everything(xinc.open_canvas(tmp_path / "c.zarr")["block1"].to_dataset(), tolerance=1e-5)
         check_everything(xinc.dissect(nerv)["block1"].to_dataset(), tolerance=1e-5)
+
+
+# Small regions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["factored", "dense"])
+def test_only_the_window_of_regions_is_expanded(nerv, written, monkeypatch, layout):
+    """In each frame another; the same sums as of labels on the whole frame."""
+    asked = []
+    plain = streaming._on_cpu
+
+    def counted(sources, shape, *rest):
+        asked.append(shape)
+        return plain(sources, shape, *rest)
+
+    layer = xinc.open_canvas(written("nerv", layout))["block1"].to_dataset()
+    labels = np.full((2, 16, 24), -1)
+    labels[0, 3:5, 7:20], labels[1, 15, 23], labels[0, 4, 9] = 1, 3, 3
+    magnitudes = np.abs(dense(layer.isel(frame=[1, 2])))
+    monkeypatch.setattr(streaming, "_on_cpu", counted)
+    found = region_sums(layer, {"few": labels, "none": np.full((16, 24), -1)}, [1, 2])
+    expected = [[(magnitudes[f] * (labels[f] == k)).sum((1, 2)) for k in (1, 3)] for f in (0, 1)]
+    np.testing.assert_allclose(found["few"], np.moveaxis(expected, 1, 2), rtol=SUMS)
+    assert found["none"].shape == (2, 48, 0)
+    assert asked == [(48, 2, 13), (48, 1, 1)]
+    del asked[:]
+    assert region_sums(layer, {"none": np.full((16, 24), -1)})["none"].shape == (4, 48, 0)
+    assert not asked
+
+
+@pytest.mark.parametrize("part", [
+    {"y": slice(2, 9), "x": slice(5, 6)}, {"neuron": [7, 2, 40], "frame": [3, 1]}, {"y": [5, 4, 3]},
+    {"neuron": slice(None, None, -2), "x": slice(1, None)}, {"frame": slice(1, 4, 2)},
+])  # fmt: skip
+def test_parts_of_lazy_maps(nerv, part):
+    """Whatever was selected, by whatever path it is read."""
+    layer = xinc.dissect(nerv)["block1"].to_dataset().isel(part)
+    np.testing.assert_allclose(sum_abs(layer), np.abs(dense(layer)).sum(1), rtol=SUMS, atol=1e-12)
+    np.testing.assert_allclose(neuron_statistics(layer)["total"], np.abs(dense(layer)).sum((2, 3)), rtol=SUMS)

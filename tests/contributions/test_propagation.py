@@ -12,7 +12,7 @@ from tests.helpers import oracle
 from tests.helpers.networks import activations, convolutional, convolutional_traces, kernel_sizes, linear_traces
 from xinc.contributions.maps import LayerMaps, Stage
 from xinc.contributions.propagation import box, insert_zeros, propagate, upsample
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import respond
 
 
 @given(convolutional_traces(), st.data())
@@ -49,7 +49,7 @@ def test_before_the_box_a_map_lives_on_its_own_phase(stride, activation, kernel,
         rest = found[n].copy()
         here = (slice(phase // stride, None, stride), slice(phase % stride, None, stride))
         i, j = int(maps.neurons.in_channel[n]), int(maps.neurons.out_channel[n])
-        source = oracle.ACTIVATIONS[activation](oracle.edge(maps.layer, trace.input.numpy(), i, j))
+        source = oracle.respond(activation)(oracle.edge(maps.layer, trace.input.numpy(), i, j))
         np.testing.assert_allclose(rest[here], source, rtol=0, atol=1e-10)
         rest[here] = 0
         assert not rest.any()
@@ -94,7 +94,7 @@ def test_head_activation_is_for_the_last_layer_only(name):
         plain, through = LayerMaps.of(trace, layer), LayerMaps.of(trace, layer, head_activation=name)
         expected = plain.expand(inputs[layer])
         if layer == "head":
-            expected = ACTIVATIONS[name](expected)
+            expected = respond(name, expected)
         torch.testing.assert_close(through.expand(inputs[layer]), expected, rtol=0, atol=0)
 
 

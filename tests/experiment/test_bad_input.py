@@ -95,7 +95,7 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
             "'models.ffn.architecture'",
             "Unknown architecture 'fnn'",
             "did you mean 'ffn'",
-            "xpected one of ffn, hnerv, nerv, siren",
+            "finer, gauss, hashgrid, hinerv, hnerv, hnerv_boost, nerv, pemlp, siren, wire, wire2d",
         ],
     ),
     "no architecture": (

@@ -28,7 +28,7 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
     out = capsys.readouterr().out
-    assert out == "config/config.yaml is fine: 1 video, 3 models, 1 seed, 3 analyses, 29 jobs.\n"
+    assert out == "config/config.yaml is fine: 1 video, 3 models, 1 seed, 3 analyses, 27 jobs.\n"
 
 
 def test_check_of_another_file_with_changes(capsys: pytest.CaptureFixture[str]) -> None:

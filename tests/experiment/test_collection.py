@@ -65,6 +65,11 @@ def test_choosing_is_that_of_pandas_and_a_row_is_opened(root: Path) -> None:
         found.tables()
     with pytest.raises(InputError, match="no results of 'qualty': did you mean 'quality'"):
         found.of("qualty")
+    none = found[found["psnr"] > 1000]
+    with pytest.raises(InputError, match="no results of 'quality': the table is empty"):
+        none.of("quality")
+    with pytest.raises(InputError, match="There are no results in this table"):
+        none.tables()
 
 
 def test_results_lie_wherever_they_lie(root: Path, tmp_path: Path) -> None:

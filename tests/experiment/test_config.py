@@ -10,7 +10,8 @@ import yaml
 from tests.helpers.datasets import write_cityscapes_vps
 from tests.helpers.small import CONFIG, changed, config, write_clip, write_table
 from xinc.errors import InputError
-from xinc.experiment.config import Config, ConfigFile, read_config
+from xinc.experiment.config import Config, read_config
+from xinc.experiment.config_sections import ConfigFile
 from xinc.settings import StrictModel
 
 REPOSITORY = Path(__file__).parents[2]

@@ -94,7 +94,7 @@ def test_nothing_to_compare() -> None:
 
 
 def test_frames_of_one_network_only() -> None:
-    with pytest.raises(InputError, match=r"both canvases together has frames 0, 2"):
+    with pytest.raises(InputError, match=r"the pair of canvases has frames 0, 2"):
         Config(comparing(["nerv/seed0", "siren/seed0"], frames=[1], layers={"head": "layer1"}))
     write_nerv(Path("nerv.pth"))
     values = comparing(["mine", "nerv"], seeds=(0,))
@@ -114,13 +114,12 @@ def test_only_the_two_networks_are_inputs() -> None:
     before = specs(values)
     of = {"video": "clip", "model": "nerv", "seed": 0, "other": "nerv", "other_seed": 5}
     [job] = jobs("analysis_of_pair", analysis="compare", **of)
-    made = [f"results/clip/nerv/seed{seed}/{name}" for seed in (0, 5) for name in ("model.pt",)]
-    made += [f"results/clip/nerv/seed{seed}/canvas.zarr/{layer}" for seed in (0, 5) for layer in ("block2", "head")]
+    made = [f"results/clip/nerv/seed{seed}/{name}" for seed in (0, 5) for name in ("model.pt", "canvas.zarr")]
     assert set(before[job].upstream) == {"results/clip/video.zarr", *made}
     assert "pairs" not in before[job].settings["settings"]
     assert {name for name in before if "seed=5" in name.split()} == {
         *jobs("train", video="clip", model="nerv", seed=5),
-        *jobs("canvas", video="clip", model="nerv", seed=5, layer=["block2", "head"]),
+        *jobs("canvas", video="clip", model="nerv", seed=5),
     }
     [figure] = jobs("figure_of_pair", analysis="compare", **of)
     assert list(before[figure].upstream) == ["results/clip/pairs/nerv-seed0+nerv-seed5/compare"]

@@ -22,7 +22,7 @@ from xinc.analyses import analyses
 from xinc.analyses.draw import draw_figures
 from xinc.analyses.results import open_result
 from xinc.analyses.run import run_analysis
-from xinc.canvas.writer import write_canvas_layer
+from xinc.canvas.writer import write_canvas_of
 from xinc.errors import InputError
 from xinc.experiment.config import Config, read_config
 from xinc.experiment.plan import Plan
@@ -46,7 +46,9 @@ VIPSEG = {"0_a": 30, "1_b": 29, "2_c": 45, "3_d": 31, "4_e": 46, "5_f": 40, "6_g
 #: Figures that look at masks; what others draw does not depend on the source.
 DRAWN = ("dataset", "findings", "grouping", "objects")
 #: Analyses of this project, which the paper does not have.
-INTERVENTIONS = {"compare", "error", "faithfulness", "pruning"}
+OWN = {"compare", "error", "faithfulness", "families", "overview", "paper_claims", "pruning"}
+#: Those of the paper; of others, its networks are none that they are about.
+EVERY = {name for name in analyses if analyses[name].architectures is None} - OWN
 LAYERS = {
     "ffn": ["layer1", "layer2", "layer3"],
     "nerv": ["block1", "block2", "block3", "head"],
@@ -92,7 +94,7 @@ def test_it_is_the_papers(roots: dict[str, str]) -> None:
     assert outputs == {"nerv": "tanh", "nerv_identity": "identity"}
     assert {model.training.epochs for model in config.file.models.values()} == {1000}
     assert len(config.analyses["clusters"]["seeds"]) == 5
-    assert set(config.analyses) == set(analyses) - INTERVENTIONS - {"paper_claims"}
+    assert set(config.analyses) == EVERY
     assert {name.split("-")[0] for name in config.videos} == {"cityscapes", "vipseg"}
     chosen = {str(video.clips) for video in config.videos.values() if video.name.startswith("vipseg")}
     assert chosen == {"0_a", "2_c", "3_d", "5_f", "6_g"}
@@ -145,13 +147,12 @@ def expected() -> set[str]:
     """Every job of the paper's experiment on five videos of each data set."""
     videos = [f"cityscapes-{name}" for name in ("0001", "0002", "0003", "0005", "0008")]
     videos += [f"vipseg-{name}" for name in ("0_a", "2_c", "3_d", "5_f", "6_g")]
-    network = [name for name in analyses if analyses[name].scope == "network" and name not in INTERVENTIONS]
+    network = [name for name in analyses if analyses[name].scope == "network" and name in EVERY]
     found: set[str] = {"report"}
     for rule in ("video", "video_figure", "regions", "regions_figure", "flow"):
         found |= jobs(rule, video=videos)
     found |= jobs("train", video=videos, model=list(LAYERS), seed=[0, 1, 2, 3, 4])
-    for model, layers in LAYERS.items():
-        found |= jobs("canvas", video=videos, model=model, seed=[0, 1, 2, 3, 4], layer=layers)
+    found |= jobs("canvas", video=videos, model=list(LAYERS), seed=[0, 1, 2, 3, 4])
     for rule in ("analysis", "figure"):
         for name in network:  # what looks from frame to frame has nothing to look at in networks of one frame
             models = ["nerv", "nerv_identity"] if analyses[name].across_frames else list(LAYERS)
@@ -237,9 +238,8 @@ def train(plan: Plan, video: str, model: str, seed: int) -> None:
     training = TrainingSettings(**settings.pop("training"))
     source = Path("results", video, "video.zarr")
     train_model(source, base / "model.pt", base / "history.csv", training=training, **settings)
-    for layer in plan.layers(model):
-        canvas = plan.canvas_spec(video, model, seed, layer).settings
-        write_canvas_layer(base / "model.pt", base / "canvas.zarr" / layer, layer, canvas["canvas"])
+    canvas = plan.canvas_spec(video, model, seed).settings
+    write_canvas_of(base / "model.pt", base / "canvas.zarr", canvas["layers"], canvas["canvas"])
 
 
 def files(plan: Plan, analysis: str, video: str, model: str, seeds: Iterable[int]) -> dict[str, Any]:
@@ -251,7 +251,8 @@ def files(plan: Plan, analysis: str, video: str, model: str, seeds: Iterable[int
     if "model" in needs:
         found |= {"model": f"{runs[0]}/model.pt", "history": f"{runs[0]}/history.csv"}
     if "canvas" in needs:
-        found["layers"] = [f"{run}/canvas.zarr/{layer}" for run in runs for layer in plan.layers(model)]
+        canvases = [f"{run}/canvas.zarr" for run in runs]
+        found["canvas"] = canvases if analysis in plan.analyses_of("seeds") else canvases[0]
     return found
 
 

@@ -75,7 +75,13 @@ SOURCE = {
 
 
 def forget() -> None:
-    for kept in (provenance._closure, provenance._graph, provenance._file, provenance._digest_of, provenance._siblings):
+    for kept in (
+        provenance._closure,
+        provenance._graph,
+        provenance.source_of,
+        provenance._digest_of,
+        provenance._siblings,
+    ):
         kept.cache_clear()
 
 

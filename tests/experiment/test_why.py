@@ -63,11 +63,9 @@ def test_a_setting() -> None:
 def test_a_setting_upstream() -> None:
     assert why("results/figures/maps/clip/nerv/seed0", changed("models.nerv.training.epochs", 4))[1:] == [
         f"upstream: {RUN}/maps changed",
-        f"upstream: {RUN}/canvas.zarr/block2 changed",
+        f"upstream: {RUN}/canvas.zarr changed",
         f"upstream: {RUN}/model.pt changed",
         "settings: training.epochs was 3, is 4",
-        f"upstream: {RUN}/canvas.zarr/head changed",
-        f"upstream: {RUN}/model.pt changed",
     ]
 
 
@@ -85,7 +83,11 @@ def test_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_layers() -> None:
     fewer = changed("models.nerv.canvas", {"layers": ["head"]})
-    assert why(f"{RUN}/maps", fewer)[1:] == [f"upstream: no longer uses {RUN}/canvas.zarr/block2"]
+    assert why(f"{RUN}/maps", fewer)[1:] == [
+        "settings: layers.layers was ['block2', 'head'], is ['head']",
+        f"upstream: {RUN}/canvas.zarr changed",
+        "settings: layers was ['block2', 'head'], is ['head']",
+    ]
 
 
 def test_a_result_made_again_since() -> None:
@@ -93,24 +95,24 @@ def test_a_result_made_again_since() -> None:
     values = changed("models.nerv.training.epochs", 4)
     plan = Plan(Config(values))
     write_record(RECORDS, f"{RUN}/model.pt", plan.spec("train", video="clip", model="nerv", seed=0).params())
-    lines = why(f"{RUN}/canvas.zarr/head", values)
+    lines = why(f"{RUN}/canvas.zarr", values)
     assert lines[1:] == [f"upstream: {RUN}/model.pt changed", "it was made again since"]
 
 
 def test_a_newer_result() -> None:
     os.utime(f"{RUN}/model.pt", (10**6, 10**6))
-    assert why(f"{RUN}/canvas.zarr/head")[1:] == [
+    assert why(f"{RUN}/canvas.zarr")[1:] == [
         f"upstream: {RUN}/model.pt is newer (of a small file, Snakemake compares the content)"
     ]
 
 
 def test_a_result_that_is_missing_upstream() -> None:
     """Also of what was made from that, as Snakemake makes it all again."""
-    Path(f"{RUN}/canvas.zarr/head").unlink()
-    assert why(f"{RUN}/maps")[1:] == [f"upstream: {RUN}/canvas.zarr/head is missing"]
+    Path(f"{RUN}/canvas.zarr").unlink()
+    assert why(f"{RUN}/maps")[1:] == [f"upstream: {RUN}/canvas.zarr is missing"]
     assert why("results/figures/maps/clip/nerv/seed0")[1:] == [
         f"upstream: {RUN}/maps would be made again",
-        f"upstream: {RUN}/canvas.zarr/head is missing",
+        f"upstream: {RUN}/canvas.zarr is missing",
     ]
 
 
@@ -119,9 +121,10 @@ def test_every_file_that_a_job_makes() -> None:
     assert why(f"{RUN}/model.pt") == [f"{RUN}/history.csv has not been made yet."]
 
 
-def test_a_whole_canvas() -> None:
-    lines = why(f"{RUN}/canvas.zarr")
-    assert [line.partition(",")[0] for line in lines] == [f"{RUN}/canvas.zarr/{layer}" for layer in ("block2", "head")]
+def test_a_layer_is_made_with_its_canvas() -> None:
+    for inside in ("", "/", "/zarr.json", "/head", "/head/input/zarr.json"):
+        (line,) = why(f"{RUN}/canvas.zarr{inside}")
+        assert line.startswith(f"{RUN}/canvas.zarr, made "), inside
 
 
 def test_an_absolute_path_of_this_folder() -> None:

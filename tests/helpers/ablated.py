@@ -13,8 +13,11 @@ NETWORKS: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
     "hnerv": ("hnerv", {"strides": [2, 2], "widths": [4, 3, 2], "embed_channels": 3, "encoder": False}, (16, 24)),
     "ffn": ("ffn", {"fourier_features": 5, "hidden_width": 7, "output_activation": "sigmoid"}, (6, 9)),
     "siren": ("siren", {"hidden_width": 6, "layers": 4, "first_omega": 10.0}, (6, 9)),
-    "gauss": ("siren", {"hidden_width": 6, "layers": 3, "activation": "gauss", "omega": 2.0}, (6, 9)),
-    "finer": ("siren", {"hidden_width": 6, "layers": 3, "activation": "finer", "omega": 5.0}, (6, 9)),
+    "gauss": ("gauss", {"hidden_width": 6, "layers": 3, "scale": 1.0, "output_activation": "identity"}, (6, 9)),
+    "finer": ("finer", {"hidden_width": 6, "layers": 3, "omega": 5.0, "output_activation": "identity"}, (6, 9)),
+    "coinpp": ("coinpp", {"hidden_width": 6, "layers": 4, "omega": 10.0, "latent_dim": 3}, (6, 9)),
+    "wire": ("wire", {"hidden_width": 9, "layers": 4, "omega": 2.0, "scale": 1.0}, (6, 9)),
+    "pemlp": ("pemlp", {"frequencies": 2, "hidden_width": 6, "layers": 3, "activation": "elu"}, (6, 9)),
 }
 
 
@@ -28,6 +31,7 @@ def scale(model: INR, layer: str, factor: float, i: int | None = None, j: int = 
     if model.name in ("nerv", "hnerv"):
         weight = (model.head if layer == "head" else model.blocks[int(layer.removeprefix("block")) - 1]).weight.data
     else:
-        weight = model.weights[int(layer.removeprefix("layer")) - 1].data[model.frames.index(frame)]
+        weight = model.weights[int(layer.removeprefix("layer")) - 1].data
+        weight = weight if model.name == "coinpp" else weight[model.frames.index(frame)]
     where = slice(None) if i is None else (slice(None) if j < 0 else j, i)
     weight[where] *= factor

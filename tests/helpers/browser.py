@@ -83,21 +83,35 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, condition: str) -> None:
-        """Until an expression is true, ten seconds at most."""
-        end = time.monotonic() + 10
+    def wait(self, condition: str, seconds: float = 10) -> None:
+        """Until an expression is true, so many seconds at most."""
+        end = time.monotonic() + seconds
         while not self.run(condition):
             assert time.monotonic() < end, f"never became true: {condition}"
             time.sleep(0.02)
 
-    def press(self, key: str) -> None:
-        """Press and release a key, such as ``ArrowRight`` or ``Tab``."""
-        codes = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
-        about = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": codes[key]}
-        about |= {"text": "\r"} if key == "Enter" else {"text": " "} if key == " " else {}
+    def press(self, key: str, shift: bool = False) -> None:
+        """Press and release a key, such as ``ArrowRight``, ``Tab`` or ``s``."""
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32}
+        codes |= {f"Arrow{name}": 37 + at for at, name in enumerate(("Left", "Up", "Right", "Down"))}
+        code = codes.get(key, ord(key.upper()[0]))
+        about = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": code}
+        about |= {"modifiers": 8} if shift else {}
+        about |= {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", **about)
         self.call("Input.dispatchKeyEvent", type="keyUp", **about)
         self.run("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
+
+    def mouse(self, *points: tuple[float, float]) -> None:
+        """Press at the first point of the window, move over the others, and release at the last one."""
+        for kind, (x, y) in [
+            ("mouseMoved", points[0]),
+            ("mousePressed", points[0]),
+            *(("mouseMoved", point) for point in points[1:]),
+            ("mouseReleased", points[-1]),
+        ]:
+            buttons = {} if kind == "mouseMoved" and points[1:] == () else {"button": "left", "clickCount": 1}
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **buttons)
 
     def look(self, width: int, height: int = 900, dark: bool = False, script: bool = True, media: str = "") -> None:
         """How the page is looked at from now on."""
@@ -117,7 +131,7 @@ def opened() -> Iterator[Page]:
     """A page of a browser of its own."""
     program = browser()
     ours, theirs = os.pipe(), os.pipe()  # the browser reads from its descriptor 3 and writes to 4
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
 
         def connect() -> None:
             for source, at in ((os.dup(ours[0]), 3), (os.dup(theirs[1]), 4)):

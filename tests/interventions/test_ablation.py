@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from torch import Tensor
 
 import xinc
@@ -26,6 +27,8 @@ def weights_of(model: INR, layer: str, frame: int) -> tuple[Tensor, Tensor]:
         module = model.head if layer == "head" else model.blocks[int(layer.removeprefix("block")) - 1]
         return module.weight.data, module.bias.data
     k, at = int(layer.removeprefix("layer")) - 1, model.frames.index(frame)
+    if model.name == "coinpp":
+        return model.weights[k].data, model.biases[k].data
     return model.weights[k].data[at], model.biases[k].data[at]
 
 
@@ -38,6 +41,10 @@ def without(model: INR, layer: str, i: int, j: int, frame: int) -> Tensor:
     elif i < 0:
         weight[j] = 0
         bias[j] = 0
+        if model.name == "coinpp" and layer != model.layer_names()[-1]:  # what shifts the neuron is a part of its bias
+            row = (int(layer.removeprefix("layer")) - 1) * model.settings.hidden_width + j
+            other.maps[-1].weight.data[row] = 0
+            other.maps[-1].bias.data[row] = 0
     else:
         weight[j, i] = 0
     return other.reconstruct(frame)
@@ -69,6 +76,16 @@ def test_it_equals_the_network_with_weights_of_zero(name: str, layer: str, granu
         assert float(found["squared_effect"].sel(frame=frame, neuron=n)) == pytest.approx(
             float(lost.double().square().sum()), rel=1e-3, abs=1e-9
         )
+
+
+def test_changes_larger_than_the_memory_for_a_batch_are_computed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a layer of 600 channels at 640×1280 are."""
+    model = network("nerv")
+    neurons = [0, 2, 5]
+    expected = xinc.ablate(model, "block1", neurons, frames=[2])
+    monkeypatch.setattr("xinc.interventions.ablation._BYTES", 1.0)
+    found = xinc.ablate(model, "block1", neurons, frames=[2])
+    xr.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_errors_and_totals_need_no_maps() -> None:
@@ -134,7 +151,7 @@ def test_windows() -> None:
         ({"frames": [0.5]}, r"frames is \[0.5\]: a list of frame indices was expected"),
         ({"frames": [True, False]}, "a list of frame indices was expected"),
         ({"frames": 0}, "a list of frame indices was expected, e.g. frames=.0."),
-        ({"model": torch.nn.Linear(2, 3)}, "A module .*Linear was given, but a network of xinc was expected"),
+        ({"model": torch.nn.Linear(2, 3)}, "A module .*Linear was given without its inputs"),
         ({"neurons": [999]}, r"Neurons \[999\] of layer 'block1' were asked for; expected integers from 0 to"),
         ({"neurons": [0.5]}, "expected integers from 0 to"),
         ({"frames": [1]}, "Frame 1 is not represented by this nerv"),

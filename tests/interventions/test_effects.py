@@ -24,7 +24,15 @@ def layer(found: xr.Dataset, name: str) -> xr.Dataset:
 
 @pytest.mark.parametrize(
     ("name", "granularity"),
-    [("nerv", None), ("hnerv", None), ("ffn", "kernel"), ("siren", "input"), ("siren", "output")],
+    [
+        ("nerv", None),
+        ("hnerv", None),
+        ("ffn", "kernel"),
+        ("siren", "input"),
+        ("siren", "output"),
+        ("wire", "kernel"),
+        ("wire", "input"),
+    ],
 )
 def test_the_last_layer_against_exact_ablation(name: str, granularity: str | None) -> None:
     """The output is linear in the last layer's weights but for its activation: there, none."""
@@ -89,6 +97,8 @@ def test_probes_are_those_of_the_seed() -> None:
         ({"regions": np.zeros((16, 24))}, "Label maps are of type float64; expected integers"),
         ({"regions": np.full((16, 24), -1)}, "There are no regions"),
         ({"target": np.zeros((1, 16, 24, 3))}, r"The target has shape \(1, 16, 24, 3\); expected \(2, 16, 24, 3\)"),
+        ({"target": np.full((2, 16, 24, 3), 255)}, "The target has colours from 255 to 255; expected them from 0 to 1"),
+        ({"target": np.full((2, 16, 24, 3), np.nan)}, "The target has colours that are not finite"),
         ({"granularity": "input"}, "Granularity 'input' is not defined"),
     ],
 )

@@ -219,7 +219,7 @@ def test_it_is_the_same_again() -> None:
         ({"probes": 1}, "probes is 1; expected an integer of at least 2"),
         ({"candidates": 0}, "candidates is 0; expected an integer of at least 1"),
         ({"granularity": "input"}, "Granularity 'input' is not defined"),
-        ({"model": torch.nn.Linear(2, 3)}, "a network of xinc was expected"),
+        ({"model": torch.nn.Linear(2, 3)}, "was given without its inputs"),
     ],
 )
 def test_what_makes_no_sense(asked: dict[str, Any], message: str) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.helpers import fitted, foreign
 from tests.helpers.fitted import Fitted
+from tests.helpers.tiers import exhaustive
 from xinc import dissect, load_model
 from xinc.errors import InputError
 from xinc.models.imports import siren
@@ -45,17 +46,21 @@ FAMILIES: dict[str, Callable[[], Fitted]] = {
 AMBIGUOUS = {"ReLU", "FFN", "original NeRV, ReLU"}
 
 
-#: Of the quick tier; the others take a few seconds more.
-QUICK = {"FFN"}
+#: Of the quick tier, which the slow one adds some to; the others take a few seconds more.
+QUICK, SLOW = {"FFN"}, {"NeRV", "SIREN", "HNeRV"}
 
 
 def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-@pytest.mark.parametrize(
-    "family", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow) for one in FAMILIES]
-)
+def families() -> list[Any]:
+    rare = [pytest.mark.slow, exhaustive]
+    return [pytest.param(one, marks=[] if one in QUICK else rare[:1] if one in SLOW else rare) for one in FAMILIES]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", families())
 def test_the_right_conventions_come_first(family: str, tmp_path: Path) -> None:
     network = FAMILIES[family]()
     torch.save(network.content, tmp_path / "theirs.pth")
@@ -94,9 +99,10 @@ def test_closed_forms_of_waves() -> None:
     from xinc.trace.activations import activate
 
     u = torch.tensor([0.1, -0.1], dtype=torch.float64)
-    torch.testing.assert_close(activate("finer", 30 * u, 30.0), torch.sin(30 * (u.abs() + 1) * u))
-    assert float(activate("finer", 30 * u, 30.0)[0]) == pytest.approx(-0.157746, abs=1e-6)
+    torch.testing.assert_close(activate("finer(30)", 30 * u), torch.sin(30 * (u.abs() + 1) * u))
+    assert float(activate("finer(30)", 30 * u)[0]) == pytest.approx(-0.157746, abs=1e-6)
     assert float(activate("gauss", 30 * torch.tensor(0.05))) == pytest.approx(0.105399, abs=1e-6)
+    assert float(activate("gauss(30)", torch.tensor(0.05))) == pytest.approx(0.105399, abs=1e-6)
 
 
 def grid(**settings: Any) -> np.ndarray:

@@ -64,7 +64,7 @@ def test_hints_in_a_section_of_their_own_are_the_same() -> None:
 
 BRANCH = {
     *jobs("train", video="clip", model="mine", seed=0),
-    *jobs("canvas", video="clip", model="mine", seed=0, layer=["block1", "block2", "head"]),
+    *jobs("canvas", video="clip", model="mine", seed=0),
     *jobs("analysis", video="clip", model="mine", seed=0, analysis=["intensity", "maps", "quality"]),
     *jobs("figure", video="clip", model="mine", seed=0, analysis=["intensity", "maps", "quality"]),
     "report",

@@ -69,6 +69,7 @@ def test_what_is_as_it_is_given_is_not_told_of(footage: Footage) -> None:
     assert MARGIN > 0
 
 
+@pytest.mark.slow
 def test_networks_that_are_fitted(tmp_path: Path) -> None:
     network = fitted.ffn()
     torch.save(network.content, tmp_path / "theirs.pth")

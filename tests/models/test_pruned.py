@@ -64,7 +64,7 @@ def test_training_leaves_it_zero(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     moved = [
         float((model.get_parameter(key) != before[key])[mask].float().mean()) for key, mask in masks_of(model).items()
     ]
-    assert min(moved) > 0.5  # some belong to neurons that are dead
+    assert min(moved) >= 0.5  # some belong to neurons that are dead, or are what is imaginary in an output
 
 
 @pytest.mark.parametrize("name", ["nerv", "ffn", "hnerv"])

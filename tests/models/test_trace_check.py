@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import xinc
+from tests.helpers.stepwise import SMALL
 from xinc.canvas.settings import CanvasSettings
-from xinc.canvas.writer import write_canvas_layer, write_layer
+from xinc.canvas.writer import write_canvas_of, write_layer
 from xinc.errors import InputError
 from xinc.experiment.job import job_log
 from xinc.models import architectures
@@ -125,7 +126,7 @@ def test_a_job_of_the_canvas_ends_with_the_sentence(tmp_path, monkeypatch):
     save_model(model, tmp_path / "model.pt")
     monkeypatch.setattr(NeRV, "trace", Forgets.trace)
     with pytest.raises(SystemExit), job_log(tmp_path / "log"):
-        write_canvas_layer(tmp_path / "model.pt", tmp_path / "c.zarr" / "head", "head", {"frames": "all"})
+        write_canvas_of(tmp_path / "model.pt", tmp_path / "c.zarr", ["head"], {"frames": "all"})
     (line,) = (tmp_path / "log").read_text().splitlines()
     assert line.startswith("Error: The trace of this nerv is not the network: for frame 3 its colours differ")
     assert not (tmp_path / "c.zarr").exists()
@@ -154,7 +155,7 @@ def test_a_resolution_that_is_not_heeded():
 
 @pytest.mark.parametrize("name", list(architectures))
 def test_every_architecture_passes(name):
-    model = build(name, {}, (64, 128), [0, 2], 4)
+    model = build(name, SMALL.get(name, {}), (64, 128), [0, 2], 4)
     model.check_trace()
     model.check_trace(0)
     with pytest.raises(InputError, match="Frame 1 is not represented"):

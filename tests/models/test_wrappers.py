@@ -229,7 +229,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "complex weights": (
         lambda: bad(lambda s: s.update({"net.net.1.0.weight": s["net.net.1.0.weight"].to(torch.complex64)})),
-        r"'net\.net\.1\.0\.weight' is of type complex64: networks of complex weights, such as WIRE's, cannot",
+        r"'net\.net\.1\.0\.weight' is of type complex64: of networks of complex weights only WIRE's are read",
     ),
     "NumPy weights": (
         lambda: {"state_dict": {name: tensor.numpy() for name, tensor in SIREN.state.items()}},

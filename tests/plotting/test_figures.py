@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
 from PIL import Image
 
 from xinc.errors import InputError
 from xinc.plotting import animation, layout, style
-from xinc.plotting.fitting import wrapped
+from xinc.plotting.drawn import Figures
+from xinc.plotting.fitting import width_of, wrapped
 from xinc.plotting.settings import FigureSettings
 from xinc.settings import validate
 
@@ -202,9 +205,31 @@ def test_settings_of_figures_decide_size_files_and_title(tmp_path: Path) -> None
     assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes()
     assert drawn()._suptitle is not None  # type: ignore[attr-defined]
     slide = FigureSettings(style="slide").look()
+    assert style.points(5) == 5
+    with style.context(slide):
+        assert style.points(5) == pytest.approx(7)  # as much as letters
     assert (slide.width, slide.height, slide.scale) == (13.3, 7.5, 1.4)
     with pytest.raises(InputError, match="the report shows the png: add it"):
         validate(FigureSettings, {"formats": ["pdf"]}, "figures")
+
+
+def test_figures_are_drawn_when_looked_at_in_the_look_of_their_block() -> None:
+    drawn = []
+
+    def draw(name: str) -> Figure:
+        drawn.append(name)
+        return layout.new_figure(layout.page(), 2 + style.points(1), "", name)
+
+    with style.context(FigureSettings(style="slide").look()):
+        figures = Figures({name: partial(draw, name) for name in ("a", "b")})
+    assert list(figures) == ["a", "b"]
+    assert "b" in figures
+    assert not drawn
+    assert figures["b"].get_size_inches().tolist() == pytest.approx([13.3, 1.4 * (2 + 1.4)])
+    assert figures["b"] is figures["b"]
+    assert drawn == ["b"]
+    with pytest.raises(KeyError):
+        figures["c"]
 
 
 def test_as_many_panels_beside_each_other_as_can_be_read() -> None:
@@ -225,6 +250,13 @@ def test_lines_break_at_blanks_that_are_not_in_a_formula() -> None:
     assert wrapped(text, 100, 8) == text
     assert wrapped(text, 0.1, 8).split("\n") == ["one", "two", r"$|C| > \tau$", "three"]
     assert wrapped("a\nb c", 100, 8) == "a\nb c"
+
+
+def test_widths_are_those_of_the_outlines() -> None:
+    """Those of the curves between the points, which Matplotlib solves for."""
+    for text in ("Gabor regions & @-signs: 1,024", r"only $|C|^2 > \tau$"):
+        assert width_of(f"a\n{text}", 7) == pytest.approx(TextPath((0, 0), text, size=7).get_extents().width / 72)
+    assert width_of("\n ", 7) == width_of("", 7) == 0
 
 
 def test_a_long_title_breaks_and_images_keep_the_width() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,39 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     said = capsys.readouterr().err
     assert "canvas: 100%" in said
     assert "PSNR=30 dB" in said
+
+
+def test_a_bar_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its standard error is no terminal; a log's, which is not its own, gets lines."""
+    notebook = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    monkeypatch.setattr(sys, "stderr", notebook)
+    with Progress(20_000, "maps") as bar:
+        bar.update(20_000)
+    assert "maps: 100%" in notebook.getvalue()
+    assert "20.0k/20.0k" in notebook.getvalue()
+
+
+def test_brief_work_says_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock(monkeypatch)
+    for seconds, said in ((0.9, ""), (1.1, "sum: 2/2 (2 s)\n")):
+        with Progress(2, "sum", brief=2) as bar:
+            for _ in range(2):
+                clock.now += seconds
+                bar.update()
+        assert capsys.readouterr().err == said
+
+
+def test_brief_work_draws_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with Progress(2, "sum", brief=30) as bar:
+        bar.update(2)
+    assert "sum" not in capsys.readouterr().err
+
+
+def test_steps_of_many_threads_are_counted() -> None:
+    with Progress(8000, "steps", every=60, brief=60) as bar, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: [bar.update() for _ in range(1000)], range(8)))
+    assert bar.done == 8000
 
 
 def test_a_log_takes_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.helpers.small_gpu import MESSAGE, SmallGPU
-from tests.helpers.trainings import SMALL, make, same, targets, training, weights
+from tests.helpers.trainings import make, same, targets, training, weights
 from xinc.models.hnerv import network
 from xinc.models.storage import build
 from xinc.runtime.gpu_memory import GPUMemoryError
@@ -30,7 +30,7 @@ def full(*_, **__):
     raise torch.OutOfMemoryError(MESSAGE)
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", sorted(STEPS))
 def test_a_step_in_parts(name, monkeypatch):
     """Bit for bit what the same parts give where there is room, and the undisturbed training up to rounding."""
     settings, (kind, count, size) = training(batch_size=3), STEPS[name]
@@ -94,7 +94,7 @@ def test_recording_a_step_that_fails_changes_nothing():
     assert all(torch.equal(s["exp_avg"], m) for s, m in zip(optimiser.state.values(), moments, strict=True))
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", sorted(STEPS))
 def test_an_optimiser_allocated_beforehand_changes_nothing(name, monkeypatch):
     expected, found = make(name), make(name)
     fit(expected, targets(), training())

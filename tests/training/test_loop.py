@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.trainings import RESOLUTION, SMALL, make, targets, training
+from tests.helpers.trainings import OF_VIDEOS, RESOLUTION, SMALL, make, targets, training
 from xinc.errors import InputError
 from xinc.training.loop import final_psnr, fit, learning_rate, psnr
 
@@ -84,7 +84,7 @@ def test_history_has_a_row_an_epoch(name):
     history = fit(make(name), targets(), settings)
     assert [row["epoch"] for row in history.rows] == [1, 2, 3, 4, 5]
     assert list(history.rows[0]) == ["epoch", "learning_rate", "loss", "psnr", "seconds"]
-    per_epoch = 2 if name == "nerv" else 1
+    per_epoch = 2 if name in OF_VIDEOS else 1
     expected = [learning_rate((n + 1) * per_epoch - 1, 5 * per_epoch, settings) for n in range(5)]
     assert [row["learning_rate"] for row in history.rows] == expected
     seconds = [row["seconds"] for row in history.rows]

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.trainings import SMALL, make, targets, trained, training
+from tests.helpers.stepwise import SMALL as OTHERS
+from tests.helpers.trainings import OF_VIDEOS, SMALL, make, targets, trained, training
 from xinc.errors import InputError
 from xinc.experiment.job import job_log
 from xinc.training import learner
@@ -39,7 +40,7 @@ def interrupted(path, name, epochs, after, **changes):
     model, data = make(name), targets()
     settings = training(epochs=epochs, checkpoint_minutes=ALWAYS, batch_size=2, **changes)
     step, count = learner.Learner._step, 0
-    per_epoch = 2 if name == "nerv" else 1
+    per_epoch = 2 if name in OF_VIDEOS else 1
 
     def dying(self, batch):
         nonlocal count
@@ -64,7 +65,7 @@ def without_seconds(history):
     return [{key: value for key, value in row.items() if key != "seconds"} for row in history.rows]
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", [*sorted(SMALL), *(pytest.param(n, marks=pytest.mark.slow) for n in OTHERS)])
 @pytest.mark.parametrize("after", [1, 7, 11])
 def test_the_end_is_that_of_an_undisturbed_run(tmp_path, name, after):
     path = tmp_path / "checkpoint.pt"

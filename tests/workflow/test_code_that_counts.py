@@ -51,9 +51,10 @@ NOT_USED = {
 #: animations, or for videos that a network's analysis does not open.
 FOR_SOME = {
     "xinc.canvas.reductions.execute_gpu", "xinc.canvas.reductions.kernels_torch", "xinc.contributions.kernels.compiled",
-    "xinc.contributions.kernels.convolution", "xinc.contributions.kernels.linear", "xinc.contributions.propagation",
-    "xinc.contributions.sources", "xinc.plotting.animation", "xinc.runtime.compiling", "xinc.trace.activations",
-    "xinc.video.store",
+    "xinc.contributions.kernels.convolution", "xinc.contributions.kernels.forms", "xinc.contributions.kernels.linear",
+    "xinc.contributions.kernels.lookup", "xinc.canvas.reductions.kernels_sparse", "xinc.trace.reading",
+    "xinc.contributions.propagation", "xinc.contributions.sources", "xinc.plotting.animation",
+    "xinc.runtime.compiling", "xinc.runtime.lanes", "xinc.trace.functions", "xinc.video.store",
 }  # fmt: skip
 
 #: Of an analysis, packages that count though its job does not import them here: it opens a network only where one of
@@ -76,10 +77,8 @@ if any("/.snakemake/scripts/" in word for word in sys.orig_argv):
 """
 
 
-@pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, set[str], set[str]]]:
+def watched_jobs(space: Workspace) -> list[tuple[str, set[str], set[str]]]:
     """Of each job of a run of every rule: its name, the modules that it imported and those that count for it."""
-    space = Workspace.create(tmp_path_factory.mktemp("watched"))
     (space.code / "watched").mkdir()
     (space.code / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
     write_clip(space.run)
@@ -118,23 +117,18 @@ def declares(module: str) -> bool:
 OF_THE_FRAME = {"xinc.experiment.failures", "xinc.experiment.paths"}
 
 
-def test_what_jobs_import_counts(jobs: list[tuple[str, set[str], set[str]]]) -> None:
-    missing = {}
+def test_what_jobs_import_counts_and_nothing_else(tmp_path: Path) -> None:
+    """Of one run, which takes minutes: what counts and is not imported would make results again for nothing."""
+    jobs = watched_jobs(Workspace.create(tmp_path))
+    missing, idle = {}, {}
     for name, imported, counts in jobs:
         unused = {module for module, rules in NOT_USED.items() if name.split(" ")[0] in rules}
         counted = counts | unused | _NOT_COUNTED | OF_THE_FRAME
         missing[name] = {module for module in imported - counted if not declares(module)}
-    assert not {name: sorted(found) for name, found in missing.items() if found}, "imported, and does not count"
-
-
-def test_what_counts_is_imported(jobs: list[tuple[str, set[str], set[str]]]) -> None:
-    """Otherwise results would be made again for nothing."""
-    assert jobs
-    idle = {}
-    for name, imported, counts in jobs:
         spared = tuple(
             package for analysis, named in FOR_SOME_NETWORKS.items() if f"'{analysis}'" in name for package in named
         )
         found = counts - imported - FOR_SOME
         idle[name] = {module for module in found if not (spared and module.startswith(spared))}
+    assert not {name: sorted(found) for name, found in missing.items() if found}, "imported, and does not count"
     assert not {name: sorted(found) for name, found in idle.items() if found}, "counts, and is not imported"

@@ -30,7 +30,7 @@ def test_an_imported_network_is_treated_like_a_trained_one(tmp_path: Path) -> No
     }
     branch = {
         *jobs("import_model", video="clip", model="mine", seed=0),
-        *jobs("canvas", video="clip", model="mine", seed=0, layer="head"),
+        *jobs("canvas", video="clip", model="mine", seed=0),
         *jobs("analysis", video="clip", model="mine", seed=0, analysis="quality"),
         *jobs("figure", video="clip", model="mine", seed=0, analysis="quality"),
     }

@@ -14,6 +14,7 @@ import yaml
 
 from tests.helpers.distributions import install
 from tests.helpers.small import config, write_clip, write_table
+from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import REPOSITORY
 from xinc.errors import InputError
 from xinc.experiment.init import create
@@ -42,6 +43,7 @@ def test_what_a_new_folder_has(tmp_path: Path) -> None:
         list(create(tmp_path / "new" / "README.md"))
 
 
+@exhaustive
 @pytest.mark.slow
 @pytest.mark.workflow
 def test_an_installed_wheel_is_enough(tmp_path: Path) -> None:

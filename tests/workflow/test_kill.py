@@ -47,7 +47,7 @@ PHASES = {
 }
 
 #: Blows into the work of each phase, and those of them that must leave something unfinished on disk.
-KILLS, UNFINISHED = (10, 3) if EXHAUSTIVE else (1, 0)
+KILLS, UNFINISHED = (6, 2) if EXHAUSTIVE else (1, 0)
 
 
 def kill(running: subprocess.Popen[bytes]) -> None:
@@ -90,7 +90,7 @@ def targets(space: Workspace, rules: list[str]) -> list[str]:
     """The outputs of these rules, as the finished run has them."""
     of_rule = {
         "train": ["results/*/*/seed*/model.pt"],
-        "canvas": ["results/*/*/seed*/canvas.zarr/*"],
+        "canvas": ["results/*/*/seed*/canvas.zarr"],
         "analysis": [f"results/*/*/seed*/{name}" for name in ANALYSES],
         "figure": ["results/figures/*/*/*/seed*"],
     }
@@ -115,7 +115,7 @@ def log_of(name: str) -> str:
         return f"logs/figure/{'/'.join(rest[1:])}/{rest[0]}.log"
     model, seed, *what = rest
     rule = {"model.pt": "train", "canvas.zarr": "canvas"}.get(what[0], "analysis")
-    return f"logs/{rule}/{'/'.join([first, model, seed, *([] if rule == 'train' else what[-1:])])}.log"
+    return f"logs/{rule}/{'/'.join([first, model, seed, *(what if rule == 'analysis' else [])])}.log"
 
 
 def at_work(space: Workspace, wanted: list[str]) -> list[str]:
@@ -195,7 +195,9 @@ def strike(space: Workspace, phase: Phase, wanted: list[str], expected: dict[str
 def long_jobs() -> dict[str, object]:
     """An experiment whose jobs last: every epoch of training is kept, every map is written, a few at a time."""
     values = config(canvas={"layout": "dense", "memory_mb": 0.001})
-    values["models"] = {name: values["models"][name] for name in ("ffn", "nerv")}
+    values["models"] = {name: values["models"][name] for name in (("ffn", "nerv") if EXHAUSTIVE else ("nerv",))}
+    if not EXHAUSTIVE:
+        values["analyses"] = {"maps": values["analyses"]["maps"]}
     for model in values["models"].values():
         model["training"] |= {"epochs": 200, "checkpoint_minutes": 1e-9}
     return values

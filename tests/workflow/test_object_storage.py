@@ -36,12 +36,12 @@ def test_results_go_there_and_stay(finished: Workspace, tmp_path: Path) -> None:
     values = changed("models.long", config()["models"]["nerv"])
     values["models"]["long"]["training"] |= {"epochs": 150, "checkpoint_minutes": 1e-9}
     space.configure(values)
-    with object_storage.server() as address:
+    with object_storage.server() as server:
         bucket = object_storage.new_bucket()
         _upload(bucket, space.run, ["clip", "clip_masks"])
         there = [
             *("--default-storage-provider", "s3", "--default-storage-prefix", bucket),
-            *("--storage-s3-endpoint-url", address),
+            *("--storage-s3-endpoint-url", server.address),
             *("--shared-fs-usage", "persistence", "sources", "source-cache", "software-deployment", "--"),
         ]
         rows = _killed(space, *there, f"{LONG}/model.pt")

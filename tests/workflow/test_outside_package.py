@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 #: Everything made of the network of the other distribution.
 PLANES = (
     jobs("train", video="clip", model="planes", seed=0)
-    | jobs("canvas", video="clip", model="planes", seed=0, layer="layer1")
+    | jobs("canvas", video="clip", model="planes", seed=0)
     | studied("planes", ["quality", "spread"])
 )
 #: Everything made by its analysis, of its own network and of one of ours.

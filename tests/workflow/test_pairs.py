@@ -25,7 +25,7 @@ def test_a_pair_of_networks(tmp_path: Path) -> None:
     of = {"analysis": "compare", "video": "clip", "model": "siren", "seed": 0, "other": "siren", "other_seed": 1}
     pair = jobs("analysis_of_pair", **of) | jobs("figure_of_pair", **of)
     networks = jobs("train", video="clip", model="siren", seed=[0, 1])
-    networks |= jobs("canvas", video="clip", model="siren", seed=[0, 1], layer="layer1")
+    networks |= jobs("canvas", video="clip", model="siren", seed=[0, 1])
     assert announced(space.make(figures)) == {*jobs("video", video="clip"), *networks, *pair}
 
     result = open_result(space.run / "results" / RESULT)

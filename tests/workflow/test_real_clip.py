@@ -51,7 +51,7 @@ def test_dogs_jump_goes_through_the_whole_workflow(shared: Path, tmp_path: Path)
         *jobs("video", video="dogs"), *jobs("video_figure", video="dogs"), *jobs("flow", video="dogs"),
         *jobs("regions", video="dogs"), *jobs("regions_figure", video="dogs"),
         *jobs("train", video="dogs", model="nerv", seed=0),
-        *jobs("canvas", video="dogs", model="nerv", seed=0, layer=["block2", "head"]),
+        *jobs("canvas", video="dogs", model="nerv", seed=0),
         *jobs("analysis", video="dogs", model="nerv", seed=0, analysis=ANALYSES),
         *jobs("figure", video="dogs", model="nerv", seed=0, analysis=ANALYSES),
         *jobs("analysis_of_project", analysis="dataset"), *jobs("figure_of_project", analysis="dataset"),

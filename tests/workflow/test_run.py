@@ -17,7 +17,7 @@ import xinc
 from tests.helpers.small import FRAMES, HEIGHT, WIDTH, config
 from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.runs import ANALYSES, LAYERS, Workspace, canvases, jobs, of_video, studied
-from xinc.analyses.paper_claims.figure import read
+from xinc.analyses.page_numbers import read
 from xinc.analyses.paper_claims.page import NAME, page
 from xinc.analyses.results import open_result
 from xinc.plotting.layout import MOST_PIXELS
@@ -31,8 +31,9 @@ RUNS = [f"clip/{model}/seed0" for model in LAYERS]
 def test_exactly_the_expected_outputs(finished: Workspace) -> None:
     stores = {"clip/video.zarr", "figures/videos/clip", "report.html"}
     for run in RUNS:
-        stores |= {f"{run}/model.pt", f"{run}/history.csv", f"{run}/canvas.zarr/zarr.json"}
-        stores |= {f"{run}/canvas.zarr/{layer}" for layer in LAYERS[run.split("/")[1]]}
+        stores |= {f"{run}/model.pt", f"{run}/history.csv", f"{run}/canvas.zarr"}
+        layers = {path.parent.name for path in (finished.run / "results" / run).glob("canvas.zarr/*/zarr.json")}
+        assert layers == set(LAYERS[run.split("/")[1]])
         stores |= {f"{run}/{analysis}" for analysis in ANALYSES}
         stores |= {f"figures/{analysis}/{run}" for analysis in ANALYSES}
     assert finished.results() == stores
@@ -187,9 +188,9 @@ def test_the_report(workspace: Workspace) -> None:
 
 
 def test_one_target_makes_only_what_it_needs(finished: Workspace, tmp_path: Path) -> None:
-    """Asking for one layer of a network that is not there yet makes the network and that layer."""
-    layer = "results/clip/siren/seed7/canvas.zarr/layer1"
-    wanted = finished.pending(config(seeds=[0, 7]), tmp_path / "config.yaml", layer)
+    """Asking for the canvas of a network that is not there yet makes both, and nothing else."""
+    canvas = "results/clip/siren/seed7/canvas.zarr"
+    wanted = finished.pending(config(seeds=[0, 7]), tmp_path / "config.yaml", canvas)
     assert wanted == {
         *jobs("train", video="clip", model="siren", seed=7),
         *canvases("siren", seed=7),

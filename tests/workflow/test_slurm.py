@@ -147,7 +147,7 @@ def test_the_same_results_as_here(node: Path, finished: Workspace, tmp_path: Pat
     assert [[re.sub("^rule_|_.*", "", line[0]), *line[1:]] for line in found] == [
         ["video-clip", "1", "2000M", "1:00:00", "N/A", "COMPLETED"],
         ["train", "1", "4000M", "4:00:00", "gres:gpu:1", "COMPLETED"],
-        ["canvas-clip-nerv-0", "1", "4000M", "4:00:00", "gres:gpu:1", "COMPLETED"],
+        ["canvas", "1", "4000M", "2:00:00", "gres:gpu:1", "COMPLETED"],
         ["study-clip-nerv-0", "1", "4000M", "3:00:00", "N/A", "COMPLETED"],
         ["project", "2", "2000M", "30:00", "N/A", "COMPLETED"],
     ]

@@ -1,5 +1,5 @@
 rule canvas:
-    """Contribution maps of one layer, for the frames the configuration asks for."""
+    """Contribution maps of one network, for the layers and frames that the configuration asks for."""
     input:
         MADE["train"],
     output:
@@ -7,9 +7,9 @@ rule canvas:
     params:
         **spec_of("canvas"),
     log:
-        "logs/canvas/{video}/{model}/seed{seed}/{layer}.log",
+        "logs/canvas/{video}/{model}/seed{seed}.log",
     benchmark:
-        "logs/benchmarks/canvas/{video}/{model}/seed{seed}/{layer}.tsv"
+        "logs/benchmarks/canvas/{video}/{model}/seed{seed}.tsv"
     conda:
         "../envs/xinc.yaml"
     threads: 1

@@ -7,11 +7,6 @@ wildcard_constraints:
     **WILDCARDS | ({"video": "(?!)"} if plan.only_project else {}),
 
 
-def canvas_layers(video, model, seed):
-    """The layers of one network's canvas."""
-    return [path_of("canvas", video=video, model=model, seed=seed, layer=layer) for layer in plan.layers(model)]
-
-
 def dense_layers(video, model, seed):
     """The layers of one network's canvas that are written out densely."""
     return [
@@ -30,18 +25,18 @@ def analysis_input(wildcards):
     found = video_of(wildcards)
     if "model" in needs:
         found["model"] = path_of("train", **wildcards)
-        if not plan.is_imported(wildcards.model):
+        if plan.is_trained(wildcards.model):
             found["history"] = HISTORY.format(**wildcards)
     if "canvas" in needs:
-        found["layers"] = canvas_layers(wildcards.video, wildcards.model, wildcards.seed)
+        found["canvas"] = path_of("canvas", **wildcards)
     return found
 
 
 def seeds_input(wildcards):
     """What an analysis of seeds uses of a model's networks, beside the video."""
     seeds = plan.seeds_of(wildcards.analysis, wildcards.video, wildcards.model)
-    layers = [layer for seed in seeds for layer in canvas_layers(wildcards.video, wildcards.model, seed)]
-    return video_of(wildcards) | {"layers": layers}
+    of = {"video": wildcards.video, "model": wildcards.model}
+    return video_of(wildcards) | {"canvas": [path_of("canvas", **of, seed=seed) for seed in seeds]}
 
 
 def pair_input(wildcards):
@@ -54,7 +49,7 @@ def pair_input(wildcards):
         if "model" in plan.needs(wildcards.analysis):
             found[f"{prefix}model"] = path_of("train", video=wildcards.video, model=model, seed=seed)
         if "canvas" in plan.needs(wildcards.analysis):
-            found[f"{prefix}layers"] = canvas_layers(wildcards.video, model, seed)
+            found[f"{prefix}canvas"] = path_of("canvas", video=wildcards.video, model=model, seed=seed)
     return found
 
 
@@ -86,7 +81,7 @@ def every_result():
     """Everything made of single videos."""
     found = [path_of("video_figure", video=video) for video in plan.videos]
     found += [path_of("regions_figure", video=video) for video in plan.videos if plan.uses_regions]
-    found += [canvas for run in plan.triples for canvas in canvas_layers(*run)]
+    found += [path_of("canvas", video=video, model=model, seed=seed) for video, model, seed in plan.triples]
     found += [maps for run in plan.triples for maps in dense_layers(*run)]
     found += [path for run in plan.runs() for path in (result_path(*run), figure_path(*run))]
     return found + [
@@ -99,13 +94,13 @@ def names(scope):
     return "|".join(plan.analyses_of(scope)) or "(?!)"
 
 
-def models(imported):
-    """A pattern of the names of all models that are imported, or of those that are trained."""
-    return "|".join(re.escape(model) for model in plan.models if plan.is_imported(model) == imported) or "(?!)"
+def models(made):
+    """A pattern of the names of all models that are made in a way: plan.is_trained, is_imported, module_of."""
+    return "|".join(re.escape(model) for model in plan.models if made(model)) or "(?!)"
 
 
 def checkpoint_input(wildcards):
-    """The files of an imported network, whose content is part of the job's spec: their times do not count."""
+    """The files of a network that is not trained here, whose content is part of the job's spec: their times do not count."""
     return [ancient(file) for file in plan.checkpoint_files(wildcards.video, wildcards.model, wildcards.seed)]
 
 

@@ -9,7 +9,7 @@ rule train:
         **spec_of("train"),
         unseen=lambda wildcards, input: plan.unseen(wildcards.model),
     wildcard_constraints:
-        model=models(imported=False),
+        model=models(plan.is_trained),
     log:
         "logs/train/{video}/{model}/seed{seed}.log",
     benchmark:
@@ -35,7 +35,7 @@ rule import_model:
     params:
         **spec_of("train"),
     wildcard_constraints:
-        model=models(imported=True),
+        model=models(plan.is_imported),
     log:
         "logs/import/{video}/{model}/seed{seed}.log",
     benchmark:
@@ -49,3 +49,29 @@ rule import_model:
         gpu=0,
     script:
         "../scripts/import_model.py"
+
+
+rule make_module:
+    """A network that a function of the user's makes, with its weights, instead of training."""
+    input:
+        video=MADE["video"],
+        checkpoints=checkpoint_input,
+    output:
+        MADE["train"],
+    params:
+        **spec_of("train"),
+    wildcard_constraints:
+        model=models(plan.module_of),
+    log:
+        "logs/module/{video}/{model}/seed{seed}.log",
+    benchmark:
+        "logs/benchmarks/module/{video}/{model}/seed{seed}.tsv"
+    conda:
+        "../envs/xinc.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+        gpu=0,
+    script:
+        "../scripts/module.py"

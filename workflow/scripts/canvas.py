@@ -1,6 +1,9 @@
-from xinc.canvas.writer import write_canvas_layer
-from xinc.experiment.job import job
+from xinc.experiment.job import imports, job
+
+with imports():
+    from xinc.canvas.writer import write_canvas_of
 
 settings = snakemake.params.settings
 with job(snakemake):
-    write_canvas_layer(snakemake.input[0], snakemake.output[0], settings["layer"], settings["canvas"])
+    of = (settings["layers"], settings["canvas"])
+    write_canvas_of(snakemake.input[0], snakemake.output[0], *of, settings.get("module", ""))

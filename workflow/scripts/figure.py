@@ -1,6 +1,8 @@
-from xinc.analyses.draw import draw_figures
-from xinc.experiment.job import job
-from xinc.plotting.settings import FigureSettings
+from xinc.experiment.job import imports, job
+
+with imports():
+    from xinc.analyses.draw import draw_figures
+    from xinc.plotting.settings import FigureSettings
 
 settings = snakemake.params.settings
 with job(snakemake):

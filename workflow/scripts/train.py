@@ -1,7 +1,9 @@
-from xinc.experiment.job import job
-from xinc.experiment.provenance import digest
-from xinc.training.run import train_model
-from xinc.training.settings import TrainingSettings
+from xinc.experiment.job import imports, job
+
+with imports():
+    from xinc.experiment.provenance import digest
+    from xinc.training.run import train_model
+    from xinc.training.settings import TrainingSettings
 
 settings = dict(snakemake.params.settings)
 training = TrainingSettings(**settings.pop("training") | snakemake.params.unseen)

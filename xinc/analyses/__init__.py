@@ -6,8 +6,8 @@ from xinc.registry import Registry
 
 #: Modules of this package that are not analyses.
 SUPPORT_MODULES = (
-    *("analyse", "annotated", "base", "claim", "draw", "given", "making", "plot", "results", "run", "subject"),
-    "tables",
+    *("analyse", "annotated", "base", "claim", "draw", "few", "given", "making", "markdown", "page_numbers", "plot"),
+    *("results", "run", "subject", "tables"),
 )
 
 analyses: Registry = Registry("analysis", __name__, "xinc.analyses")

@@ -41,10 +41,10 @@ def analyse(
     network : a network (`xinc.load_model`, `xinc.prune`), a canvas (`xinc.dissect`, `xinc.open_canvas`), or a path: of
         a canvas, of a checkpoint that needs no hints, or of the workflow's folder of a network,
         ``results/bunny/nerv/seed0``.
-    video : to which the network was fitted: frames (frame, y, x, channel) in [0, 1], a dataset with them as ``frames``
-        (and masks, which some analyses need), or the path of a ``video.zarr``. Default: that of the workflow, of a
-        network in a folder of its results. Regions and flow lie beside that; for any other video they are computed,
-        with the default settings.
+    video : to which the network was fitted: frames (frame, y, x, channel) or an image (y, x, channel) in [0, 1], a
+        dataset with ``frames`` (and masks, which some analyses need), or the path of a ``video.zarr``. Default: that of
+        the workflow, of a network in a folder of its results. Regions and flow lie beside that; for any other video
+        they are computed, with the default settings.
     layers : names of layers that are looked at (default: all of the canvas).
     settings : of the analysis (docs/reference/settings.md).
 
@@ -54,8 +54,9 @@ def analyse(
 
     Raises
     ------
-    InputError : an unknown analysis, setting or layer; an analysis of several networks; neither a network nor a canvas;
-        a network or video that is needed and not found, or a video of another size or without frames of the network.
+    InputError : an unknown analysis, setting or layer; an analysis of several networks, or one that does not apply (to
+        a network for each frame, to a video without masks); neither a network nor a canvas; a network or video that is
+        needed and not found, or a video of another size or without frames of the network.
 
     Examples
     --------
@@ -67,12 +68,31 @@ def analyse(
     if made.scope != "network":
         raise InputError(f"The analysis '{analysis}' is about {_INSTEAD[made.scope]}.")
     one = given(network, "network")
+    if made.across_frames and not _network(one)["shared_weights"]:
+        raise InputError(
+            f"The analysis '{analysis}' follows a network from frame to frame, and each frame of this "
+            f"{_network(one)['architecture']} has a network of its own: give one of a whole video, such as a NeRV."
+        )
+    if made.architectures is not None and _network(one)["architecture"] not in made.architectures:
+        named = " or ".join(sorted(made.architectures))
+        raise InputError(
+            f"The analysis '{analysis}' is about networks of the architecture {named}, "
+            f"and this one is a {_network(one)['architecture']}: give one of those."
+        )
     subject = Subject(Path("video.zarr"))
     subject.video = _video(video, one)
+    if made.annotated_only and "instances" not in subject.video:
+        raise InputError(
+            f"The analysis '{analysis}' is about objects, and the video has no masks of any: give a video with the "
+            "variable instances."
+        )
     subject.canvas = {name: one.layers[name] for name in choose_layers(list(one.layers), layers, "this canvas")}
     if "model" in made.needs:
         if one.model is None:
-            raise InputError(f"The analysis '{analysis}' needs the network, which is not beside its canvas: give it.")
+            raise InputError(
+                f"The analysis '{analysis}' needs the network, which is not beside its canvas, or is one that a "
+                "module of yours makes: give it, from xinc.load_model or xinc.network."
+            )
         subject.model = one.model
     if "regions" in made.needs:
         subject.regions = _regions(subject.video, None if video is not None else one.beside("regions.zarr"))
@@ -92,7 +112,7 @@ def _video(video: Any, one: Given) -> xr.Dataset:
             "An analysis needs the video of the network, which is not in a folder of results: give it as video=."
         )
     layer = next(iter(one.layers.values()))
-    found = as_video(video, (layer.sizes["y"], layer.sizes["x"]))
+    found = as_video(video, (layer.sizes["y"], layer.sizes["x"]), one.model)
     wanted = list(one.model.frames) if one.model is not None else layer["frame"].values.tolist()
     missing = sorted(set(wanted) - set(found["frame"].values.tolist()))
     if missing:

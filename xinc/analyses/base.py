@@ -62,6 +62,8 @@ class Analysis:
     annotated_only: ClassVar[bool] = False
     #: Whether it follows a network from frame to frame; the workflow leaves out models of one network a frame.
     across_frames: ClassVar[bool] = False
+    #: Names of the architectures that it is about; None: all. The workflow leaves out models of others.
+    architectures: ClassVar[frozenset[str] | None] = None
     #: Settings that only the drawing uses: changing them draws the figures again and computes nothing.
     figure_settings: ClassVar[frozenset[str]] = frozenset()
     #: Names of analyses of networks whose `lines` the figures quote, where these are configured for the same network.
@@ -117,12 +119,13 @@ class Analysis:
         make = getattr(self._module("compute"), "table", None)
         return None if make is None else make(result)
 
-    def plot(self, result: xr.Dataset) -> dict[str, Figure]:
-        """Figures by name (a layer, or ``all``)."""
+    def plot(self, result: xr.Dataset) -> Mapping[str, Figure]:
+        """Figures by name (a layer, or ``all``), perhaps drawn when looked at (`xinc.plotting.drawn.Figures`)."""
         module = self._module("figure")
         if module is None:
             raise NotImplementedError(f"{type(self).__module__} has neither a module 'figure' nor a method 'plot'")
-        return dict(module.plot(self, result))
+        figures: Mapping[str, Figure] = module.plot(self, result)
+        return figures
 
     def animate(self, result: xr.Dataset) -> dict[str, list[np.ndarray]]:
         """Animations by name: uint8 RGB images (h, w, 3)."""

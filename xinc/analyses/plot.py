@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +66,7 @@ def plot(
     >>> figure.savefig("figure4.pdf")  # doctest: +SKIP
     """
     _for_notebooks()
-    with style.context(_look(size, cmap, title, columns)):
+    with style.context(_look(size, cmap, title, columns)), _lost_dimensions(result):
         figures = _figures(result, settings)
         name = next(iter(figures)) if part is None else part
         if name not in figures:
@@ -71,6 +74,23 @@ def plot(
             raise InputError(f"The result of '{analysis}' has no figure '{part}': {nearest(str(part), figures)}.")
         fit(figures[name])
     return figures[name]
+
+
+@contextlib.contextmanager
+def _lost_dimensions(result: Result) -> Iterator[None]:
+    """Say where a selection has dropped a dimension that the figure then lacks."""
+    try:
+        yield
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        coords = opened(result).coords if isinstance(result, xr.Dataset) else {}
+        lost = {str(label): values.item() for label, values in coords.items() if not values.dims}
+        if isinstance(error, InputError) or not lost:
+            raise
+        name, value = next(iter(lost.items()))
+        raise InputError(
+            f"This result has lost the dimension {name}, it is of {value!r} alone: select with lists, which keep it, "
+            f"as in result.sel({name}=[{value!r}])."
+        ) from error
 
 
 def parts(result: Result) -> list[str]:
@@ -82,13 +102,13 @@ def parts(result: Result) -> list[str]:
 def plot_all(result: Result, size: Size = "page", title: bool = True) -> dict[str, Figure]:
     """All figures of a result by name, drawn at once; see `plot`."""
     with style.context(_look(size, None, title, None)):
-        figures = _figures(result, {})
+        figures = dict(_figures(result, {}))
         for figure in figures.values():
             fit(figure)
     return figures
 
 
-def _figures(result: Result, settings: dict[str, Any]) -> dict[str, Figure]:
+def _figures(result: Result, settings: dict[str, Any]) -> Mapping[str, Figure]:
     data = opened(result).load()
     name, distribution = str(data.attrs["analysis"]), data.attrs.get("distribution", "")
     known = make_analysis(name, None, distribution).figure_settings
@@ -109,16 +129,29 @@ def _look(size: Size, cmap: str | None, title: bool, columns: int | None) -> sty
     if isinstance(size, str) and size not in SIZES:
         raise InputError(f"There is no size '{size}': {nearest(size, SIZES)}, or a width in inches.")
     wanted: Any = SIZES[size] if isinstance(size, str) else size
-    width, height = wanted if isinstance(wanted, (tuple, list)) else (wanted, None)
-    if not 2 <= width <= 40 or (height is not None and not 1 <= height <= 40):
-        raise InputError(f"The size is {size!r}: expected a width from 2 to 40 inches, or that and a height.")
-    if cmap is not None and cmap not in matplotlib.colormaps:
-        close = nearest(cmap, matplotlib.colormaps).split(" Expected")[0]
-        raise InputError(f"There is no colour map '{cmap}': {close}.")
-    if columns is not None and columns < 1:
-        raise InputError(f"There are {columns} columns: expected 1 or more.")
+    width, height = wanted if isinstance(wanted, (tuple, list)) and len(wanted) == 2 else (wanted, None)
+    if not _inches(width, 2) or not (height is None or _inches(height, 1)):
+        raise InputError(
+            f"The size is {size!r}: expected a width from 2 to 40 inches, or that and a height, or one of "
+            f"{', '.join(SIZES)}."
+        )
+    if cmap is not None and str(cmap) not in matplotlib.colormaps:
+        close = difflib.get_close_matches(str(cmap), matplotlib.colormaps, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "the name of one of Matplotlib was expected."
+        raise InputError(f"There is no colour map '{cmap}': {hint}")
+    if columns is not None and (isinstance(columns, bool) or not isinstance(columns, int) or columns < 1):
+        raise InputError(f"columns is {columns!r}: a number of panels from 1 on was expected.")
+    if not isinstance(title, bool):
+        raise InputError(
+            f"title is {title!r}: expected True or False; for one of your own, figure.suptitle(…) of what is returned."
+        )
     scale = max(1.0, round(float(width) / (style.SLIDE / style.SLIDE_SCALE), 3))
     return style.Look(float(width), height, scale, title, cmap or style.MAGNITUDE, columns)
+
+
+def _inches(value: Any, least: float) -> bool:
+    """Whether a length is a number of inches that a figure can have."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= 40
 
 
 def _for_notebooks() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,11 @@ def opened(result: Result) -> xr.Dataset:
                 "of a result, or what open_result makes of it."
             )
         return result
+    if not isinstance(result, str | os.PathLike):
+        raise InputError(
+            f"An object of type {type(result).__qualname__} was given: a result of an analysis was expected, or its "
+            "folder, such as results/bunny/nerv/seed0/grouping."
+        )
     path = Path(result)
     folder = path.parent if path.name == "result.zarr" else path
     if not (folder / "result.zarr").is_dir():

@@ -102,7 +102,7 @@ def _network(subject: Any) -> dict[str, Any]:
     if isinstance(subject, tuple):
         first, second = (_network(one) for one in subject)
         return first | {f"other_{name}": value for name, value in second.items()}
-    if isinstance(subject, Subject) and subject.layer_paths:
+    if isinstance(subject, Subject) and subject.canvas_path is not None:
         layer = next(iter(subject.canvas.values())).attrs["xinc"]
         return {"architecture": str(layer["architecture"]), "shared_weights": bool(layer["shared_weights"])}
     if isinstance(subject, Subject) and subject.model_path is not None:

@@ -7,8 +7,8 @@ analysis ``needs`` (`OPENERS`).
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,7 +29,7 @@ OPENERS: dict[str, tuple[str, str]] = {
     "video": ("xinc.video.store", "open_video"),
     "regions": ("xinc.video.regions", "open_regions"),
     "flow": ("xinc.video.flow", "open_flow"),
-    "canvas": ("xinc.canvas.reader", "open_layers"),
+    "canvas": ("xinc.canvas.reader", "open_stored"),
     "model": ("xinc.models.loading", "load"),
 }
 
@@ -40,16 +40,19 @@ class Subject:
 
     Attributes
     ----------
-    video_path, model_path, history_path, regions_path, flow_path : files of the workflow.
-    layer_paths : the canvas's layers by name, in network order.
+    video_path, model_path, history_path, regions_path, flow_path, canvas_path : files of the workflow.
+    layers : names of the canvas's layers to look at; None for all.
+    module : the function that the user declares to make the network, see `xinc.models.declared`.
     """
 
     video_path: Path
     model_path: Path | None = None
     history_path: Path | None = None
-    layer_paths: Mapping[str, Path] = field(default_factory=dict)
+    canvas_path: Path | None = None
     regions_path: Path | None = None
     flow_path: Path | None = None
+    layers: Sequence[str] | None = None
+    module: str = ""
 
     @cached_property
     def video(self) -> xr.Dataset:
@@ -69,12 +72,12 @@ class Subject:
     @cached_property
     def canvas(self) -> dict[str, xr.Dataset]:
         """Per layer, in network order, the dataset with the lazy ``contribution`` (frame, neuron, y, x)."""
-        return dict(_opened("canvas", self.layer_paths))
+        return dict(_opened("canvas", self.canvas_path, False, self.layers))
 
     @cached_property
     def model(self) -> INR:
         """The network."""
-        return _opened("model", self.model_path)
+        return _opened("model", self.model_path, *([self.module] if self.module else []))
 
     @cached_property
     def history(self) -> pd.DataFrame | None:
@@ -84,12 +87,12 @@ class Subject:
         return None if self.history_path is None else pd.read_csv(self.history_path)
 
 
-def _opened(part: str, where: Any) -> Any:
+def _opened(part: str, where: Any, *more: Any) -> Any:
     """A part of a subject; `InputError` where the subject has no such part."""
     if where is None:
         raise InputError(f"This analysis needs the {part} of its subject: give {part}_path.")
     module, function = OPENERS[part]
-    return getattr(importlib.import_module(module), function)(where)
+    return getattr(importlib.import_module(module), function)(where, *more)
 
 
 def subject_of(
@@ -98,11 +101,14 @@ def subject_of(
     history: str | None = None,
     regions: str | None = None,
     flow: str | None = None,
-    layers: Sequence[str] = (),
+    canvas: str | None = None,
+    layers: Sequence[str] | None = None,
+    module: str = "",
 ) -> Subject:
-    """The subject made from these files; ``layers`` are the groups of a canvas, in network order, named by folder."""
-    model_path, history_path, regions_path, flow_path = (
-        None if path is None else Path(path) for path in (model, history, regions, flow)
-    )
-    paths = {Path(layer).name: Path(layer) for layer in ([layers] if isinstance(layers, str) else layers)}
-    return Subject(Path(video), model_path, history_path, paths, regions_path, flow_path)
+    """The subject made from these files; of the canvas all layers, or those that are named.
+
+    ``module`` is what the user declares to make the network, see `Subject`.
+    """
+    paths = {"model": model, "history": history, "regions": regions, "flow": flow, "canvas": canvas}
+    given = {f"{name}_path": Path(path) for name, path in paths.items() if path is not None}
+    return Subject(Path(video), **given, layers=layers, module=module)

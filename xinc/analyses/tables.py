@@ -55,6 +55,8 @@ def to_dataframe(result: Result, part: str | None = None) -> pd.DataFrame:
 def to_csv(result: Result, path: str | Path, part: str | None = None) -> Path:
     """Write `to_dataframe` of a result as a file of comma-separated values, and return its path."""
     target = Path(path)
+    if target.is_dir():
+        raise InputError(f"'{target}' is a folder: give the path of a file, such as {target / 'table.csv'}.")
     table = to_dataframe(result, part)
     target.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(target, index=False)
@@ -87,7 +89,7 @@ def _frame(data: xr.Dataset, names: list[str]) -> pd.DataFrame:
         import pandas as pd
 
         return pd.DataFrame([{name: chosen[name].item() for name in names}])
-    labels = [str(name) for name in chosen.coords if name not in chosen.dims]
+    labels = sorted(str(name) for name in chosen.coords if name not in chosen.dims)  # a store has them in no order
     plain = chosen.drop_vars([str(dim) for dim in chosen.dims if dim not in data.coords], errors="ignore")
     table = plain.to_dataframe(dim_order=list(chosen[names[0]].dims)).reset_index()
     return table[[*map(str, chosen[names[0]].dims), *labels, *names]]

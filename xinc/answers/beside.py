@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,10 @@ from xinc.answers.region import Region, of_frames, of_mask
 from xinc.canvas.origin import dissected, place_of
 from xinc.canvas.schema import LayerRecord, record_of
 from xinc.errors import InputError, nearest
-from xinc.models.base import INR
+from xinc.trace.layer import layer_type
+
+if TYPE_CHECKING:
+    from xinc.models.base import INR
 
 
 def record_behind(layer: xr.Dataset) -> LayerRecord | None:
@@ -35,7 +38,9 @@ def known_record(layer: xr.Dataset, by: str) -> LayerRecord:
 
 def granularity_of(records: Sequence[LayerRecord]) -> str | None:
     """The granularity at which a network was dissected, None where it is each layer's default."""
-    found = {record.granularity for record in records if record.layer_type == "Linear"} - {"input"}
+    found = {
+        record.granularity for record in records if record.granularity != layer_type(record.layer_type).granularities[0]
+    }
     return found.pop() if found else None
 
 
@@ -122,10 +127,15 @@ def of_instance(instance: Any, masks: Any, layer: xr.Dataset, size: tuple[int, i
         labels, wanted = _of_regions(instance, masks)
     else:
         labels, wanted = masks, [_id_in(instance, masks)]
-    text = f"instance {instance!r}"
     if isinstance(labels, xr.DataArray):
         labels = of_frames(labels, frames, "The masks")
-    return of_mask(np.isin(np.asarray(labels), wanted), size, frames, text)
+    shape = np.shape(labels)
+    if shape not in (size, (len(frames), *size)):
+        raise InputError(
+            f"The masks have shape {shape}: expected {size}, the size of the maps, or {(len(frames), *size)}, one for "
+            "each frame asked for."
+        )
+    return of_mask(np.isin(np.asarray(labels), wanted), size, frames, f"instance {instance!r}")
 
 
 def _opened(path: Path) -> xr.Dataset:

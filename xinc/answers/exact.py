@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +22,7 @@ from xinc.interventions.explanation import explain_error
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
 from xinc.runtime.progress import Progress
-from xinc.trace.layers import Convolution, Trace
+from xinc.trace.layers import BaseTrace, Trace
 
 #: How many more neurons than are listed are computed exactly, so that few are missed by the estimate.
 _MORE, _TIMES = 20, 3
@@ -71,23 +70,23 @@ class Study:
         return names, np.concatenate([np.arange(count) for count in counts])
 
     def check_target(self, target: np.ndarray) -> np.ndarray:
-        """Frames (frame, y, x, 3) as (frame, 3, y, x); `InputError` for any other shape."""
-        return check_target(target, len(self._region.parts), self._network.resolution)
+        """Frames (frame, y, x, 3) as (frame, 3, y, x); `InputError` for another shape, and colours not in [0, 1]."""
+        return check_target(target, len(self._region.parts), self._network, "video")
 
     def estimate(self, target: np.ndarray | None, probes: int, seed: int) -> dict[str, np.ndarray]:
         """The estimates of `xinc.effects` in the region, summed over frames, from passes through its window alone."""
-        if isinstance(probes, bool) or not isinstance(probes, int) or probes < 2:
+        if isinstance(probes, bool) or not isinstance(probes, int | np.integer) or probes < 2:
             raise InputError(f"probes is {probes!r}; expected an integer of at least 2.")
         generator = torch.Generator().manual_seed(int(seed))
         total: dict[str, np.ndarray] = {}
-        passes = (probes + (target is not None)) * len(self._region.parts)
+        passes = (int(probes) + (target is not None)) * len(self._region.parts)
         with Progress(passes, "backward passes") as progress:
             for at, part in enumerate(self._region.parts):
                 trace = self._network.trace(part.frame)
                 with full_precision():
                     window = WindowPasses(self._network, trace, part.window, self.granularity)
                 goal = None if target is None else _of(target[at], part.window)
-                for name, values in of_region(window, part.inside, goal, probes, generator, progress).items():
+                for name, values in of_region(window, part.inside, goal, int(probes), generator, progress).items():
                     total[name] = total.get(name, 0) + values
         return total
 
@@ -167,39 +166,39 @@ class WindowPasses(Passes):
     window : (y0, y1, x0, x1) of the frame.
     """
 
-    def __init__(self, model: INR, trace: Trace, window: Window, granularity: str | None = None) -> None:
+    def __init__(self, model: INR, trace: BaseTrace, window: Window, granularity: str | None = None) -> None:
+        self._window = window
         super().__init__(model, trace, granularity)
-        own = tuple(
-            replace(one, weight=mine.weight, bias=mine.bias)
-            for one, mine in zip(trace.layers, self.layers, strict=True)
-        )
-        with torch.enable_grad():
-            self.colours = model.colours_of(output_on(Trace(trace.input.detach(), own), window))
+
+    def _output(self, trace: BaseTrace) -> Tensor:
+        return output_on(trace, self._window)
 
 
-def output_on(trace: Trace, window: Window) -> Tensor:
-    """(3, y1 − y0, x1 − x0), the output of a trace on a window, from the window of each layer that it depends on.
+def output_on(trace: BaseTrace, window: Window) -> Tensor:
+    """(C, y1 − y0, x1 − x0), the output of a trace on a window, from the window of each layer that it depends on.
 
     Where a window ends inside of the image, a convolution's zero padding is wrong for half a kernel: that much more is
-    computed, and cut off.
+    computed, and cut off. Of a network that is not a chain of such layers the whole output is computed.
     """
+    chain = trace.chain
+    if chain is None or not all(layer.local for layer in chain.layers):
+        return cut(trace.output(), window)
     # From the last layer on: which window of its input it takes, and which of its pre-activation is right.
-    sizes = _sizes(trace)
+    sizes = _sizes(chain)
     steps = []
-    for layer, size in zip(trace.layers[::-1], sizes[::-1], strict=True):
+    for layer, size in zip(chain.layers[::-1], sizes[::-1], strict=True):
         y0, y1, x0, x1 = window
-        r = layer.upscale
+        r, (rows, columns) = layer.upscale, layer.reach
         right = (y0 // r, -(-y1 // r), x0 // r, -(-x1 // r))
-        reach = layer.kernel_size // 2 if isinstance(layer, Convolution) else 0
         taken = (
-            max(right[0] - reach, 0),
-            min(right[1] + reach, size[0]),
-            max(right[2] - reach, 0),
-            min(right[3] + reach, size[1]),
+            max(right[0] - rows, 0),
+            min(right[1] + rows, size[0]),
+            max(right[2] - columns, 0),
+            min(right[3] + columns, size[1]),
         )
         steps.append((layer, taken, right, window))
         window = taken
-    v = cut(trace.input, window)
+    v = cut(chain.input, window)
     for layer, taken, right, wanted in steps[::-1]:
         z = cut(layer.preactivation(v), _inside(right, taken))
         r = layer.upscale

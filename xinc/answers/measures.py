@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,10 @@ from xinc.answers.beside import granularity_of, known_record, network_of, target
 from xinc.answers.region import Region
 from xinc.canvas.origin import place_of
 from xinc.canvas.reductions import neuron_statistics, region_sums
+from xinc.errors import InputError
+
+#: Is told a measure of some layers, as `Measured` of each.
+Tell: TypeAlias = "Callable[[list[Measured]], None]"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,14 @@ def summed(layers: Sequence[xr.Dataset], region: Region) -> list[Measured]:
         for total, layer in zip(found, layers, strict=True):
             window = layer.isel(y=slice(y0, y1), x=slice(x0, x1))
             total += region_sums(window, labels, [part.frame])["region"].values[0, :, 0]
+    for total, layer in zip(found, layers, strict=True):
+        wrong = np.flatnonzero(~np.isfinite(total))
+        if len(wrong):
+            raise InputError(
+                f"Maps hold NaN or infinities in the region, those of {len(wrong)} of {len(total)} neurons, neuron "
+                f"{int(layer['neuron'].values[wrong[0]])} the first: finite maps were expected, as a canvas has them; "
+                "fill them in, or leave these neurons out."
+            )
     return [Measured(layer, total, np.ones(len(total), bool)) for layer, total in zip(layers, found, strict=True)]
 
 
@@ -100,13 +112,23 @@ def gained(layers: Sequence[xr.Dataset], region: Region, model: Any) -> list[xr.
 
 
 def effects_of(
-    layers: Sequence[xr.Dataset], region: Region, model: Any, count: int | None, probes: int, seed: int
+    layers: Sequence[xr.Dataset],
+    region: Region,
+    model: Any,
+    count: int | None,
+    probes: int,
+    seed: int,
+    first: Tell | None = None,
 ) -> list[Measured]:
-    """Σ‖Δ‖² over a region: estimated for all neurons, and of the best ones exactly, in the region and in the frames."""
+    """Σ‖Δ‖² over a region: estimated for all neurons, and of the best ones exactly, in the region and in the frames.
+
+    ``first`` is told the estimates.
+    """
     from xinc.answers.exact import Study
 
     study = Study(layers, region, network_of(layers[0], model, "effect"), "effect")
     estimate = study.estimate(None, probes, seed)
+    _tell(first, layers, study.positions, estimate["squared_effect"])
     best = study.best(estimate["squared_effect"], count)
     inside, frame = study.effects(best)
     values = np.where(best, inside, estimate["squared_effect"])
@@ -121,8 +143,11 @@ def blame_of(
     count: int | None,
     probes: int,
     seed: int,
+    first: Tell | None = None,
 ) -> tuple[list[Measured], float, str]:
     """How much of the squared error ablation takes away: estimated for all neurons, and of the best ones exactly.
+
+    ``first`` is told the estimates.
 
     Returns
     -------
@@ -133,6 +158,7 @@ def blame_of(
     study = Study(layers, region, network_of(layers[0], model, "blame"), "blame")
     target = study.check_target(target_of(layers[0], video, region.frames))
     estimate = study.estimate(target, probes, seed)
+    _tell(first, layers, study.positions, -estimate["error_change"])
     best = study.best(-estimate["error_change"], count)
     error, inside, rest = study.errors(best, target)
     values = np.where(best, inside, -estimate["error_change"])
@@ -141,3 +167,13 @@ def blame_of(
         for layer, at in zip(layers, study.positions, strict=True)
     ]
     return measured, error, study.verdict(target, probes, seed) if len(region.parts) == 1 else ""
+
+
+def _tell(
+    first: Tell | None, layers: Sequence[xr.Dataset], positions: Sequence[np.ndarray], values: np.ndarray
+) -> None:
+    """Tell an estimate for all neurons, at these positions in each layer."""
+    if first is not None:
+        first(
+            [Measured(layer, values[at], np.ones(len(at), bool)) for layer, at in zip(layers, positions, strict=True)]
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -58,6 +58,7 @@ def top_neurons(
     video: Any = None,
     probes: int = 32,
     seed: int = 0,
+    first: Callable[[pd.DataFrame], None] | None = None,
 ) -> pd.DataFrame:
     """The neurons that matter most in a region, one a row.
 
@@ -90,6 +91,9 @@ def top_neurons(
     video : the frames to which the network was fitted, (frame, y, x, channel) in [0, 1], or a prepared video or its
         path; for blame. Default: ``video.zarr`` of the canvas's video in a folder of results.
     probes, seed : of the estimates, see `xinc.effects`.
+    first : of effects and blame, called with the ranking by the estimates alone while those of the table are computed
+        exactly, which takes long in large networks. It has neither ``over_representation`` nor ``elsewhere``, and of
+        blame no shares.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def top_neurons(
     ------
     InputError : not a canvas or layer; a box or pixel outside of the frame, a mask of another size or without pixels,
         more than one region; an unknown instance, layer, frame or measure; several frames of networks with one for each
-        frame; a network, video or masks that are needed and not found, or of another canvas.
+        frame; maps that are not finite; a network, video or masks that are needed and not found, or of another canvas.
 
     Examples
     --------
@@ -133,15 +137,26 @@ def top_neurons(
         choose_frames(layer, where.frames)
     _check_one_network(chosen[0], where)
     _check_gain(chosen, by)
+
+    def of_all(estimated: list[Measured]) -> None:
+        if first is not None:  # shares of blame are of an error that is not known yet
+            unknown = np.nan if by == "blame" else None
+            first(_described(_table([estimated], by, count, where, unknown), by, where))
+
     if by == "blame":
-        measured, error, verdict = measures.blame_of(chosen, where, model, video, count, probes, seed)
+        measured, error, verdict = measures.blame_of(chosen, where, model, video, count, probes, seed, of_all)
         found = _table([measured], by, count, where, error)
         found.attrs |= {"verdict": verdict} if verdict else {}
     elif by == "effect":
-        found = _table([measures.effects_of(chosen, where, model, count, probes, seed)], by, count, where)
+        found = _table([measures.effects_of(chosen, where, model, count, probes, seed, of_all)], by, count, where)
     else:
         parts = measures.summed(measures.gained(chosen, where, model) if by == "gained" else chosen, where)
         found = _table([parts] if by == "gained" else [[part] for part in parts], by, count, where)
+    return _described(found, by, where)
+
+
+def _described(found: pd.DataFrame, by: str, where: Region) -> pd.DataFrame:
+    """A table that says what it is of, and what its columns are."""
     described = _COLUMNS | ({"share": _SHARE_OF_ERROR} if by == "blame" else {})
     found.attrs |= {"by": by, "region": str(where), "frames": where.frames}
     found.attrs["columns"] = {name: described[name] for name in found.columns}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.contributions.expansion import Window
 from xinc.errors import InputError
 from xinc.frames import ranges
+from xinc.trace.windows import Window
 
 
 @dataclass(frozen=True)
@@ -112,15 +112,15 @@ def of_mask(mask: Any, size: tuple[int, int], frames: Sequence[int], text: str =
     Parameters
     ----------
     mask : (y, x) bool for all frames; or (frame, y, x), by the coordinate ``frame`` where it has one, otherwise in the
-        order of ``frames``.
+        order of ``frames``. A labelled one by its dimensions and, where it has them, coordinates.
     text : what it is, in words.
 
     Raises
     ------
-    InputError : another type or size, frames that it lacks, or no pixels in any frame.
+    InputError : another type or size, frames that it lacks, other dimensions or pixels, or no pixels in any frame.
     """
     if isinstance(mask, xr.DataArray):
-        mask = of_frames(mask, frames, text)
+        mask = _labelled(mask, size, frames, text)
     values = np.asarray(mask)
     if values.dtype != bool:
         raise InputError(
@@ -139,6 +139,28 @@ def of_mask(mask: Any, size: tuple[int, int], frames: Sequence[int], text: str =
     if not found:
         raise InputError(f"{text} has no pixels in frames {ranges(frames)}: choose other frames, or another region.")
     return Region(found, size, text)
+
+
+def _labelled(mask: xr.DataArray, size: tuple[int, int], frames: Sequence[int], text: str) -> xr.DataArray:
+    """A labelled mask as (y, x) or (frame, y, x) in the order of ``frames``."""
+    if {*map(str, mask.dims)} - {"frame"} != {"y", "x"}:
+        raise InputError(
+            f"{text} has the dimensions ({', '.join(map(str, mask.dims))}): (y, x) or (frame, y, x) were expected; "
+            "rename them, or give its values."
+        )
+    for name, count in zip(("y", "x"), size, strict=True):
+        if name in mask.coords and mask.sizes[name] == count and (mask[name].values != np.arange(count)).any():
+            raise InputError(
+                f"{text} has other pixels than the maps along {name}, from {mask[name].values[0]} to "
+                f"{mask[name].values[-1]}: 0 to {count - 1} were expected, in this order; sort it, or give its values."
+            )
+    if "frame" in mask.coords and "frame" not in mask.dims and set(frames) != {int(mask["frame"])}:
+        own = int(mask["frame"])
+        raise InputError(
+            f"{text} is of frame {own}, and frames {ranges(frames)} were asked for: ask for frames=[{own}], or give "
+            "its values, which then count for each frame."
+        )
+    return of_frames(mask, frames, text).transpose(..., "y", "x")
 
 
 def of_frames(values: xr.DataArray, frames: Sequence[int], text: str) -> xr.DataArray:

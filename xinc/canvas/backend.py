@@ -8,7 +8,8 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from xinc.canvas.reader import check_one_network, open_layer, stored_layers
+from xinc.canvas.reader import open_layer, open_stored
+from xinc.runtime.kept import DEFAULT_MB
 from xinc.storage.locations import locate
 
 
@@ -16,7 +17,7 @@ class XincBackend(BackendEntrypoint):
     """Layers and whole canvases, of any layout, with lazily expanded maps; ``chunks=`` makes dask arrays of them."""
 
     description = "Implicit neural canvases (xinc)"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "gain")
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "gain", "cache_mb")
     supports_groups = True
 
     def open_dataset(
@@ -26,31 +27,41 @@ class XincBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         group: str | None = None,
         gain: bool = False,
+        cache_mb: float = DEFAULT_MB,
     ) -> xr.Dataset:
-        """One layer: its own group, or ``group`` of a canvas; ``gain`` as of `xinc.open_canvas`."""
+        """One layer: its own group, or ``group`` of a canvas; ``gain`` and ``cache_mb`` as of `xinc.open_canvas`."""
         path = locate(filename_or_obj)
-        found = open_layer(path / group.strip("/") if group else path, gain)
+        found = open_layer(path / group.strip("/") if group else path, gain, cache_mb)
         names = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
         return found.drop_vars(names, errors="ignore")
 
     def open_groups_as_dict(
-        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None, gain: bool = False
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        gain: bool = False,
+        cache_mb: float = DEFAULT_MB,
     ) -> dict[str, xr.Dataset]:
         """All layers of a canvas, by path."""
-        root = locate(filename_or_obj)
+        names = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
         layers = {
-            name: self.open_dataset(root / name, drop_variables=drop_variables, gain=gain)
-            for name in stored_layers(root)
+            name: layer.drop_vars(names, errors="ignore")
+            for name, layer in open_stored(locate(filename_or_obj), gain, cache_mb=cache_mb).items()
         }
-        check_one_network(layers, root)
         return {"/": xr.Dataset()} | {f"/{name}": layer for name, layer in layers.items()}
 
     def open_datatree(
-        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None, gain: bool = False
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        gain: bool = False,
+        cache_mb: float = DEFAULT_MB,
     ) -> xr.DataTree:
         """A canvas."""
         return xr.DataTree.from_dict(
-            self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, gain=gain)
+            self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, gain=gain, cache_mb=cache_mb)
         )
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:

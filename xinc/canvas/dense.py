@@ -23,6 +23,7 @@ from xinc.contributions.expansion import Expander, expand_into
 from xinc.errors import InputError
 from xinc.storage.finite import require_finite
 from xinc.storage.locations import put
+from xinc.trace.layers import layer_type
 
 #: Frames in a chunk and neurons, at least; neurons are doubled as long as the maps of a chunk take no more bytes.
 CHUNK, CHUNK_BYTES = (4, 4), 2**20
@@ -46,7 +47,7 @@ def create_array(
     chunks: tuple[int, ...],
 ) -> Any:
     """A new array: zstd after byte shuffling, a checksum on every chunk; absent chunks of floats would read as NaN."""
-    floating = np.issubdtype(np.dtype(dtype), np.floating)
+    floating = np.issubdtype(np.dtype(dtype), np.inexact)
     labels: dict[str, Any] = {"coordinates": _LABELS} if name == "contribution" else {}
     return group.create_array(
         name,
@@ -75,6 +76,15 @@ def create_group(store: Store, attributes: dict[str, Any], small: dict[str, tupl
         array[...] = values
     put(store, contents)
     return zarr.open_group(store, mode="r+", zarr_format=3)
+
+
+def check_dense(kind: str, layer: str) -> None:
+    """`InputError` for a layer of a type whose maps are sparse, all of which are to be kept dense."""
+    if layer_type(kind).sparse:
+        raise InputError(
+            f"The maps of the {kind} layer '{layer}' are zeros but for a few pixels each, and dense ones would take "
+            "thousands of times the room: keep it factored (layout: factored, or auto), or materialise chosen neurons."
+        )
 
 
 def block_shape(shape: tuple[int, int, int, int], memory_mb: float) -> tuple[tuple[int, int], tuple[int, int]]:

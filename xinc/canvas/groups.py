@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from xinc.canvas.copies import absent_means_fill, is_foreign
 from xinc.canvas.schema import LayerRecord, coordinate_arrays, data_arrays
 from xinc.errors import InputError
-from xinc.storage.locations import Location, file_sizes
+from xinc.storage.locations import Location
 
 
-def check_group(path: Location, record: LayerRecord, group: Any) -> None:
-    """Raise `InputError` where the arrays of an open Zarr group are missing, incomplete or contradict each other."""
+def check_group(path: Location, record: LayerRecord, group: Any, stored: Mapping[str, int]) -> None:
+    """Raise `InputError` where the arrays of an open Zarr group are missing, incomplete or contradict each other.
+
+    ``stored`` are the bytes of its files by relative path.
+    """
     sizes = {"y": record.resolution[0], "x": record.resolution[1]}
-    stored = file_sizes(path)
     arrays = coordinate_arrays() | data_arrays(record)
     copied = any(is_foreign(group[name]) for name in arrays if name in group)
     for name, dims in arrays.items():
@@ -46,7 +49,7 @@ def _lacking(name: str, copied: bool) -> str:
     return f"is damaged: the array '{name}' is missing; compute this canvas again"
 
 
-def _check_chunks(path: Location, name: str, record: LayerRecord, group: Any, stored: dict[str, int]) -> None:
+def _check_chunks(path: Location, name: str, record: LayerRecord, group: Any, stored: Mapping[str, int]) -> None:
     """Raise `InputError` where an array lacks chunk files, or one is empty."""
     array = group[name]
     chunks = [size for key, size in stored.items() if re.fullmatch(rf"{name}/c([./]\d+)*", key)]

@@ -12,14 +12,19 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from xinc.canvas.layer import restore_maps
+from xinc.canvas.layer import check_activations, recorded_neurons, restore_maps
 from xinc.canvas.lazy import expanded_maps, lazy_dataset
 from xinc.canvas.reductions import sum_abs
-from xinc.canvas.schema import LayerRecord, record_of
-from xinc.contributions.kernels.linear import LinearExpansion
+from xinc.canvas.schema import LayerRecord, StageRecord, record_of
+from xinc.contributions.expansion import expander
 from xinc.contributions.maps import LayerMaps
-from xinc.contributions.neurons import enumerate_neurons, layer_neurons
-from xinc.trace.layers import Array, Convolution, Linear
+from xinc.contributions.neurons import layer_neurons
+from xinc.errors import InputError
+from xinc.runtime.kept import DEFAULT_MB, kept_mb
+from xinc.trace.activations import activation, spelt
+from xinc.trace.layers import Array, Linear, layer_type
+from xinc.trace.route import Stage, is_plain
+from xinc.trace.windows import Size, pair
 
 #: The fewest neurons that stand for a layer's in one draw.
 _NEURONS = 100
@@ -41,8 +46,8 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
 
     Parameters
     ----------
-    layers : of a canvas by name, in network order; gained maps are left out, and those
-        without a record, made by hand.
+    layers : of a canvas by name, in network order; gained maps are left out, those without a record, made by hand, and
+        layers that do not consist of weights.
     maps : of a layer, in as many draws as it takes, at most 30.
     seed : of what is drawn, which depends on it, on the layer's name and on the number of the draw alone.
 
@@ -54,28 +59,35 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
     records = {
         name: record.model_copy(update={"gain": "none"}) for name, record in known.items() if record.gain != "applied"
     }
-    before = ["identity", *(record.activation for record in records.values())]
-    return {
-        name: _iid_layer(record, layers[name], _kernel_size(record, layers[name], records), activation, maps, seed)
-        for (name, record), activation in zip(records.items(), before, strict=False)
+    for record in records.values():
+        check_activations(record)
+    before = ["identity", *(spelt(one.activation, frequency=one.frequency) for one in records.values())]
+    found = {
+        name: _iid_layer(_with_kernels(record, layers[name], records), layers[name], said, maps, seed)
+        for (name, record), said in zip(records.items(), before, strict=False)
     }
+    return {name: layer for name, layer in found.items() if layer is not None}
 
 
 def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
     """The expectation of Σ_n |C_n| (y, x) of a layer of `iid_layers`, float64: a mean over draws and over like places.
 
-    Reflections of the frame do not change it, nor do steps of a source pixel where the frame's edges are out of reach.
+    Reflections of the frame do not change it, nor do steps of a source pixel where the frame's edges are out of reach;
+    but where a kernel is not centred, or moves by strides, every pixel is a place of its own.
     """
     drawn = expanded_maps(layer["contribution"].variable)
     assert drawn is not None
     maps, v = drawn.layer_at(0)
-    scale = maps.layer.upscale
-    edge = float(maps.layer.kernel_size // 2 if isinstance(maps.layer, Convolution) else 0)
-    for stage in maps.later:
-        edge += (stage.kernel_size // 2) / scale
-        scale *= stage.upscale
-    border = int(np.ceil(edge))
     values = sum_abs(layer).mean("frame").values
+    if not maps.layer.local or not is_plain(maps.later):
+        return np.asarray(values)
+    scale = maps.layer.upscale
+    edge = float(max(maps.layer.reach))
+    for stage in maps.later:
+        assert isinstance(stage, Stage)
+        edge += max(stage.kernel.reach) / scale
+        scale *= pair(stage.upscale)[0]
+    border = int(np.ceil(edge))
     values = values.reshape(v.shape[-2], scale, v.shape[-1], scale)
     for axis in (0, 2):
         values = (values + np.flip(values, (axis, axis + 1))) / 2
@@ -86,25 +98,29 @@ def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
     return np.asarray(values.reshape(layer.sizes["y"], layer.sizes["x"]))
 
 
-def _iid_layer(record: LayerRecord, layer: xr.Dataset, size: int, before: str, maps: int, seed: int) -> xr.Dataset:
-    linear = record.layer_type == "Linear"
-    if linear and not record.later:
+def _iid_layer(record: LayerRecord, layer: xr.Dataset, before: str, maps: int, seed: int) -> xr.Dataset | None:
+    kind = layer_type(record.layer_type)
+    if not kind.mixes and not record.later:
         height, width = record.resolution
         record = record.model_copy(update={"resolution": (min(height, _SIDE), min(width, _SIDE))})
     c_in, c_out = _channels(record, layer)
-    neurons = enumerate_neurons((c_in, c_out), record.granularity, record.upscale)
-    kernel = () if linear else (size, size)
-    scale = record.upscale * int(np.prod([stage.upscale for stage in record.later]))
-    shape = (c_in, *(side // scale for side in record.resolution))
-    deviation = 1 / (record.frequency * np.sqrt(c_in * np.prod(kernel)))
+    weights = kind.weight_shape(record.options, (c_in, c_out))
+    if weights is None:
+        return None
+    neurons = recorded_neurons(record, {"weight": weights, "bias": (c_out,)})
+    arrays = {"weight": np.broadcast_to(np.float32(0), weights), "bias": np.zeros(c_out, np.float32)}
+    size = _input_size(restore_maps(record, arrays), record.resolution)
+    if size is None:
+        return None
+    deviation = 1 / (record.frequency * np.sqrt(np.prod(weights[1:])))
 
     def draw(number: int) -> tuple[LayerMaps, Array]:
         generator = np.random.default_rng([seed, zlib.crc32(record.layer.encode()), number])
-        weight = generator.standard_normal((c_out, c_in, *kernel), np.float32) * np.float32(deviation)
-        inputs = _activated(before, generator.standard_normal(shape, np.float32))
-        return restore_maps(record, weight, np.zeros(c_out, np.float32)), inputs
+        weight = generator.standard_normal(weights, np.float32) * np.float32(deviation)
+        inputs = _activated(before, generator.standard_normal((c_in, *size), np.float32))
+        return restore_maps(record, arrays | {"weight": weight}), inputs
 
-    return lazy_dataset(record, range(min(-(-maps // len(neurons)), _DRAWS)), neurons, draw)
+    return lazy_dataset(record, range(min(-(-maps // len(neurons)), _DRAWS)), neurons, draw, kept_mb(DEFAULT_MB))
 
 
 def _channels(record: LayerRecord, layer: xr.Dataset) -> tuple[int, int]:
@@ -113,25 +129,53 @@ def _channels(record: LayerRecord, layer: xr.Dataset) -> tuple[int, int]:
         return layer.sizes["neuron"], layer.sizes["neuron"]  # of the other side nothing is known, nor matters
     c_in, c_out = (int(layer[name].max()) + 1 for name in ("in_channel", "out_channel"))
     phases = record.upscale**2
+    if record.options.get("groups", 1) > 1:
+        return c_in, c_out
     return c_in, min(c_out, phases * -(-_NEURONS // (c_in * phases)))
 
 
-def _kernel_size(record: LayerRecord, layer: xr.Dataset, records: Mapping[str, LayerRecord]) -> int:
-    """Side of a layer's own kernels: known to a factored layer, and to those before it.
+def _input_size(maps: LayerMaps, resolution: Size) -> Size | None:
+    """Height and width of the layer's input for maps of a resolution; None where there is none."""
+    found = []
+    for axis, side in enumerate(resolution):
+        about = round(side / maps.scale(axis))
+        near = sorted(range(1, about + 64), key=lambda length: abs(length - about))
+        exact = next((length for length in near if _side(maps, length, axis) == side), None)
+        if exact is None:
+            return None
+        found.append(exact)
+    return found[0], found[1]
 
-    A dense layer that is the first of its canvas is taken to have kernels as large as the next layer's.
+
+def _side(maps: LayerMaps, length: int, axis: int) -> int | None:
+    """Pixels of a map along an axis, for an input of a length; None where kernels do not fit on it."""
+    try:
+        return maps.resolution((length, length))[axis]
+    except InputError:
+        return None
+
+
+def _with_kernels(record: LayerRecord, layer: xr.Dataset, records: Mapping[str, LayerRecord]) -> LayerRecord:
+    """The record of a layer, with the size of its kernels where an earlier version left it out.
+
+    It is known to a factored layer, and to those before it. A dense layer that is the first of its canvas is taken to
+    have kernels as large as the next layer's.
     """
-    for other in records.values():
-        if len(other.later) > len(record.later):
-            return other.later[-len(record.later) - 1].kernel_size
+    if not layer_type(record.layer_type).mixes or "kernel_size" in record.options:
+        return record
+    known = [one.later[-len(record.later) - 1] for one in records.values() if len(one.later) > len(record.later)]
     maps = expanded_maps(layer["contribution"].variable)
-    own = None if maps is None else maps.layer_at(0)[0].layer
-    if isinstance(own, Convolution):
-        return own.kernel_size
-    return record.later[0].kernel_size if record.later else 1
+    own = None if known or maps is None else maps.layer_at(0)[0].layer.options()
+    if own is None:
+        after = [*known, *record.later]
+        size = after[0].kernel_size if after and isinstance(after[0], StageRecord) else 1
+        own = {"kernel_size": [size, size]}
+    return record.model_copy(update={"options": record.options | own})
 
 
-def _activated(name: str, values: np.ndarray) -> np.ndarray:
-    """What responses (C, h, w) float32 come to after an activation: each a neuron of a layer that changes nothing."""
-    one = Linear("", np.eye(len(values), dtype=np.float32), np.zeros(len(values), np.float32), name)
-    return LinearExpansion(LayerMaps(one, layer_neurons(one), ()), values).expand(np.arange(len(values)))
+def _activated(said: str, values: np.ndarray) -> np.ndarray:
+    """φ of responses (C, h, w) float32: φ(0), and what each contributes as a neuron of a layer that changes nothing."""
+    one = Linear("", np.eye(len(values), dtype=np.float32), np.zeros(len(values), np.float32), said)
+    expand = expander(LayerMaps(one, layer_neurons(one), ()), values)
+    found = expand(np.arange(len(values)), (0, values.shape[1], 0, values.shape[2]), None)
+    return found + np.float32(activation(said).zero)

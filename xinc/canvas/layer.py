@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xarray as xr
 
-from xinc.canvas.schema import LayerRecord, StageRecord
-from xinc.contributions.maps import LayerMaps, Stage
-from xinc.contributions.neurons import Neurons, enumerate_neurons
+from xinc.canvas.schema import LayerRecord, route_of, route_record
+from xinc.contributions.maps import LayerMaps
+from xinc.contributions.neurons import Neurons, layer_neurons
 from xinc.errors import InputError, nearest
 from xinc.frames import frame_list
-from xinc.trace.layers import Array, Convolution, Layer, Linear, Trace
+from xinc.trace.activations import activations
+from xinc.trace.layers import Array, BaseTrace, Layer, layer_type
+from xinc.trace.route import activations_in
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from xinc.models.base import INR
 
 
@@ -29,6 +32,8 @@ def as_layer(layer: Any) -> xr.Dataset:
     ------
     InputError : a whole canvas, maps of other dimensions, or something else.
     """
+    import xarray as xr  # half a second, which a job that writes a canvas spares
+
     if isinstance(layer, xr.DataTree):
         if layer.children:
             raise InputError(
@@ -66,19 +71,24 @@ def make_record(
     probes: int = 0,
 ) -> LayerRecord:
     """The record of a layer of a model's canvas; ``network`` is `xinc.models.storage.identity`."""
-    layer = maps.layer
+    layer, known = maps.layer, model.layer_names()
+    said = (layer.activation, *activations_in(maps.later), maps.head_activation)
     return LayerRecord(
         layout="dense" if layout == "dense" else "factored",
         layer=layer.name,
-        layer_type="Linear" if isinstance(layer, Linear) else "Convolution",
+        layer_type=layer.layer_type,
+        options=layer.options(),
         granularity=maps.neurons.granularity,
         activation=layer.activation,
         frequency=layer.frequency,
         upscale=layer.upscale,
-        later=tuple(StageRecord(**stage.as_dict()) for stage in maps.later),
+        later=route_record(maps.later),
         head_activation=maps.head_activation,
+        distributions=activations.distributions(said),
         shared_weights=not model.per_frame,
+        varying=() if model.per_frame else model.varying,
         resolution=resolution,
+        order=known.index(layer.name) if layer.name in known else -1,
         architecture=model.name,
         network=network,
         gain=gain,
@@ -86,16 +96,43 @@ def make_record(
     )
 
 
-def restore_maps(record: LayerRecord, weight: Array, bias: Array, gain: Array | None = None) -> LayerMaps:
-    """The `LayerMaps` that a record and one frame's weights describe; gained maps with its gains."""
-    layer: Layer
-    if record.layer_type == "Linear":
-        layer = Linear(record.layer, weight, bias, record.activation, record.frequency)
-    else:
-        layer = Convolution(record.layer, weight, bias, record.activation, record.upscale)
-    neurons = enumerate_neurons(layer.channels, record.granularity, record.upscale)
-    later = tuple(Stage(**stage.model_dump()) for stage in record.later)
-    return LayerMaps(layer, neurons, later, record.head_activation, gain)
+def restore_layer(record: LayerRecord, arrays: Mapping[str, Array]) -> Layer:
+    """The layer that a record and one frame's arrays, weights and all, describe."""
+    fields = {
+        "name": record.layer,
+        "activation": record.activation,
+        "frequency": record.frequency,
+        "upscale": record.upscale,
+    }
+    return layer_type(record.layer_type).restore(fields, record.options, arrays)
+
+
+def check_activations(record: LayerRecord) -> None:
+    """`InputError` that says what to install where a record has activations of a distribution that is not here."""
+    for name, distribution in record.distributions.items():
+        activations.get(name, distribution)
+
+
+def restore_maps(record: LayerRecord, arrays: Mapping[str, Array], gain: Array | None = None) -> LayerMaps:
+    """The `LayerMaps` that a record and one frame's arrays describe; gained maps with its gains.
+
+    Raises
+    ------
+    InputError : it has an activation that is not known here; the message says which distribution to install.
+    """
+    check_activations(record)
+    layer = restore_layer(record, arrays)
+    return LayerMaps(
+        layer, layer_neurons(layer, record.granularity), route_of(record.later), record.head_activation, gain
+    )
+
+
+def recorded_neurons(record: LayerRecord, shapes: Mapping[str, tuple[int, ...]]) -> Neurons:
+    """The neurons of a layer whose arrays have these shapes, of which nothing is read; nor is its activation."""
+    stand_in = np.zeros((), np.float32)
+    arrays = {name: np.broadcast_to(stand_in, shape) for name, shape in shapes.items()}
+    plain = record.model_copy(update={"activation": "identity"})
+    return layer_neurons(restore_layer(plain, arrays), record.granularity)
 
 
 def neuron_coordinates(neurons: Neurons, upscale: int) -> dict[str, np.ndarray]:
@@ -147,10 +184,9 @@ def choose_frames(model: INR, frames: Sequence[int] | np.ndarray | None) -> list
 
 def map_resolution(maps: LayerMaps, v: Array) -> tuple[int, int]:
     """Height and width of a map, given the layer's input."""
-    return v.shape[-2] * maps.scale(), v.shape[-1] * maps.scale()
+    return maps.resolution((v.shape[-2], v.shape[-1]))
 
 
-def trace_layer(trace: Trace, name: str, granularity: str | None, head_activation: bool, model: INR) -> LayerMaps:
+def trace_layer(trace: BaseTrace, name: str, granularity: str | None, head_activation: bool, model: INR) -> LayerMaps:
     """The maps of one layer of a trace; ``head_activation`` as in section 3.2.1."""
-    activation = {"tanh": "tanh", "sigmoid": "sigmoid"}.get(model.output_activation, "identity")
-    return LayerMaps.of(trace, name, granularity, activation if head_activation else "identity")
+    return LayerMaps.of(trace, name, granularity, model.head_activation if head_activation else "identity")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from xarray.core import indexing
 
 from xinc.canvas.layer import neuron_coordinates
 from xinc.canvas.schema import ATTRIBUTES, GAINED, LayerRecord
-from xinc.contributions.expansion import Expander, Window, expand_into, expander
+from xinc.contributions.expansion import Expander, expand_into, expander, in_tiles
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import Neurons
 from xinc.runtime.gpu_memory import Room
+from xinc.runtime.kept import Kept
 from xinc.trace.layers import Array
+from xinc.trace.windows import Window
 
 #: Size of the chunks that ``chunks={}`` makes of maps that are expanded when read, in bytes.
 DASK_CHUNK_BYTES = 2**26
@@ -29,29 +32,44 @@ class ExpandedMaps(BackendArray):
     Parameters
     ----------
     shape : (frames, neurons, H, W).
-    layer_at : from a position on the frame axis to the layer's maps and its input (C_in, h, w).
+    layer_at : from a position on the frame axis to the layer's maps and its input (C_in, h, w). Where it has them, its
+        ``check()`` raises where maps are not valid any more; ``prepare(positions)`` reads several frames at once,
+        ``at_once`` of them.
+    kept : what keeps that which expands the maps of a frame.
 
     Attributes
     ----------
     room : how many maps the memory of a GPU holds, where they are expanded on one.
     """
 
-    def __init__(self, shape: tuple[int, int, int, int], layer_at: Callable[[int], tuple[LayerMaps, Array]]) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int, int], layer_at: Callable[[int], tuple[LayerMaps, Array]], kept: Kept
+    ) -> None:
         self.shape = shape
         self.dtype = np.dtype(np.float32)
         self.layer_at = layer_at
         self.room = Room(f"a map of {shape[2]}x{shape[3]}", f"maps of {shape[2]}x{shape[3]}")
-        self._kept = functools.lru_cache(maxsize=2)(self._expander)
+        self.kept, self._key = kept, object()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ExpandedMaps, (self.shape, self.layer_at)
+        return ExpandedMaps, (self.shape, self.layer_at, self.kept)
 
-    def _expander(self, position: int) -> Expander:
-        return expander(*self.layer_at(position), self.room)
+    def __deepcopy__(self, memo: dict[int, Any]) -> ExpandedMaps:
+        """Of what is on disk the same: xarray's copies are deep, and would read all again."""
+        layer_at = copy.deepcopy(self.layer_at, memo)
+        return self if layer_at is self.layer_at else ExpandedMaps(self.shape, layer_at, self.kept)
+
+    def _expander(self, position: int) -> tuple[Expander, int]:
+        maps, v = self.layer_at(position)
+        expand = expander(maps, v, self.room)
+        return expand, held_bytes(expand, maps, v)
 
     def at(self, position: int) -> Expander:
         """What expands the maps of one frame; safe to use from several threads."""
-        return self._kept(position)
+        check = getattr(self.layer_at, "check", None)
+        if check is not None:
+            check()
+        return self.kept.get((self._key, position), lambda: self._expander(position), lambda found: found[1])[0]
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
@@ -62,10 +80,18 @@ class ExpandedMaps(BackendArray):
         if out.size:
             rows, columns = np.atleast_1d(ys), np.atleast_1d(xs)
             window = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-            for at, frame in enumerate(np.atleast_1d(frames)):
-                self._fill(out[at], int(frame), np.atleast_1d(neurons), window, rows, columns)
+            positions = [int(frame) for frame in np.atleast_1d(frames)]
+            for at, frame in enumerate(positions):
+                self._prepare(positions, at)
+                self._fill(out[at], frame, np.atleast_1d(neurons), window, rows, columns)
         # An integer index drops its axis.
         return out.reshape([axis.size for axis in (frames, neurons, ys, xs) if axis.ndim])
+
+    def _prepare(self, positions: Sequence[int], at: int) -> None:
+        """Before the ``at``-th of these frames, have some of them read where that is quicker."""
+        step = getattr(self.layer_at, "at_once", 1)
+        if step > 1 and at % step == 0:
+            self.layer_at.prepare(positions[at : at + step])  # type: ignore[attr-defined]
 
     def _fill(
         self, out: np.ndarray, frame: int, neurons: np.ndarray, window: Window, rows: np.ndarray, columns: np.ndarray
@@ -84,15 +110,61 @@ class ExpandedMaps(BackendArray):
         expand_into(expand, neurons, out, window)
 
 
-def expanded_maps(variable: xr.Variable) -> ExpandedMaps | None:
-    """The lazily expanded maps that a variable is, whole and in order; None for any other variable."""
+@dataclass(frozen=True)
+class Part:
+    """Lazily expanded maps of which some may have been selected.
+
+    Attributes
+    ----------
+    source : all of them.
+    frames, neurons : positions of those selected, in their order.
+    window : (y0, y1, x0, x1) of the maps.
+    """
+
+    source: ExpandedMaps
+    frames: np.ndarray
+    neurons: np.ndarray
+    window: Window
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of them, in order."""
+        axes = (self.frames, self.neurons, np.arange(*self.window[:2]), np.arange(*self.window[2:]))
+        return all(np.array_equal(axis, np.arange(size)) for axis, size in zip(axes, self.source.shape, strict=True))
+
+
+def expanded_part(variable: xr.Variable) -> Part | None:
+    """The lazily expanded maps that a variable holds; None of any other, and where pixels are not those of a window."""
     data: Any = variable._data
     while isinstance(data, indexing.CopyOnWriteArray | indexing.MemoryCachedArray):
         data = data.array
     if not isinstance(data, indexing.LazilyIndexedArray) or not isinstance(data.array, ExpandedMaps):
         return None
-    whole = all(isinstance(part, slice) and part == slice(None) for part in data.key.tuple)
-    return data.array if whole and variable.dims == ("frame", "neuron", "y", "x") else None
+    if variable.dims != ("frame", "neuron", "y", "x"):
+        return None
+    frames, neurons, *places = (
+        np.arange(size)[part] for size, part in zip(data.array.shape, data.key.tuple, strict=True)
+    )
+    if any(not len(at) or (np.diff(at) != 1).any() for at in places):
+        return None
+    rows, columns = places
+    window = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+    return Part(data.array, frames, neurons, window)
+
+
+def expanded_maps(variable: xr.Variable) -> ExpandedMaps | None:
+    """The lazily expanded maps that a variable is, whole and in order; None for any other variable."""
+    part = expanded_part(variable)
+    return part.source if part is not None and part.whole else None
+
+
+def held_bytes(expand: Expander, maps: LayerMaps, v: Array) -> int:
+    """Bytes of the arrays that hold what expands maps of an input, but for the layer's weights."""
+    if not in_tiles(expand):
+        return sum(int(array.nbytes) for array in (v, maps.gain) if array is not None)
+    weights = [np.asarray(array) for array in maps.layer.arrays().values()]
+    own = (array for array in vars(expand).values() if isinstance(array, np.ndarray))
+    return sum(array.nbytes for array in own if not any(np.may_share_memory(array, other) for other in weights))
 
 
 def lazy_dataset(
@@ -100,10 +172,11 @@ def lazy_dataset(
     frames: Sequence[int],
     neurons: Neurons,
     layer_at: Callable[[int], tuple[LayerMaps, Array]],
+    kept: Kept,
 ) -> xr.Dataset:
-    """A dataset whose variable ``contribution`` (frame, neuron, y, x) is computed where it is read."""
+    """A dataset whose variable ``contribution`` (frame, neuron, y, x) is computed where it is read: `ExpandedMaps`."""
     height, width = record.resolution
-    array = ExpandedMaps((len(frames), len(neurons), height, width), layer_at)
+    array = ExpandedMaps((len(frames), len(neurons), height, width), layer_at, kept)
     stored = record.model_dump(mode="json")
     block = min(len(neurons), max(1, DASK_CHUNK_BYTES // (4 * height * width)))
     variable = xr.Variable(

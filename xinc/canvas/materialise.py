@@ -10,20 +10,21 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from xinc.canvas.dense import create_group, describe_error, write_dense
+from xinc.canvas.dense import check_dense, create_group, describe_error, write_dense
 from xinc.canvas.layer import as_layer, choose_layers
 from xinc.canvas.lazy import expanded_maps
 from xinc.canvas.reader import open_canvas, open_layer
 from xinc.canvas.schema import GAINED, NO_ERROR, record_of
 from xinc.canvas.settings import DenseSettings, MaterialiseSettings, NeuronChoice
 from xinc.canvas.writer import coordinates
-from xinc.contributions.expansion import Expander, Window
+from xinc.contributions.expansion import Expander
 from xinc.contributions.neurons import Neurons
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.runtime.progress import Progress
 from xinc.settings import validate
 from xinc.storage.locations import Location, ensure_group, locate, whole_group
+from xinc.trace.windows import Window
 
 
 def materialise(
@@ -93,6 +94,8 @@ def write_dense_layer(layer: xr.Dataset, output: str | Location, settings: Mater
     labels = layer["frame"].values.tolist()
     frames = select_frames(labels, settings.frames, of="the canvas")
     positions = _positions(layer, settings.neurons)
+    if settings.neurons == "all":
+        check_dense(record.layer_type, record.layer)
     shape = (len(frames), len(positions), *record.resolution)
     own = Neurons(
         record.granularity,

@@ -40,14 +40,14 @@ def as_network(model: Any) -> INR:
 
 
 def _not_a_network(found: Any) -> str:
-    expected = "a network of xinc was expected, as from xinc.load_model or xinc.models.storage.build"
+    expected = "a network of xinc was expected, as from xinc.load_model or xinc.network"
     if isinstance(found, str | Path):
         return f"'{found}' is the path of a network, not a network: give xinc.load_model('{found}')."
     kind = f"{type(found).__module__}.{type(found).__qualname__}"
     if isinstance(found, nn.Module):
         return (
-            f"A module {kind} was given, but {expected}: declare its layers as an architecture of xinc "
-            "(docs/how-to/add-an-architecture.md), or import its checkpoint (docs/how-to/your-own-checkpoint.md)."
+            f"A module {kind} was given without its inputs: give them, as in xinc.network(module, inputs=coordinates, "
+            "resolution=(128, 256)), whose result is taken everywhere (docs/how-to/your-own-module.md)."
         )
     return f"An object of type {kind} was given, but {expected}."
 

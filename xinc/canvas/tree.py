@@ -29,6 +29,8 @@ class Canvas(xr.DataTree):
             return super().__repr__()
         return found if self.children else f"{found}\n{super().__repr__()}"
 
+    __str__ = __repr__  # xarray has its own, which `print` would show
+
     def _repr_html_(self) -> str:
         below = super()._repr_html_()
         return display.page(self, below) or below

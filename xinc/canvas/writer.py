@@ -1,9 +1,9 @@
-"""Writing of a layer's canvas, frame by frame, in bounded memory."""
+"""Writing of canvases, layer by layer and frame by frame, in bounded memory."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 from torch import Tensor
 
-from xinc.canvas.dense import REMEDY, create_array, create_group, write_dense
+from xinc.canvas.dense import REMEDY, check_dense, create_array, create_group, write_dense
 from xinc.canvas.layer import (
     choose_frames,
     choose_layers,
@@ -35,8 +35,9 @@ from xinc.runtime.devices import full_precision, pick_device
 from xinc.runtime.gpu_memory import Room
 from xinc.runtime.progress import Progress
 from xinc.settings import validate
+from xinc.storage.atomic import whole_directory
 from xinc.storage.finite import require_finite
-from xinc.storage.locations import Remote, ensure_group, locate, whole_group
+from xinc.storage.locations import Location, Remote, ensure_group, locate, whole_group
 
 
 def write_layer(
@@ -65,14 +66,32 @@ def write_layer(
     InputError : a frame, layer or granularity that the network does not have, a trace that is not the network
         (`xinc.models.base.INR.check_trace`), values that are not finite, or a place that cannot be written.
     """
+    write_layers(model, {layer: locate(path)}, frames, settings)
+
+
+def write_layers(
+    model: INR,
+    places: Mapping[str, Location],
+    frames: Sequence[int] | None = None,
+    settings: CanvasSettings | None = None,
+) -> None:
+    """Write layers one after the other, each to its place; see `write_layer`."""
     settings = settings or CanvasSettings()
     model = as_network(model)
     chosen = choose_frames(model, frames)
-    name = choose_layers(model.layer_names(), layer, f"this {model.name}")[0]
-    network = identity(model)
+    names = choose_layers(model.layer_names(), list(places), f"this {model.name}")
     device, passes = pick_device(settings.device), Room(f"a pass through this {model.name}")
     passes.fit(1, lambda _: model.to(device), lambda: model.to("cpu"))
     model.check_trace(chosen[-1], passes)
+    network = identity(model)
+    for name in names:
+        _write(model, network, places[name], name, chosen, settings, passes)
+
+
+def _write(
+    model: INR, network: str, path: Location, name: str, chosen: list[int], settings: CanvasSettings, passes: Room
+) -> None:
+    """One layer of a network, whose trace was checked and whose identity is ``network``, where ``passes`` fit."""
 
     @functools.lru_cache(maxsize=1)
     def layer_at(frame: int) -> tuple[LayerMaps, Tensor]:
@@ -87,6 +106,8 @@ def write_layer(
     maps, v = layer_at(chosen[0])
     resolution = map_resolution(maps, v)
     layout = settings.layout_of(name, prefers_dense(maps, v, resolution))
+    if layout == "dense":
+        check_dense(maps.layer.layer_type, name)
     kept: Literal["none", "kept"] = "kept" if settings.gain else "none"
     record = make_record(model, network, maps, layout, resolution, kept, settings.probes)
 
@@ -122,29 +143,34 @@ def write_layer(
 
                 for done, _, _ in write_dense(group, expander_at, shape, every, settings.memory_mb, name):
                     progress.update(before + done - progress.done)
-    ensure_group(locate(path).parent)
+    ensure_group(path.parent)
 
 
 def prefers_dense(maps: LayerMaps, v: Tensor, resolution: tuple[int, int]) -> bool:
     """Whether dense maps take at most four times the bytes of the layer's input: then a layer is kept dense."""
-    return len(maps.neurons) * resolution[0] * resolution[1] <= 4 * v.numel()
+    return not maps.layer.sparse and len(maps.neurons) * resolution[0] * resolution[1] <= 4 * v.numel()
 
 
-def write_canvas_layer(model_path: str | Path, path: str | Path, layer: str, settings: dict[str, Any]) -> None:
-    """`write_layer` from files: the network in ``model.pt``, settings as plain builtins.
+def write_canvas_of(
+    model_path: str | Path, path: str | Path, layers: Sequence[str], settings: dict[str, Any], module: str = ""
+) -> None:
+    """The canvas of the network in a ``model.pt``, all of its layers or nothing; settings as plain builtins.
 
     Parameters
     ----------
-    model_path, path, layer : the network's file, the group to write, the layer's name.
+    model_path, path, layers : the network's file, the canvas to write, names of its layers.
     settings : the fields of `CanvasSettings`, and ``frames``, see `xinc.frames.select_frames`.
+    module : the function that the user declares to make the network, see `xinc.models.declared`.
     """
     from xinc.frames import select_frames
 
-    model = load(model_path)
+    model = load(model_path, module)
     frames = settings.get("frames", "all")
     chosen = select_frames(model.frames, frames, of="the model")
     rest = {name: value for name, value in settings.items() if name != "frames"}
-    write_layer(model, path, layer, chosen, validate(CanvasSettings, rest, "canvas"))
+    how = validate(CanvasSettings, rest, "canvas")
+    with whole_directory(path) as root:
+        write_layers(model, {name: root / name for name in layers}, chosen, how)
 
 
 def coordinates(
@@ -160,7 +186,7 @@ def coordinates(
 
 def _factors(maps: LayerMaps, v: Tensor, frame: int) -> dict[str, np.ndarray]:
     """What a factored layer keeps of a frame, by the name of its array; `InputError` where it is not finite."""
-    tensors = {"input": v, "weight": maps.layer.weight, "bias": maps.layer.bias, "gain": maps.gain}
+    tensors = {"input": v, **maps.layer.arrays(), "gain": maps.gain}
     values = {name: tensor.cpu().numpy() for name, tensor in tensors.items() if tensor is not None}
     for name, array in values.items():
         require_finite(array, f"'{name}' of the layer '{maps.layer.name}' in frame {frame}", REMEDY)
@@ -180,6 +206,7 @@ def _write_factored(
         for name, dims in framed.items():
             own = values[name].shape
             if name not in arrays:
-                arrays[name] = create_array(group, name, dims, (len(frames), *own), np.float32, (1, *own))
+                dtype = np.complex64 if np.iscomplexobj(values[name]) else np.float32
+                arrays[name] = create_array(group, name, dims, (len(frames), *own), dtype, (1, *own))
             arrays[name][at] = values[name]
         yield at + 1

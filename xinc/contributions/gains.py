@@ -6,7 +6,8 @@ the pre-activation of channel j at position q,
     G_j(q) = Σ_p,c (∂f_c(p) / ∂z_j(q))² = E_u[(∂(u·f) / ∂z_j(q))²],     u = ±1 at every pixel and colour,
 
 the latter by Hutchinson's probes: one backward pass each, for all channels of all layers. An input feature of a linear
-layer feeds all of its channels; its gain is that of the feature itself, ∂(u·f) / ∂v_i(q).
+layer feeds all of its channels; its gain is that of the feature itself, ∂(u·f) / ∂v_i(q). Of complex channels half
+the square of the magnitude is taken, its mean over phases.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from torch import Tensor
 
 from xinc.contributions.neurons import check_granularity
 from xinc.errors import InputError
-from xinc.trace.layers import Trace
+from xinc.runtime import task
+from xinc.trace.layers import BaseTrace, Point
 
 
 def gains(
-    trace: Trace,
+    trace: BaseTrace,
     colours: Callable[[Tensor], Tensor],
     layers: Collection[str],
     granularity: str | None = None,
@@ -46,39 +48,30 @@ def gains(
     By layer, (C, h, w) at the layer's own resolution: of its output channels before PixelShuffle; of its input channels
     if a neuron is an input feature.
     """
-    points, response = _points(trace, layers, granularity)
+    points, response = trace.tracked(_points(trace, layers, granularity))
     with torch.enable_grad():
         found = colours(response)
     generator = np.random.default_rng(seed)
-    sums = [torch.zeros_like(point) for point in points.values()]
+    sums = [torch.zeros_like(point.detach().abs()) for point in points.values()]
     for _ in range(probes):
+        task.check()
         signs = torch.from_numpy(generator.integers(0, 2, found.shape, np.int8)).to(found) * 2 - 1
-        slopes = torch.autograd.grad(found, [*points.values()], signs, retain_graph=True)
+        slopes = torch.autograd.grad(found, [*points.values()], signs, True, allow_unused=True, materialize_grads=True)
         for total, slope in zip(sums, slopes, strict=True):
-            total += slope.square()
-    return {name: total / probes for name, total in zip(points, sums, strict=True)}
+            total += slope.abs().square()
+    # Of what is complex, a change of size |Δ| and any phase changes u·f by Re(conj(g) Δ): |g|² |Δ|² / 2 on average.
+    halves = [2 if point.is_complex() else 1 for point in points.values()]
+    return {name: total / (probes * half) for name, total, half in zip(points, sums, halves, strict=True)}
 
 
-def _points(trace: Trace, layers: Collection[str], granularity: str | None) -> tuple[dict[str, Tensor], Tensor]:
-    """By layer, what its gain is taken of; and the last layer's response, a function of all of them."""
-    found: dict[str, Tensor] = {}
-    with torch.enable_grad():
-        v = trace.input.detach()
-        for layer in trace.layers:
-            asked = layer.name in layers
-            by_input = asked and check_granularity(granularity, type(layer).__name__, layer.name) == "input"
-            if by_input:
-                v = found[layer.name] = _tracked(v)
-            z = layer.preactivation(v)
-            if asked and not by_input:
-                z = found[layer.name] = _tracked(z)
-            v = layer.activated(z)
-    return found, v
-
-
-def _tracked(values: Tensor) -> Tensor:
-    """The same, with gradients: a new leaf where nothing before it has any."""
-    return values if values.requires_grad else values.detach().requires_grad_()
+def _points(trace: BaseTrace, layers: Collection[str], granularity: str | None) -> dict[str, Point]:
+    """By layer, what its gain is taken of."""
+    found: dict[str, Point] = {}
+    for layer in trace.layers:
+        if layer.name in layers:
+            by_input = check_granularity(granularity, layer.layer_type, layer.name) == "input"
+            found[layer.name] = "input" if by_input else "preactivation"
+    return found
 
 
 def check_probes(probes: object) -> int:

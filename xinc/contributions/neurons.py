@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from xinc.errors import InputError, nearest
-from xinc.trace.layers import Layer
+from xinc.trace.layers import Layer, layer_type
 
 GRANULARITIES = ("kernel", "input", "output")
-
-#: What a neuron is where the user does not say: a kernel in a CNN, an input feature in an MLP, as in the paper.
-DEFAULT_GRANULARITY = {"Convolution": "kernel", "Linear": "input"}
 
 #: In a coordinate of a neuron that is an aggregate over channels: not one channel.
 ALL_CHANNELS = -1
@@ -24,8 +21,8 @@ class Neurons:
 
     Attributes
     ----------
-    granularity : ``kernel`` (every edge from input channel i to output channel j, n = i·C_out + j), ``input`` (one per
-        input feature) or ``output`` (one per output feature).
+    granularity : ``kernel`` (every edge from input channel i to output channel j, n = i·C_out + j where all exist),
+        ``input`` (one per input feature) or ``output`` (one per output feature).
     in_channel, out_channel : (N,) channel of each neuron, -1 where it aggregates over them.
     phase : (N,) sub-pixel p = j mod r² that PixelShuffle gives the neuron's output channel, 0 without PixelShuffle.
     """
@@ -44,25 +41,38 @@ class Neurons:
         return self.in_channel if self.granularity == "input" else self.out_channel
 
 
-def check_granularity(granularity: str | None, layer_type: str, layer: str) -> str:
-    """The granularity to use for a layer; `InputError` for an unknown or inapplicable one."""
+def check_granularity(granularity: str | None, kind: str, layer: str) -> str:
+    """The granularity to use for a layer of a type; `InputError` for an unknown or inapplicable one.
+
+    By default a neuron is a kernel in a CNN, an input feature in an MLP, as in the paper.
+    """
+    known = layer_type(kind).granularities
     if granularity is None:
-        return DEFAULT_GRANULARITY[layer_type]
+        return known[0]
     if granularity not in GRANULARITIES:
         raise InputError(f"Unknown granularity '{granularity}': {nearest(granularity, GRANULARITIES)}.")
-    if layer_type == "Convolution" and granularity != "kernel":
+    if granularity not in known:
+        what = "convolutional" if kind == "Convolution" else kind
         raise InputError(
-            f"Granularity '{granularity}' is not defined for the convolutional layer '{layer}': a neuron there is a "
-            "kernel (paper section 3.2); use granularity 'kernel' or leave it out."
+            f"Granularity '{granularity}' is not defined for the {what} layer '{layer}': a neuron there is a "
+            f"{known[0]} (paper section 3.2); use granularity '{known[0]}' or leave it out."
         )
     return granularity
 
 
-def enumerate_neurons(channels: tuple[int, int], granularity: str, upscale: int = 1) -> Neurons:
-    """The neurons of a layer with ``channels`` (C_in, C_out, the latter before PixelShuffle)."""
+def enumerate_neurons(
+    channels: tuple[int, int],
+    granularity: str,
+    upscale: int = 1,
+    edges: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Neurons:
+    """The neurons of a layer with ``channels`` (C_in, C_out, the latter before PixelShuffle).
+
+    ``edges`` are the channels (i, j) of those that there are, by default from each input to each output.
+    """
     c_in, c_out = channels
     if granularity == "kernel":
-        i, j = (a.ravel() for a in np.meshgrid(np.arange(c_in), np.arange(c_out), indexing="ij"))
+        i, j = edges or tuple(a.ravel() for a in np.meshgrid(np.arange(c_in), np.arange(c_out), indexing="ij"))
     elif granularity == "input":
         i, j = np.arange(c_in), np.full(c_in, ALL_CHANNELS)
     else:
@@ -73,5 +83,5 @@ def enumerate_neurons(channels: tuple[int, int], granularity: str, upscale: int 
 
 def layer_neurons(layer: Layer, granularity: str | None = None) -> Neurons:
     """The neurons of ``layer`` at a granularity (default: kernel for convolutions, input for linear layers)."""
-    chosen = check_granularity(granularity, type(layer).__name__, layer.name)
-    return enumerate_neurons(layer.channels, chosen, layer.upscale)
+    chosen = check_granularity(granularity, layer.layer_type, layer.name)
+    return enumerate_neurons(layer.channels, chosen, layer.upscale, layer.edges())

@@ -10,15 +10,12 @@ subset in any order.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from xinc.contributions.neurons import Neurons
 from xinc.trace.activations import respond
-from xinc.trace.layers import Convolution, Layer, Linear
+from xinc.trace.layers import Layer
 
 
 def edge_responses(layer: Layer, v: Tensor, i: Tensor, j: Tensor) -> Tensor:
@@ -32,31 +29,9 @@ def edge_responses(layer: Layer, v: Tensor, i: Tensor, j: Tensor) -> Tensor:
 
     Returns
     -------
-    (n, h, w), at the layer's own resolution, before PixelShuffle and activation.
+    (n, h', w'), at the layer's own resolution, before PixelShuffle and activation.
     """
-    share = layer.bias[j] / layer.channels[0]
-    if isinstance(layer, Linear):
-        return layer.frequency * torch.addcmul(share[:, None, None], layer.weight[j, i][:, None, None], v[i])
-    return _kernel_responses(layer, v, i, j) + share[:, None, None]
-
-
-def _kernel_responses(layer: Convolution, v: Tensor, i: Tensor, j: Tensor) -> Tensor:
-    """(w_ij * v_i) for each edge: patches of each input channel once, times the kernels that read it."""
-    k, (h, w) = layer.kernel_size, v.shape[-2:]
-    if len(i) == 0:
-        return v.new_empty(0, h, w)
-    weight = layer.weight[j, i].reshape(len(i), k * k)
-    used, local = torch.unique(i, return_inverse=True)
-    patches = F.unfold(v[used][:, None], k, padding=k // 2)  # (used, k², h·w)
-    per_channel = torch.bincount(local, minlength=len(used))
-    if bool((per_channel == per_channel[0]).all()) and bool((local[1:] >= local[:-1]).all()):
-        kernels = weight.view(len(used), -1, k * k)  # contiguous runs of equal length: one batched product
-        return torch.bmm(kernels, patches).view(len(i), h, w)
-    out = v.new_empty(len(i), h * w)
-    for c in range(len(used)):
-        rows = (local == c).nonzero()[:, 0]
-        out[rows] = weight[rows] @ patches[c]
-    return out.view(len(i), h, w)
+    return layer.edge_responses(v, i, j)
 
 
 def source_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) -> Tensor:
@@ -75,19 +50,18 @@ def source_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) 
 
     - ``kernel``: act(e_ij) (section 3.2.2; at the head e_ij itself);
     - ``input``: act(sum_j e_ij), input feature i's effect on the layer, the convention of the paper's FFN figures;
-    - ``output``: sum_i v_i w_ij without bias (section 3.1 as written).
+    - ``output``: sum_i v_i w_ij without bias (section 3.1 as written);
+
+    where act(z) stands for φ(z) − φ(0) of the layer's activation φ, so that no response contributes nothing; of complex
+    numbers, for the magnitude of that.
     """
     if neurons.granularity == "kernel":
-        i = torch.as_tensor(neurons.in_channel, device=v.device).long()[select]
-        j = torch.as_tensor(neurons.out_channel, device=v.device).long()[select]
-        return respond(layer.activation, edge_responses(layer, v, i, j), layer.frequency)
-    if not isinstance(layer, Linear):
-        raise TypeError(f"granularity {neurons.granularity} is defined for linear layers only")
+        i, j = _channels(neurons, select, v)
+        return respond(layer.activation, edge_responses(layer, v, i, j))
     if neurons.granularity == "input":
-        total = layer.weight.sum(dim=0)[select][:, None, None]
-        share = layer.bias.sum() / layer.channels[0]
-        return respond(layer.activation, layer.frequency * (total * v[select] + share), layer.frequency)
-    return layer.frequency * torch.einsum("oi,ihw->ohw", layer.weight[select], v)
+        return respond(layer.activation, layer.input_responses(v, select))
+    found = layer.output_responses(v, select)
+    return found.abs() if found.is_complex() else found
 
 
 def lost_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) -> Tensor:
@@ -108,8 +82,11 @@ def lost_responses(layer: Layer, v: Tensor, neurons: Neurons, select: Tensor) ->
     if neurons.granularity == "input":
         return v[select]
     if neurons.granularity == "output":
-        return replace(layer, weight=layer.weight[select], bias=layer.bias[select]).preactivation(v)
-    bare = replace(layer, bias=torch.zeros_like(layer.bias))
-    i = torch.as_tensor(neurons.in_channel, device=v.device).long()[select]
-    j = torch.as_tensor(neurons.out_channel, device=v.device).long()[select]
-    return edge_responses(bare, v, i, j)
+        return layer.output_responses(v, select, bias=True)
+    return layer.edge_responses(v, *_channels(neurons, select, v), bias=False)
+
+
+def _channels(neurons: Neurons, select: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Input and output channel (n,) of the selected neurons, where the layer's input is."""
+    i, j = (torch.as_tensor(of, device=v.device).long() for of in (neurons.in_channel, neurons.out_channel))
+    return i[select], j[select]

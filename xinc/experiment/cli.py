@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         for line in parsed.run(parsed):
-            print(line)
+            print(line, flush=True)
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     why.usage = "xinc why [-h] RESULT [--configfile FILE ...] [--config KEY=VALUE ...]"
     why.add_argument("result", nargs="?", metavar="RESULT", help="a path such as results/bunny/nerv/seed0/grouping")
     check = add("check", _check, "check a configuration and all sources that it names, without running anything")
+    layers = add("layers", _layers, "list the layers of a model, also of one that a module makes, which runs")
+    layers.usage = "xinc layers [-h] MODEL [--configfile FILE ...] [--config KEY=VALUE ...]"
+    layers.add_argument("model", metavar="MODEL", help="its name in the configuration")
     report = add("report", _report, "write the report of what there is, also after jobs that failed")
     report.usage = "xinc report [-h] [FILE] [--configfile FILE ...] [--config KEY=VALUE ...]"
     report.add_argument(
@@ -66,9 +69,29 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="such as nerv, models.nerv.training or grouping (default: all)",
     )
+    add("warm", _warm, "compile ahead of the first use what expands and reduces maps, as after an installation")
     init = add("init", _init, "make a folder for an experiment, in which `snakemake --cores all` works")
     init.add_argument("folder", type=Path, help="where; it is created")
-    for command in (why, check, report):
+    explore = add("explore", _explore, "look into networks in a browser: click a pixel and see which neurons make it")
+    explore.add_argument(
+        "path",
+        nargs="?",
+        default="results",
+        metavar="PATH",
+        help="results, a video, model or seed in them, a canvas.zarr (also s3://…) or a checkpoint (default: results)",
+    )
+    explore.add_argument("--port", type=int, default=0, metavar="N", help="a port of this machine (default: any)")
+    explore.add_argument("--open", action="store_true", help="open a browser")
+    explore.add_argument("--video", metavar="FILE", help="a video.zarr, of what is not in a folder of results")
+    explore.add_argument(
+        "--hints",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the tensors of a checkpoint of another code base do not tell, e.g. num_frames=30 fc_hw=8_16",
+    )
+    for command in (why, check, layers, report):
         command.add_argument(
             "--configfile",
             nargs="+",
@@ -123,6 +146,14 @@ def _check(parsed: argparse.Namespace) -> list[str]:
     return [f"{' and '.join(parsed.configfile)} {are} fine: {', '.join(counts)}."]
 
 
+def _layers(parsed: argparse.Namespace) -> list[str]:
+    from xinc.experiment.config import Config
+    from xinc.experiment.config_files import read_values
+    from xinc.experiment.declared import list_layers
+
+    return list_layers(Config(read_values(*parsed.configfile, changes=parsed.config), complete=False), parsed.model)
+
+
 def _report(parsed: argparse.Namespace) -> list[str]:
     from xinc.experiment.paths import MADE
     from xinc.experiment.report.page import write_report
@@ -148,7 +179,37 @@ def _settings(parsed: argparse.Namespace) -> list[str]:
     return in_text(parsed.section)
 
 
+def _explore(parsed: argparse.Namespace) -> Iterator[str]:
+    from xinc.explorer.server import explore
+
+    hints = _hints(parsed.hints)
+    return explore(parsed.path, parsed.port, parsed.open, parsed.video, hints)
+
+
+def _hints(words: Sequence[str]) -> dict[str, Any]:
+    """Values by name, from ``KEY=VALUE``: as in JSON, and text where that is none."""
+    import json
+
+    found = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"The hint '{word}' is malformed: expected KEY=VALUE, e.g. num_frames=30.")
+        try:
+            found[key] = json.loads(value)
+        except json.JSONDecodeError:
+            found[key] = value
+    return found
+
+
 def _init(parsed: argparse.Namespace) -> list[str]:
     from xinc.experiment.init import create
 
     return list(create(parsed.folder))
+
+
+def _warm(parsed: argparse.Namespace) -> Iterator[str]:
+    from xinc.experiment.warm import warm
+
+    yield "Compiling, for up to a minute the first time …"
+    yield from warm()

@@ -51,7 +51,9 @@ class Results(pd.DataFrame):
         """
         names = sorted(set(self["analysis"]))
         if len(names) != 1:
-            found = ", ".join(names) or "nothing"
+            if not names:
+                raise InputError("There are no results in this table: choose others before you ask for their tables.")
+            found = ", ".join(names)
             raise InputError(f"These are results of {found}: choose those of one analysis, as in of('quality').")
         found_tables = []
         for row in self.to_dict("records"):
@@ -69,7 +71,8 @@ class Results(pd.DataFrame):
         """The rows of one analysis; `InputError` with the nearest name where there are none."""
         known = sorted(set(self["analysis"]))
         if analysis not in known:
-            raise InputError(f"There are no results of '{analysis}': {nearest(analysis, known)}.")
+            expected = nearest(analysis, known) if known else "the table is empty, choose other rows"
+            raise InputError(f"There are no results of '{analysis}': {expected}.")
         return self[self["analysis"] == analysis]
 
     def _only(self) -> Path:

@@ -3,170 +3,26 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from typing import TYPE_CHECKING, Any
 
 from xinc.analyses import analyses
 from xinc.analyses.compare.layers import matched_layers
 from xinc.analyses.making import make_analysis
-from xinc.canvas.settings import CanvasSettings, MaterialiseSettings
 from xinc.errors import InputError, nearest
 from xinc.experiment.config_files import read_values
+from xinc.experiment.config_sections import CanvasConfig, ConfigFile, ModelConfig
 from xinc.experiment.pairs import Networks, Pair, pairs_of
 from xinc.frames import FrameChoice, ranges, select_frames
 from xinc.models import architectures
-from xinc.models.imports import MIN_PSNR
-from xinc.plotting.settings import FigureSettings
-from xinc.settings import StrictModel, validate
-from xinc.training.settings import TrainingSettings
-from xinc.video.flow_settings import FlowSettings
-from xinc.video.region_settings import RegionSettings
-from xinc.video.settings import Size, VideoSettings
+from xinc.models.templates import check_template
+from xinc.settings import validate
+from xinc.video.settings import VideoSettings
 from xinc.video.sources import annotated_positions, check_source, has_masks, read_videos
 
 if TYPE_CHECKING:
     from xinc.models.imports.parts import Imported
-
-
-class CanvasConfig(CanvasSettings):
-    """Which maps of a model are kept, and how."""
-
-    frames: FrameChoice = Field(
-        "all", description="Frames kept: 'all' that the model represents, a number evenly spread, or a list."
-    )
-    layers: tuple[str, ...] | None = Field(None, min_length=1, description="Layers kept, by name; all when left out.")
-
-
-class ModelConfig(StrictModel):
-    """One kind of network, trained on every video with every seed, or imported."""
-
-    architecture: str = Field(
-        description="Registered name: ffn, hnerv, nerv or siren. Leave it out for an import, whose file tells it."
-    )
-    import_: str | None = Field(
-        None,
-        alias="import",
-        description="Checkpoint to import instead of training; the path may contain {video}, {seed} and {frame}.",
-    )
-    hints: dict[str, Any] = Field(
-        default_factory=dict,
-        description="What a checkpoint's tensors do not tell, by name; hints may also stand beside `import` itself.",
-    )
-    min_psnr: float | None = Field(
-        MIN_PSNR,
-        description="Of an import, the least PSNR, in dB, of what it shows against the video, with the conventions "
-        "given or found out by trial; nothing accepts anything.",
-    )
-    trust: bool = Field(False, description="Whether code in the checkpoint may run; only if you trust whoever made it.")
-    settings: dict[str, Any] = Field(default_factory=dict, description="Settings of the architecture.")
-    frames: FrameChoice = Field(
-        "all", description="Frames represented: 'all', a number evenly spread over the video, or a list of indices."
-    )
-    training: TrainingSettings = Field(default_factory=TrainingSettings, description="How it is trained.")
-    canvas: dict[str, Any] = Field(default_factory=dict, description="Differences from the common `canvas` section.")
-
-    @field_validator("settings", "training", "canvas", "hints", mode="before")
-    @classmethod
-    def _empty_section(cls, value: Any) -> Any:
-        return {} if value is None else value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _hints_stand_beside(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or values.get("import") is None:
-            return values
-        for name in ("settings", "training", "architecture"):
-            if values.get(name):
-                raise ValueError(f"an imported network is not trained and tells its architecture: leave '{name}' out")
-        known = {field.alias or name for name, field in cls.model_fields.items()}
-        hints = {name: value for name, value in values.items() if name not in known}
-        own = {name: value for name, value in values.items() if name in known}
-        return own | {"architecture": "", "hints": {**(values.get("hints") or {}), **hints}}
-
-    @model_validator(mode="after")
-    def _only_imports_have_hints(self) -> ModelConfig:
-        if self.import_ is None and (self.hints or self.trust):
-            raise ValueError("hints and trust are for a checkpoint: state its path as import")
-        if self.import_ is None and "min_psnr" in self.model_fields_set:
-            raise ValueError("min_psnr beside a model is for a checkpoint: write it into the model's training section")
-        return self
-
-
-def _differ(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise ValueError("seeds must be different integers, 0 or above")
-    return seeds
-
-
-Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_differ)]
-
-
-class ConfigFile(StrictModel):
-    """The configuration file."""
-
-    videos: str = Field("config/videos.tsv", description="Table of the videos, a line for each.")
-    roots: dict[str, str] = Field(
-        default_factory=dict,
-        description="Roots of data sets, for lines of the table that give none: cityscapes-vps, vipseg, coco-panoptic.",
-    )
-    resolution: Size = Field(
-        (128, 256), description="Analysis resolution HxW, in pixels, of videos whose line gives none."
-    )
-    part: str | None = Field(
-        None,
-        description="For very many videos: '3/50' is every 50th of them, starting from the third, without analyses of"
-        " the project; 'project' is these analyses alone, of existing results. Meant for the command "
-        "line.",
-    )
-    seeds: Seeds = Field((0,), description="Every model is trained once with each seed.")
-    video_seeds: dict[str, Seeds] = Field(
-        default_factory=dict, description="Seeds of single videos, by name, in the place of `seeds`."
-    )
-    models: dict[str, ModelConfig] = Field(min_length=1, description="Models by a name of your choice.")
-    canvas: dict[str, Any] = Field(default_factory=dict, description="Which maps are kept, and how, for all models.")
-    regions: RegionSettings = Field(default_factory=RegionSettings, description="How pixels are grouped.")
-    flow: FlowSettings = Field(default_factory=FlowSettings, description="Where optical flow comes from.")
-    figures: FigureSettings = Field(default_factory=FigureSettings, description="How figures are drawn.")
-    materialise: dict[str, MaterialiseSettings] = Field(
-        default_factory=dict, description="By model name, maps to write out densely beside the canvas (dense.zarr)."
-    )
-    analyses: dict[str, dict[str, Any] | None] = Field(
-        default_factory=dict, description="Analyses to run, by registered name, each with its settings."
-    )
-
-    @field_validator(
-        "roots", "video_seeds", "canvas", "regions", "flow", "figures", "materialise", "analyses", mode="before"
-    )
-    @classmethod
-    def _empty_section(cls, value: Any) -> Any:
-        return {} if value is None else value
-
-    @field_validator("part")
-    @classmethod
-    def _part_is_known(cls, value: str | None) -> str | None:
-        if value in (None, "project"):
-            return value
-        numbers = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", value)
-        if numbers is None or int(numbers[1]) > int(numbers[2]):
-            raise ValueError("expected a part such as 3/50, from 1/50 to 50/50, or 'project'")
-        return value
-
-    @field_validator("models")
-    @classmethod
-    def _names_fit_paths(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for name in value:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-                raise ValueError(
-                    f"model name {name!r} is unfit for a path: use letters, digits, '.', '_' and '-', beginning with a "
-                    "letter or digit"
-                )
-            if name in ("video.zarr", "results"):
-                raise ValueError(f"model name '{name}' is taken by the workflow itself: choose another")
-        return value
 
 
 class Config:
@@ -175,6 +31,7 @@ class Config:
     Parameters
     ----------
     values : plain builtins, as read from YAML.
+    complete : whether the layers of modules have to be listed, without which no job of theirs is known.
 
     Attributes
     ----------
@@ -191,7 +48,7 @@ class Config:
         architecture cannot produce.
     """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], complete: bool = True) -> None:
         self.file = validate(ConfigFile, dict(values), "")
         videos = read_videos(self.file.videos, self.file.resolution, self.file.roots)
         self._check_video_seeds([video.name for video in videos])
@@ -212,6 +69,9 @@ class Config:
         self._pairs = self._find_pairs([video.name for video in videos])
         for name, model in self.file.models.items():
             self._add_model(name, model)
+        if complete:
+            for name in self.file.models:
+                self.layers(name)
         self._check_materialise()
         if self.file.part != "project":  # which looks at results only
             for video in self.videos.values():
@@ -235,7 +95,7 @@ class Config:
         return has_masks(self.videos[video], self.annotated(video))
 
     def architecture(self, model: str) -> str:
-        """Registered name of a model's architecture, an imported one's as its checkpoint has it."""
+        """Registered name of a model's architecture, an imported one's as its checkpoint has it; empty of a module."""
         if model in self.imports:
             return next(iter(self.imports[model].values())).architecture
         return self.file.models[model].architecture
@@ -243,14 +103,13 @@ class Config:
     def seeds(self, model: str, video: str) -> list[int]:
         """Seeds of a model on a video: all; an import that is the same for each has the first only."""
         every = sorted(self.file.video_seeds.get(video, self.file.seeds))
-        return every if self.file.models[model].import_ is None or self._seeded(model) else every[:1]
+        return every if self.file.models[model].seeded else every[:1]
 
     def seeds_of(self, analysis: str, video: str, model: str) -> list[int]:
         """Seeds that an analysis of seeds compares on a video: its setting ``seeds`` on the videos it names."""
         own = self.analyses[analysis].get("seeds")
         videos = self.analyses[analysis].get("videos")
-        same_for_all = self.file.models[model].import_ is not None and not self._seeded(model)
-        if same_for_all or not own or (videos is not None and video not in videos):
+        if not self.file.models[model].seeded or not own or (videos is not None and video not in videos):
             return self.seeds(model, video)
         return sorted(own)
 
@@ -265,7 +124,7 @@ class Config:
             sorted(self.videos),
             sorted(self.file.models),
             self.seeds,
-            lambda model: self.file.models[model].import_ is None or self._seeded(model),
+            lambda model: self.file.models[model].seeded,
         )
         return {
             name: pairs_of(settings.get("pairs"), known, f"analyses.{name}.pairs")
@@ -287,12 +146,9 @@ class Config:
                         f"their canvases share no frame: {pair.model} has frames {ranges(first)}, {pair.other} "
                         f"{ranges(second)}; let both keep one."
                     )
-                select_frames(shared, settings["frames"], of="both canvases together")
+                select_frames(shared, settings["frames"], of="the pair of canvases")
         except InputError as error:
             raise InputError(f"Analysis '{analysis}' of {pair} on video '{pair.video}': {error}") from None
-
-    def _seeded(self, model: str) -> bool:
-        return "{seed}" in (self.file.models[model].import_ or "")
 
     def _check_video_seeds(self, videos: list[str]) -> None:
         for name in self.file.video_seeds:
@@ -314,7 +170,7 @@ class Config:
 
     def layers(self, model: str) -> list[str]:
         """Names of the layers kept in a model's canvas, in network order."""
-        known = self._known_layers(model)
+        known = self.known_layers(model)
         kept = self.canvases[model].layers
         return [name for name in known if kept is None or name in kept]
 
@@ -337,12 +193,30 @@ class Config:
                         f"'{name}': {nearest(layer, kept)}."
                     )
 
-    def _known_layers(self, model: str) -> list[str]:
+    def per_frame(self, model: str, video: str) -> bool:
+        """Whether each frame of a video has a network of its own, as far as it is known without making them."""
+        if self.file.models[model].module is None:
+            return bool(architectures[self.architecture(model)].per_frame)
+        return len(select_frames(range(self.count(video)), self.file.models[model].frames)) == 1
+
+    def known_layers(self, model: str) -> list[str]:
+        """Names of the layers that a model may keep in its canvas."""
+        if self.file.models[model].module is not None:  # known only where it is made: those that the user lists
+            listed = self.canvases[model].layers
+            if listed is None:
+                raise InputError(
+                    f"Setting 'models.{model}.canvas.layers' is missing: the layers of a module are known only when it "
+                    f"is made; list those to keep (`xinc layers {model}` shows them all)."
+                )
+            return list(listed)
         cls = architectures[self.architecture(model)]
         return list(cls.layers_of(self.architectures[model]))
 
     def _add_model(self, name: str, model: ModelConfig) -> None:
         where = f"models.{name}"
+        if model.module is not None:
+            self._add_module(name, model)
+            return
         settings = self._add_import(name, model) if model.import_ is not None else model.settings
         try:
             cls = architectures[self.architecture(name)]
@@ -352,7 +226,7 @@ class Config:
         validate(CanvasConfig, self.file.canvas, "canvas")
         self.canvases[name] = validate(CanvasConfig, {**self.file.canvas, **model.canvas}, f"{where}.canvas")
         section = {key: f"{where}.canvas" if key in model.canvas else "canvas" for key in CanvasConfig.model_fields}
-        known = self._known_layers(name)
+        known = self.known_layers(name)
         for layer in self.canvases[name].layers or ():
             if layer not in known:
                 hint = (
@@ -375,9 +249,21 @@ class Config:
                 f"layers of model '{name}': expected {' or '.join(cls.granularities)}."
             )
 
+    def _add_module(self, name: str, model: ModelConfig) -> None:
+        """A model that a function of the user's makes, which is not imported for that."""
+        from xinc.experiment.declared import check_declared
+
+        where = f"models.{name}"
+        try:
+            check_declared(str(model.module))
+            check_template(model.checkpoint or "", "checkpoint", ("video", "seed"))
+        except InputError as error:
+            raise InputError(f"Model '{name}': {error}") from None
+        self.canvases[name] = validate(CanvasConfig, {**self.file.canvas, **model.canvas}, f"{where}.canvas")
+
     def _add_import(self, name: str, model: ModelConfig) -> dict[str, Any]:
         """Read the checkpoints of an imported model, for every video and seed; the settings of the first."""
-        from xinc.models.importing import check_template, inspect
+        from xinc.models.importing import inspect
 
         path = str(model.import_)
         found: dict[tuple[str, int], Imported] = {}
@@ -409,7 +295,7 @@ class Config:
         found = set(self.seeds(model, video))
         for pair in [one for pairs in self._pairs.values() for one in pairs if one.video == video]:
             found |= {seed for name, seed in ((pair.model, pair.seed), (pair.other, pair.other_seed)) if name == model}
-        if self._seeded(model):
+        if self.file.models[model].seeded:
             for analysis in self.analyses:
                 if analyses[analysis].scope == "seeds":
                     found |= set(self.seeds_of(analysis, video, model))
@@ -428,7 +314,7 @@ class Config:
         for name, model in self.file.models.items():
             where = f"Model '{name}' on video '{video.name}'"
             try:
-                if name not in self.imports:
+                if model.trained:
                     architectures[model.architecture].check(self.architectures[name], video.resolution)
                 kept = self._kept(name, video.name, count)
                 for analysis, settings in self.analyses.items():

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from xinc.analyses import analyses
-from xinc.experiment.config import CanvasConfig, ConfigFile
+from xinc.experiment.config_sections import CanvasConfig, ConfigFile
 from xinc.models import architectures
 
 #: The version that editors support throughout.
@@ -84,7 +84,10 @@ def _analysis(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_architecture(model: dict[str, Any], settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """A model's section: its settings are those of its architecture; beside ``import`` stand hints of any name."""
+    """A model's section: its settings are those of its architecture; beside ``import`` stand hints of any name.
+
+    A module has neither.
+    """
     model = dict(model)
     properties = model["properties"]
     properties["architecture"] = {**properties["architecture"], "enum": list(settings)}
@@ -101,8 +104,15 @@ def _with_architecture(model: dict[str, Any], settings: dict[str, dict[str, Any]
         "properties": dict.fromkeys(properties, True),
         "additionalProperties": False,
     }
-    imported = {"properties": dict.fromkeys(("architecture", "settings", "training"), False)}
-    return model | {"allOf": of_architecture, "if": {"required": ["import"]}, "then": imported, "else": trained}
+    imported = {"properties": dict.fromkeys(("architecture", "settings", "training", "module", "checkpoint"), False)}
+    left_out = ("architecture", "settings", "training", "import", "hints", "trust")
+    made = {
+        "required": ["module"],
+        "properties": dict.fromkeys(properties, True) | dict.fromkeys(left_out, False),
+        "additionalProperties": False,
+    }
+    without = {"if": {"required": ["module"]}, "then": made, "else": trained}
+    return model | {"allOf": of_architecture, "if": {"required": ["import"]}, "then": imported, "else": without}
 
 
 def _defined(name: str, cls: type[BaseModel], definitions: dict[str, Any]) -> dict[str, Any]:

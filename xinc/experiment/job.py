@@ -15,7 +15,25 @@ from typing import Any, TextIO
 from xinc.errors import InputError
 from xinc.experiment.failures import explained, of_system
 from xinc.experiment.records import RECORDS, write_record
-from xinc.runtime import progress
+from xinc.runtime import process, progress
+
+
+@contextlib.contextmanager
+def imports() -> Iterator[None]:
+    """Imports, in whose objects Python looks for no cycles, now and later: a tenth of the time of importing PyTorch."""
+    _share_cores()
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
+
+
+def _share_cores() -> None:
+    """Have PyTorch's threads sleep while they wait for each other, unless the user wants it otherwise.
+
+    By default they spin, on cores that other jobs need: docs/explanation/training.md. It is read when OpenMP is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @contextlib.contextmanager
@@ -28,6 +46,7 @@ def job(snakemake: Any) -> Iterator[None]:
     """
     # Python ends with a search for cycles among all objects, 0.2 s after a large import: the process frees them anyway.
     atexit.register(gc.freeze)
+    process.is_job = True
     with job_log(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
         yield
         for output in snakemake.output:
@@ -46,6 +65,7 @@ def job_log(
     """
     from xinc.storage.atomic import remove_unfinished
 
+    _share_cores()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for a PyTorch imported later on
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)

@@ -12,7 +12,7 @@ from xinc.experiment.config import Config
 from xinc.experiment.pairs import Pair
 from xinc.experiment.paths import Made, figure_path, path_of, result_path
 from xinc.experiment.report.names import READ, title_of
-from xinc.models import architectures
+from xinc.models.templates import filled
 from xinc.runtime.devices import has_gpu
 from xinc.training.settings import UNSEEN
 from xinc.video.sources import source_files
@@ -42,8 +42,7 @@ class Jobs:
         for video, model, seed in [] if self.only_project else self.networks():
             own = {"video": video, "model": model, "seed": str(seed)}
             yield Made("train", own)
-            for layer in self.layers(model):
-                yield Made("canvas", own | {"layer": layer})
+            yield Made("canvas", own)
             # Only of networks that the configuration asks for itself.
             for layer in self.dense_layers(model) if (video, model, seed) in self.triples else []:
                 yield Made("materialise", own | {"layer": layer})
@@ -125,19 +124,29 @@ class Jobs:
         """Whether any analysis looks at regions."""
         return any("regions" in self._analysis(name).needs for name in self.analyses)
 
+    def is_trained(self, model: str) -> bool:
+        """Whether a model's networks are trained here, rather than imported or made by a module."""
+        return self.config.file.models[model].trained
+
     def is_imported(self, model: str) -> bool:
-        """Whether a model's networks are existing checkpoints, rather than trained here."""
-        return model in self.config.imports
+        """Whether a model's networks are existing checkpoints."""
+        return self.config.file.models[model].import_ is not None
+
+    def module_of(self, model: str) -> str:
+        """The function that makes a model's networks, as the configuration declares it; empty for others."""
+        return self.config.file.models[model].module or ""
 
     def video_files(self, video: str) -> list[str]:
         """The user's files that a video is made from."""
         return source_files(self.config.videos[video])
 
     def checkpoint_files(self, video: str, model: str, seed: int) -> list[str]:
-        """The user's files that an imported network is made from."""
+        """The user's files that a network is made from, which is imported or has a checkpoint."""
+        chosen = self.config.file.models[model]
+        if chosen.import_ is None:
+            return [] if chosen.checkpoint is None else [filled(chosen.checkpoint, video, int(seed))]
         from xinc.models.importing import checkpoint_files
 
-        chosen = self.config.file.models[model]
         count = self.config.count(video)
         return checkpoint_files(str(chosen.import_), chosen.hints, chosen.frames, video, int(seed), count)
 
@@ -168,11 +177,16 @@ class Jobs:
         return found
 
     def applies(self, analysis: str, video: str, model: str) -> bool:
-        """Whether an analysis has anything to look at: no objects without masks, no change from network to network."""
+        """Whether an analysis has anything to look at: no objects without masks, no change from network to network.
+
+        Nor what other architectures have.
+        """
         cls = self._analysis(analysis)
         if cls.annotated_only and not self.config.has_masks(video):
             return False
-        return not (cls.across_frames and architectures[self.config.file.models[model].architecture].per_frame)
+        if cls.architectures is not None and self.config.architecture(model) not in cls.architectures:
+            return False
+        return not (cls.across_frames and self.config.per_frame(model, video))
 
     @property
     def reports(self) -> bool:

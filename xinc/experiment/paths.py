@@ -12,7 +12,7 @@ MADE: dict[str, str] = {
     "regions": "results/{video}/regions.zarr",
     "flow": "results/{video}/flow.zarr",
     "train": "results/{video}/{model}/seed{seed}/model.pt",
-    "canvas": "results/{video}/{model}/seed{seed}/canvas.zarr/{layer}",
+    "canvas": "results/{video}/{model}/seed{seed}/canvas.zarr",
     "materialise": "results/{video}/{model}/seed{seed}/dense.zarr/{layer}",
     "analysis": "results/{video}/{model}/seed{seed}/{analysis}",
     "analysis_of_seeds": "results/{video}/{model}/seeds/{analysis}",
@@ -50,8 +50,8 @@ class Made(NamedTuple):
 def path_of(rule: str, **wildcards: str | int) -> str:
     """The path that a rule makes.
 
-    >>> path_of("canvas", video="bunny", model="nerv", seed=0, layer="head")
-    'results/bunny/nerv/seed0/canvas.zarr/head'
+    >>> path_of("canvas", video="bunny", model="nerv", seed=0)
+    'results/bunny/nerv/seed0/canvas.zarr'
     """
     return MADE[rule].format(**wildcards)
 

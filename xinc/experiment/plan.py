@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from itertools import chain
 from pathlib import Path
@@ -28,6 +28,9 @@ from xinc.experiment.provenance import code_of
 from xinc.experiment.report.names import SCRIPT, STYLE, TEMPLATE
 from xinc.experiment.spec import Param, Spec
 from xinc.models import architectures
+from xinc.models.declared import OPENER, brought_by
+from xinc.registry import Registry
+from xinc.trace.activations import activations
 from xinc.training.settings import UNSEEN
 from xinc.video.sources.datasets import kind_of
 
@@ -142,6 +145,8 @@ class Plan(Jobs):
     @_once
     def train_spec(self, video: str, model: str, seed: int) -> Spec:
         """Of the job that makes a network, by training or by importing it."""
+        if self.module_of(model):
+            return self._module_spec(video, model, seed)
         if self.is_imported(model):
             return self._import_spec(video, model, seed)
         chosen = self.config.file.models[model]
@@ -153,17 +158,12 @@ class Plan(Jobs):
             "seed": int(seed),
             "label": f"train {video} {model} seed{seed}",
         }
-        source = ["xinc.training.run", self._model_module(model)]
+        source = ["xinc.training.run", *self._model_modules(model)]
         return self._spec("train", settings, source, self._video(video))
 
     def _import_spec(self, video: str, model: str, seed: int) -> Spec:
         """Files count by their content, as those of videos."""
-        from xinc.models.imports.unpickling import check_file
-
         chosen = self.config.file.models[model]
-        files = self.checkpoint_files(video, model, seed)
-        for file in files:
-            check_file(file)
         settings = {
             "path": chosen.import_,
             "hints": dict(chosen.hints),
@@ -172,22 +172,46 @@ class Plan(Jobs):
             "frames": _plain(chosen.frames),
             "video": video,
             "seed": int(seed),
-            "files": dict(zip(files, self._contents.digests(f"import-{video}-{model}-{seed}", files), strict=True)),
+            "files": self._checkpoints(video, model, seed),
         }
-        source = ["xinc.models.importing", self._model_module(model)]
+        source = ["xinc.models.importing", *self._model_modules(model)]
         return self._spec("import_model", settings, source, self._video(video))
 
+    def _module_spec(self, video: str, model: str, seed: int) -> Spec:
+        """The code of the user's module counts as that of an architecture."""
+        chosen = self.config.file.models[model]
+        settings = {
+            "module": chosen.module,
+            "checkpoint": chosen.checkpoint,
+            "min_psnr": chosen.min_psnr,
+            "frames": _plain(chosen.frames),
+            "video": video,
+            "seed": int(seed),
+            "files": self._checkpoints(video, model, seed),
+        }
+        return self._spec("module", settings, self._model_modules(model), self._video(video))
+
+    def _checkpoints(self, video: str, model: str, seed: int) -> dict[str, str]:
+        """Digests of the user's files that a network is made from."""
+        from xinc.models.imports.unpickling import check_file
+
+        files = self.checkpoint_files(video, model, seed)
+        for file in files:
+            check_file(file)
+        return dict(zip(files, self._contents.digests(f"import-{video}-{model}-{seed}", files), strict=True))
+
     @_once
-    def canvas_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
+    def canvas_spec(self, video: str, model: str, seed: int) -> Spec:
         canvas = self.config.canvases[model].model_dump(mode="json", exclude={"layers"})
-        if isinstance(canvas["layout"], dict):
-            canvas["layout"] = canvas["layout"].get(layer, "auto")
-        source = ["xinc.canvas.writer", self._model_module(model)]
-        return self._spec("canvas", {"layer": layer, "canvas": canvas}, source, self._network(video, model, seed))
+        settings: dict[str, Any] = {"layers": self.layers(model), "canvas": canvas}
+        if self.module_of(model):  # whose code runs in the job because the configuration says so
+            settings["module"] = self.module_of(model)
+        source = ["xinc.canvas.writer", *self._model_modules(model)]
+        return self._spec("canvas", settings, source, self._network(video, model, seed))
 
     def materialise_spec(self, video: str, model: str, seed: int, layer: str) -> Spec:
         settings = self.config.file.materialise[model].model_dump(mode="json", exclude={"layers"})
-        before = self._layer(video, model, seed, layer)
+        before = self._canvas(video, model, seed)
         return self._spec("materialise", settings, ["xinc.canvas.materialise"], before)
 
     @_once
@@ -291,9 +315,8 @@ class Plan(Jobs):
     def _network(self, video: str, model: str, seed: int) -> dict[str, Spec]:
         return {path_of("train", video=video, model=model, seed=seed): self.train_spec(video, model, seed)}
 
-    def _layer(self, video: str, model: str, seed: int, layer: str) -> dict[str, Spec]:
-        path = path_of("canvas", video=video, model=model, seed=seed, layer=layer)
-        return {path: self.canvas_spec(video, model, seed, layer)}
+    def _canvas(self, video: str, model: str, seed: int) -> dict[str, Spec]:
+        return {path_of("canvas", video=video, model=model, seed=seed): self.canvas_spec(video, model, seed)}
 
     def _sources(self, video: str, model: str, seeds: list[int], analysis: str) -> dict[str, Spec]:
         """Specs of what an analysis of networks reads, by path."""
@@ -307,8 +330,7 @@ class Plan(Jobs):
             if "model" in needs:
                 before |= self._network(video, model, seed)
             if "canvas" in needs:
-                for layer in self.layers(model):
-                    before |= self._layer(video, model, seed, layer)
+                before |= self._canvas(video, model, seed)
         return before
 
     def _analysis_spec(self, analysis: str, before: Mapping[str, Spec], models: list[str]) -> Spec:
@@ -317,16 +339,24 @@ class Plan(Jobs):
         if models:
             modules += [OPENERS[part][0] for part in ("video", *sorted(cls.needs))]
         if "model" in cls.needs:
-            modules += [self._model_module(model) for model in models]
+            modules += [module for model in models for module in self._model_modules(model)]
         if cls.scope == "project" and cls.judges:
             modules += [name for one in self.evidence(analysis) for name in self._analysis(one).modules_of("claims")]
-        settings = {
+        settings: dict[str, Any] = {
             "analysis": analysis,
             "settings": self._settings(analysis, without=cls.figure_settings | cls.scope_settings),
             "question": cls.question,  # and section: a result has them among its attributes
             "section": cls.section,
         }
-        return self._spec("analysis", settings, modules, before)
+        named = list(zip(("", "other_"), models, strict=False))
+        if "canvas" in cls.needs:  # so that one that is missing is an error
+            settings["layers"] = {f"{prefix}layers": self.layers(model) for prefix, model in named}
+        declared = {
+            f"{prefix}module": self.module_of(model)
+            for prefix, model in named
+            if "model" in cls.needs and self.module_of(model)
+        }
+        return self._spec("analysis", settings | ({"declared": declared} if declared else {}), modules, before)
 
     def _spec(
         self, script: str, settings: dict[str, Any], modules: list[str], before: Mapping[str, Spec] | None = None
@@ -342,17 +372,49 @@ class Plan(Jobs):
         """Version of each distribution but ours whose modules count, by name."""
         tops = {module.partition(".")[0] for module in modules}
         found = {}
-        for registry, names in ((analyses, self.analyses), (architectures, map(self.config.architecture, self.models))):
+        used: list[tuple[Registry[Any], Iterable[str]]] = [
+            (analyses, self.analyses),
+            (architectures, [self.config.architecture(model) for model in self.models if not self.module_of(model)]),
+            (activations, chain.from_iterable(map(self._activations, self.models))),
+            *((layouts, [name]) for layouts, name in map(self._layout, self.models) if name),
+        ]
+        for registry, names in used:
             for origin in map(registry.origin, names):
                 if origin.distribution and origin.module.partition(".")[0] in tops:
                     found[f"distribution {origin.distribution}"] = origin.version
+        for module in filter(None, map(self.module_of, self.models)):
+            if module.partition(":")[0] in modules:
+                distribution, version = brought_by(module)
+                found |= {f"distribution {distribution}": version} if distribution else {}
         return found
 
     def _settings(self, analysis: str, without: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self.config.analyses[analysis].items() if name not in without}
 
-    def _model_module(self, model: str) -> str:
-        return str(architectures[self.config.architecture(model)].network_module())
+    def _model_modules(self, model: str) -> list[str]:
+        """The modules of a model's network, and of activations of other distributions that it is asked to have."""
+        if self.module_of(model):
+            return [OPENER, self.module_of(model).partition(":")[0]]
+        network = str(architectures[self.config.architecture(model)].network_module())
+        layouts, layout = self._layout(model)
+        read_by = [layouts.origin(layout).module] if layout else []
+        return [network, *read_by, *(activations.origin(name).module for name in self._activations(model))]
+
+    def _layout(self, model: str) -> tuple[Any, str]:
+        """The registry of layouts, and the one that an import names; empty where it names none."""
+        name = self.config.file.models[model].hints.get("layout")
+        if name is None:
+            return None, ""
+        from xinc.models.imports.layouts import layouts
+
+        return layouts, str(name)
+
+    def _activations(self, model: str) -> list[str]:
+        """Activations of other distributions that a model's settings, or hints of its import, name."""
+        given: Mapping[str, Any] = self.config.file.models[model].hints
+        if self.is_trained(model):
+            given = self.config.architectures[model].model_dump()
+        return list(activations.distributions(value for value in given.values() if isinstance(value, str)))
 
 
 def _done_by(cls: type[Analysis], part: Literal["compute", "figure"]) -> list[str]:

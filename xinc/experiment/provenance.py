@@ -26,7 +26,8 @@ PACKAGE = "xinc"
 _NOT_COUNTED = frozenset(
     f"{PACKAGE}{name}"
     for name in (
-        *("", ".errors", ".registry", ".settings", ".runtime.progress", ".canvas.display"),
+        *("", ".errors", ".registry", ".settings", ".canvas.display"),
+        *(".runtime.process", ".runtime.progress", ".runtime.task"),
         *(".experiment.job", ".experiment.provenance", ".experiment.records"),
     )
 )
@@ -53,7 +54,7 @@ def code_of(modules: Iterable[str], scripts: Iterable[Path] = ()) -> dict[str, s
     files = tuple(scripts)
     named = {*modules, *(name for file in files for name in _imported_by(file))}
     own = {file.name: _digest_of(file) for file in files}
-    return own | {name: _digest_of(_file(name)) for name in sorted(_closure(frozenset(named)))}
+    return own | {name: _digest_of(source_of(name)) for name in sorted(_closure(frozenset(named)))}
 
 
 @functools.cache
@@ -77,7 +78,7 @@ def _imports(name: str) -> Iterable[str]:
     top = name.partition(".")[0]
     ours = {PACKAGE} if top == PACKAGE else {PACKAGE, *_siblings(top)}
     if not _is_package(top):
-        return {one for one in _imported_by(_file(name), top) if one.partition(".")[0] in ours}
+        return {one for one in _imported_by(source_of(name), top) if one.partition(".")[0] in ours}
     graph = _graph(top)
     if name not in graph.modules:
         raise ModuleNotFoundError(f"there is no module {name} in {top}")
@@ -92,7 +93,7 @@ def _siblings(top: str) -> frozenset[str]:
     own = set(known.get(top, ()))
     if own:
         return frozenset({top, *(name for name, of in known.items() if own & set(of))})
-    folder = _file(top).parent.parent if _is_package(top) else _file(top).parent
+    folder = source_of(top).parent.parent if _is_package(top) else source_of(top).parent
     beside = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
     return frozenset({top, *(name for name in beside if name not in known)})
 
@@ -152,8 +153,8 @@ def _spec(name: str) -> Any:
 
 
 @functools.cache
-def _file(name: str) -> Path:
-    """The source file of a module, found without importing it."""
+def source_of(name: str) -> Path:
+    """The source file of a module, found without importing it; `ModuleNotFoundError` where there is none."""
     top, *rest = name.split(".")
     spec = _spec(top)
     if spec.submodule_search_locations is None:

@@ -19,9 +19,10 @@ from pydantic_core import PydanticUndefined
 from xinc.analyses import analyses
 from xinc.canvas.settings import MaterialiseSettings
 from xinc.errors import InputError, nearest
-from xinc.experiment.config import CanvasConfig, ConfigFile, ModelConfig
+from xinc.experiment.config_sections import CanvasConfig, ConfigFile, ModelConfig
 from xinc.frames import FrameChoice
 from xinc.models import architectures
+from xinc.models.architecture import ACTIVATION_SCHEMA
 from xinc.plotting.settings import FigureSettings
 from xinc.training.settings import TrainingSettings
 from xinc.video.flow_settings import FlowSettings
@@ -47,8 +48,8 @@ leaving the key out."""
 _MODELS = """\
 ## `models.<name>`
 
-One kind of network, trained on every video with every seed, or [imported](../how-to/your-own-checkpoint.md). Several
-entries may share an architecture.
+One kind of network, trained on every video with every seed, [imported](../how-to/your-own-checkpoint.md), or made by [a
+module of yours](../how-to/your-own-module-in-the-workflow.md). Several entries may share an architecture.
 """
 
 _CANVAS = """\
@@ -241,6 +242,8 @@ def _yaml(value: Any) -> str:
 def _type(field: FieldInfo) -> str:
     if field.annotation == Size.__origin__:  # type: ignore[attr-defined]
         return "`HxW`, e.g. `128x256`"
+    if any(getattr(item, "json_schema", None) is ACTIVATION_SCHEMA for item in field.metadata):
+        return "[activation](../how-to/add-an-activation.md)"
     bounds = ", ".join(_bounds(field.metadata))
     return " ".join(filter(None, (_name(field.annotation).removesuffix(" or nothing"), bounds)))
 

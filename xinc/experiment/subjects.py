@@ -25,27 +25,39 @@ def subject_from(name: str, files: dict[str, Any]) -> Any:
 
 
 def subjects_of(
-    video: str, layers: Sequence[str], regions: str | None = None, flow: str | None = None
+    video: str,
+    canvas: Sequence[str],
+    regions: str | None = None,
+    flow: str | None = None,
+    layers: Sequence[str] | None = None,
 ) -> dict[int, Subject]:
-    """One subject per seed, from the layers of the canvases of all of them."""
-    found: dict[int, list[str]] = {}
-    for layer in _listed(layers):
-        found.setdefault(int(_wildcards(layer)["seed"]), []).append(layer)
-    return {seed: subject_of(video, regions=regions, flow=flow, layers=own) for seed, own in sorted(found.items())}
+    """One subject per seed, from the canvases of all of them."""
+    found = {int(_wildcards(path)["seed"]): path for path in _listed(canvas)}
+    return {
+        seed: subject_of(video, regions=regions, flow=flow, canvas=own, layers=layers)
+        for seed, own in sorted(found.items())
+    }
 
 
 def pair_of(
     video: str,
     model: str | None = None,
     other_model: str | None = None,
-    layers: Sequence[str] = (),
-    other_layers: Sequence[str] = (),
+    canvas: str | None = None,
+    other_canvas: str | None = None,
     regions: str | None = None,
     flow: str | None = None,
+    layers: Sequence[str] | None = None,
+    other_layers: Sequence[str] | None = None,
+    module: str = "",
+    other_module: str = "",
 ) -> tuple[Subject, Subject]:
     """Two subjects of one video."""
-    both = ((model, layers), (other_model, other_layers))
-    first, second = (subject_of(video, of, regions=regions, flow=flow, layers=own) for of, own in both)
+    both = ((model, canvas, layers, module), (other_model, other_canvas, other_layers, other_module))
+    first, second = (
+        subject_of(video, of, regions=regions, flow=flow, canvas=own, layers=names, module=by)
+        for of, own, names, by in both
+    )
     return first, second
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,11 @@ def explain(path: str, plan: Plan, records: Path) -> list[str]:
     InputError : the path is not one of a result, or the configuration asks for no such result.
     """
     inside = _inside(path)
-    canvas = re.fullmatch(r"(results/[^/]+/[^/]+/seed\d+)/canvas\.zarr/?", inside)
-    if canvas:
-        model = inside.split("/")[2]
-        layers = plan.layers(model) if model in plan.models else [""]
-        return [line for layer in layers for line in explain(f"{canvas[1]}/canvas.zarr/{layer}", plan, records)]
     made = parse(inside)
     if made is None:
         raise InputError(f"'{path}' is not a result of the workflow: expected a path such as {MADE['analysis']}.")
     _check_asked_for(made, path, plan)
+    _check_layer(made, inside, plan)
     result = path_of(made.rule, **made.wildcards)
     missing = [one for one in _outputs(made, plan) if not os.path.exists(one)]
     if missing:
@@ -68,7 +63,7 @@ def _inside(path: str) -> str:
 def _outputs(made: Made, plan: Plan) -> list[str]:
     """The paths that a job makes."""
     found = [path_of(made.rule, **made.wildcards)]
-    if made.rule == "train" and not plan.is_imported(made.wildcards["model"]):
+    if made.rule == "train" and plan.is_trained(made.wildcards["model"]):
         found.append(HISTORY.format(**made.wildcards))
     return found
 
@@ -86,6 +81,15 @@ def _check_asked_for(made: Made, path: str, plan: Plan) -> None:
             raise InputError(f"The configuration asks for no {name} '{value}' ({path}): {nearest(value, known[name])}.")
     if made not in plan.jobs():
         raise InputError(f"The configuration asks for no '{path}': `snakemake -n` lists what it asks for.")
+
+
+def _check_layer(made: Made, inside: str, plan: Plan) -> None:
+    """`InputError` for a path in a canvas of a layer that it does not have."""
+    if made.rule == "canvas":
+        named, *_ = os.path.relpath(inside, path_of("canvas", **made.wildcards)).split("/")
+        layers = plan.layers(made.wildcards["model"])
+        if named not in (".", "zarr.json", *layers):
+            raise InputError(f"The configuration asks for no layer '{named}' ({inside}): {nearest(named, layers)}.")
 
 
 def _when(record: Record) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,14 +13,13 @@ from torch import Tensor
 from xinc.canvas.layer import choose_frames, choose_layers
 from xinc.canvas.network import as_network
 from xinc.contributions.neurons import Neurons, layer_neurons
-from xinc.contributions.sources import edge_responses
 from xinc.errors import InputError, nearest
 from xinc.interventions.asked import check_target, described
 from xinc.interventions.deltas import Window, activation_change, carry, cut, support
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
 from xinc.runtime.progress import Progress
-from xinc.trace.layers import Trace
+from xinc.trace.layers import BaseTrace, Trace
 
 #: What is put in the place of a neuron's response.
 Mode = Literal["zero", "mean"]
@@ -45,7 +43,8 @@ def ablate(
     Ablation of a kernel (i, j) sets its weights w_ij to zero and keeps the bias; of an ``input`` neuron, the column i
     of the weights; of an ``output`` neuron, its row and its bias. With ``mode="mean"``, the response that these weights
     make is replaced by its mean over the frame. The change is carried through the layers that follow for a batch of
-    neurons at once, inside the window where there is any.
+    neurons at once, inside the window where there is any; through a network that is not a chain of layers, by passes
+    through what follows the layer.
 
     Parameters
     ----------
@@ -55,7 +54,7 @@ def ablate(
     frames : indices of frames (default: all that the network represents).
     mode : ``"zero"`` or ``"mean"``.
     granularity : what a neuron is, see `xinc.dissect`.
-    target : frames (frame, y, x, 3) in [0, 1] to which the network was fitted, in the order of ``frames``.
+    target : frames (frame, y, x, channel) in [0, 1] to which the network was fitted, in the order of ``frames``.
     maps : whether to return maps, which take 16 bytes a pixel, neuron and frame.
 
     Returns
@@ -91,7 +90,7 @@ def ablate(
     [layer] = choose_layers(network.layer_names(), str(layer), f"this {network.name}")
     chosen = choose_frames(network, frames)
     network.check_trace(chosen[-1])
-    wanted = None if target is None else check_target(target, len(chosen), network.resolution)
+    wanted = None if target is None else check_target(target, len(chosen), network)
     parts = []
     for at, frame in enumerate(chosen):
         one = Ablation(network, network.trace(frame), layer, granularity)
@@ -113,26 +112,39 @@ class Ablation:
     granularity : see `xinc.dissect`.
     """
 
-    def __init__(self, model: INR, trace: Trace, layer: str, granularity: str | None = None) -> None:
-        at = trace.position(layer)
-        inputs = trace.inputs()
-        self._model, self.layer, self._later = model, trace.layers[at], trace.layers[at + 1 :]
+    def __init__(self, model: INR, trace: BaseTrace, layer: str, granularity: str | None = None) -> None:
+        self._model, self._trace, self.layer = model, trace, trace.layers[trace.position(layer)]
         self.neurons: Neurons = layer_neurons(self.layer, granularity)
+        self._chain: Trace | None = trace.chain
         with full_precision(), torch.no_grad():
+            inputs = trace.inputs()
             self._v = inputs[layer]
             self._z = self.layer.preactivation(self._v)
+            self._later = () if self._chain is None else self._chain.layers[trace.position(layer) + 1 :]
             self._responses = [one.preactivation(inputs[one.name]) for one in self._later]
-            self.response = self._responses[-1] if self._later else self._z
+            if self._chain is None:
+                self.response = trace.output()
+                self._largest = max(v.numel() for v in (self._z, self.response, *inputs.values()))
+            else:
+                self.response = self._responses[-1] if self._later else self._z
+                self._largest = max(z.numel() for z in [self._z, *self._responses])
+            #: Whether a neuron changes few pixels, each of which goes through what follows by itself.
+            pixelwise = self._chain is not None and not any(one.mixes for one in self._later)
+            self._few = self.layer.sparse and bool(self._later) and pixelwise
+            if self._few:
+                self._largest = self.response.numel()
+            elif pixelwise:  # products over pixels copy what they take
+                self._largest *= 2
             self.colours = model.colours_of(self.response)
 
     def batches(self, neurons: np.ndarray) -> Iterator[np.ndarray]:
         """Neurons in batches whose changes fit into memory, neighbours together."""
-        largest = max(z.numel() for z in [self._z, *self._responses])
-        yield from np.array_split(neurons, max(1, -(-len(neurons) * largest * 16 // int(_BYTES))))
+        parts = -(-len(neurons) * self._largest * 16 // int(_BYTES))
+        yield from np.array_split(neurons, max(1, min(parts, len(neurons))))
 
     @torch.no_grad()
     def change(self, neurons: np.ndarray, mode: Mode = "zero", factors: Tensor | None = None) -> tuple[Tensor, Window]:
-        """Colours with each neuron less colours without it, (n, 3, h, w), and the window outside of which it is 0.
+        """Colours with each neuron less colours without it, (n, C, h, w), and the window outside of which it is 0.
 
         With ``factors`` (n,), not without it, but with its weights times this factor.
         """
@@ -140,19 +152,41 @@ class Ablation:
             lost, channel = self._lost(neurons, mode)
             if factors is not None:
                 lost = lost * (1 - factors).view(-1, *[1] * (lost.ndim - 1))
+            if self._chain is None:
+                return self._without(lost, channel)
+            if self._few and channel is not None and mode == "zero":
+                return self._at_few_pixels(lost, channel)
             window = support(lost if lost.ndim == 3 else lost.flatten(0, 1))
             change = -cut(lost, window)
             if not self._later:
                 if channel is not None:
-                    spread = change.new_zeros(len(neurons), 3, *change.shape[1:])
-                    spread[torch.arange(len(neurons), device=change.device), channel] = change
-                    change = spread
+                    change = _spread(change, channel, self._z.shape[0])
             else:
                 change, window = carry(
                     self._later, self._responses, activation_change(self.layer, self._z, change, window, channel)
                 )
             here = cut(self.response, window)
             return self._model.colours_of(here) - self._model.colours_of(here + change), window
+
+    def _without(self, lost: Tensor, channel: Tensor | None) -> tuple[Tensor, Window]:
+        """`change` by the network's outputs without what is lost, on the whole frame."""
+        lost = lost if channel is None else _spread(lost, channel, self._z.shape[0])
+        outputs = self._trace.output_from(self.layer.name, self._z - lost)
+        return self.colours - self._model.colours_of(outputs), (0, outputs.shape[-2], 0, outputs.shape[-1])
+
+    def _at_few_pixels(self, lost: Tensor, channel: Tensor) -> tuple[Tensor, Window]:
+        """`change` of neurons that lose little at few pixels: these alone go through the layers that follow."""
+        at, y, x = lost.nonzero(as_tuple=True)
+        z = self._z[:, y, x]
+        z[channel[at], torch.arange(len(at), device=z.device)] -= lost[at, y, x]
+        v = self.layer.activated(z[:, :, None])
+        for layer in self._later:
+            v = layer.forward(v)
+        here = self._model.colours_of(self.response[:, y, x, None]) - self._model.colours_of(v)
+        found = lost.new_zeros(len(lost), len(here), *lost.shape[1:])
+        found[at, :, y, x] = here[:, :, 0].T
+        window = support(lost)
+        return cut(found, window), window
 
     def _lost(self, neurons: np.ndarray, mode: Mode) -> tuple[Tensor, Tensor | None]:
         """What the response loses: (n, h, w) of one channel each, and which; or (n, C_out, h, w), and None."""
@@ -162,12 +196,17 @@ class Ablation:
         if self.neurons.granularity == "output":
             lost, channel = self._z[j], j
         elif self.neurons.granularity == "kernel":
-            bare = replace(self.layer, bias=torch.zeros_like(self.layer.bias))
-            lost, channel = edge_responses(bare, self._v, i, j), j
+            lost, channel = self.layer.edge_responses(self._v, i, j, bias=False), j
         else:
-            columns = self.layer.frequency * self.layer.weight.T[i]
-            lost, channel = columns[:, :, None, None] * self._v[i][:, None], None
+            lost, channel = self.layer.responses_to(self._v, i), None
         return (lost - lost.mean((-2, -1), keepdim=True) if mode == "mean" else lost), channel
+
+
+def _spread(values: Tensor, channel: Tensor, channels: int) -> Tensor:
+    """(n, channels, h, w): values (n, h, w) in the channel (n,) that each is of, zeros in the others."""
+    found = values.new_zeros(len(values), channels, *values.shape[1:])
+    found[torch.arange(len(values), device=values.device), channel] = values
+    return found
 
 
 def _of_frame(
@@ -175,7 +214,7 @@ def _of_frame(
 ) -> xr.Dataset:
     height, width = one.colours.shape[-2:]
     totals = np.zeros((3, len(neurons)))
-    kept = np.zeros((len(neurons), 3, height, width), np.float32) if maps else None
+    kept = np.zeros((len(neurons), one.colours.shape[0], height, width), np.float32) if maps else None
     error = None if target is None else one.colours - target
     done = 0
     with Progress(len(neurons), label) as progress:

@@ -30,9 +30,10 @@ from torch import Tensor
 
 from xinc.canvas.dissect import dissect
 from xinc.canvas.reductions import neuron_statistics
-from xinc.interventions.effects import Passes
+from xinc.interventions.effects import Passes, inner
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
+from xinc.trace.layers import Layer
 
 Criterion = Literal[
     "contribution", "map_weight", "magnitude", "wanda", "taylor", "taylor_squared", "gauss_newton", "random"
@@ -71,18 +72,27 @@ class Calibration:
         """The same for another state of the network, and another seed, which adds to its own."""
         return replace(self, model=model, seed=self.seed + seed)
 
+    def layers(self) -> tuple[Layer, ...]:
+        """Of the network, in its order, with weights of the first frame."""
+        return self.model.trace(self.frames[0]).layers
+
     def weights(self) -> dict[str, Tensor]:
         """By layer, in network order."""
-        return {layer.name: layer.weight for layer in self.model.trace(self.frames[0]).layers}
+        return {layer.name: layer.arrays()["weight"] for layer in self.layers()}
 
     @cached_property
     def totals(self) -> dict[str, np.ndarray]:
         """Σ_p |C_n(p)| over the frames, (C_out, C_in) of every layer; of the network as it is when first asked for."""
         canvas = dissect(self.model, list(self.frames), granularity="kernel")
         found = {}
-        for name, weight in self.weights().items():
-            total = neuron_statistics(canvas[name])["total"].sum("frame").values
-            found[name] = total.reshape(weight.shape[1], weight.shape[0]).T  # neuron n is i · C_out + j
+        for layer in self.layers():
+            total = neuron_statistics(canvas[layer.name])["total"].sum("frame").values
+            shape = layer.reads().shape
+            numbers = torch.arange(len(total)).view(shape)
+            order = layer.neuron_sums("kernel", {"weight": numbers}).numpy()  # of neurons, as kernels lie in the weight
+            found[layer.name] = np.empty_like(total)
+            found[layer.name][order] = total
+            found[layer.name] = found[layer.name].reshape(shape)
         return found
 
 
@@ -103,12 +113,13 @@ def _magnitude(data: Calibration, unit: str) -> dict[str, np.ndarray]:
 def _wanda(data: Calibration, unit: str) -> dict[str, np.ndarray]:
     squares: dict[str, np.ndarray] = {}
     for frame in data.frames:
-        for name, v in data.model.trace(frame).inputs().items():
-            squares[name] = squares.get(name, 0) + v.double().square().sum((1, 2)).cpu().numpy()
+        trace = data.model.trace(frame)
+        for layer, v in zip(trace.layers, trace.inputs().values(), strict=True):
+            squares[layer.name] = squares.get(layer.name, 0) + layer.energies(v).cpu().numpy()
     found = {}
-    for name, w in data.weights().items():
-        size = _size(w, unit)
-        found[name] = size * np.sqrt(squares[name]).reshape(1, -1, *[1] * (size.ndim - 2))
+    for layer in data.layers():
+        size = _size(layer.arrays()["weight"], unit)
+        found[layer.name] = size * _spread(np.sqrt(squares[layer.name])[layer.reads()], size)
     return found
 
 
@@ -117,7 +128,7 @@ def _contribution(data: Calibration, unit: str) -> dict[str, np.ndarray]:
     for name, total in data.totals.items():
         size = _size(data.weights()[name], "weight")
         if unit == "weight":
-            whole = size.reshape(*size.shape[:2], -1).sum(2)
+            whole = size.reshape(*total.shape, -1).sum(-1)
             total = size * _spread(np.divide(total, whole, out=np.zeros_like(total), where=whole > 0), size)
         found[name] = total
     return found
@@ -164,7 +175,7 @@ _SCORES: Mapping[str, Callable[[Calibration, str], dict[str, np.ndarray]]] = {
 
 def _size(weight: Tensor, unit: str) -> np.ndarray:
     """|w| of every weight, or ‖w_n‖₂ of every kernel, float64."""
-    size = weight.double().abs().cpu()
+    size = weight.abs().double().cpu()
     return (size.flatten(2).norm(dim=2) if unit == "kernel" and size.ndim > 2 else size).numpy()
 
 
@@ -188,10 +199,15 @@ def _errors(data: Calibration, unit: str) -> dict[str, np.ndarray]:
 def _products(passes: Passes, towards: Tensor, unit: str) -> dict[str, np.ndarray]:
     """⟨∂(towards · colours)/∂w, w⟩ of every weight, or kernel, by layer, float64."""
     gradients = torch.autograd.grad(
-        passes.colours, [layer.weight for layer in passes.layers], towards, retain_graph=True
+        passes.colours,
+        [layer.weight for layer in passes.layers],
+        towards,
+        True,
+        allow_unused=True,
+        materialize_grads=True,
     )
     found = {}
     for layer, gradient in zip(passes.layers, gradients, strict=True):
-        product = (gradient * layer.weight.detach()).double().cpu()
+        product = inner(gradient, layer.weight.detach()).cpu()
         found[layer.name] = (product.flatten(2).sum(2) if unit == "kernel" and product.ndim > 2 else product).numpy()
     return found

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xinc.contributions.propagation import insert_zeros
+from xinc.contributions.propagation import cut, insert_zeros
 from xinc.trace.activations import activate
-from xinc.trace.layers import Layer, Linear
+from xinc.trace.layers import Layer
+from xinc.trace.windows import Size, Window
 
-#: Rows from, to; columns from, to.
-Window: TypeAlias = tuple[int, int, int, int]
+__all__ = ["Delta", "Window", "activation_change", "carry", "cut", "support", "through"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,13 @@ class Delta:
     ----------
     values : (n, C, h, w) inside the window; C is 1 where ``channel`` says which one it is.
     window : where they lie in the frame; outside, nothing changes.
+    size : height and width of the frame there.
     channel : (n,) the only channel that changes in each; None where ``values`` has them all.
     """
 
     values: Tensor
     window: Window
+    size: Size
     channel: Tensor | None = None
 
 
@@ -43,11 +43,6 @@ def support(response: Tensor) -> Window:
     """The smallest window outside of which responses (n, h, w) are zero; of none, one pixel."""
     rows, columns = ((response != 0).any(0).any(axis).nonzero().flatten().tolist() for axis in (1, 0))
     return (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1) if rows else (0, 1, 0, 1)
-
-
-def cut(values: Tensor, window: Window) -> Tensor:
-    y0, y1, x0, x1 = window
-    return values[..., y0:y1, x0:x1]
 
 
 def activation_change(layer: Layer, z: Tensor, change: Tensor, window: Window, channel: Tensor | None) -> Delta:
@@ -61,41 +56,22 @@ def activation_change(layer: Layer, z: Tensor, change: Tensor, window: Window, c
     """
     here, upscale = cut(z, window), layer.upscale
     larger: Window = (window[0] * upscale, window[1] * upscale, window[2] * upscale, window[3] * upscale)
+    size = (z.shape[-2] * upscale, z.shape[-1] * upscale)
 
     def after(response: Tensor) -> Tensor:
-        return activate(layer.activation, response, layer.frequency)
+        return activate(layer.activation, response)
 
     if channel is None:
         delta = after(here + change) - after(here)
-        return Delta(F.pixel_shuffle(delta, upscale) if upscale > 1 else delta, larger)
+        return Delta(F.pixel_shuffle(delta, upscale) if upscale > 1 else delta, larger, size)
     own = here[channel]
     delta = insert_zeros(after(own + change) - after(own), channel % upscale**2, upscale)
-    return Delta(delta[:, None], larger, channel // upscale**2)
+    return Delta(delta[:, None], larger, size, channel // upscale**2)
 
 
-def through(layer: Layer, delta: Delta, shape: tuple[int, int]) -> tuple[Tensor, Window]:
-    """The change (n, C_out, h, w) of a layer's response, and its window, from that of its input of (h, w) ``shape``."""
-    if isinstance(layer, Linear):
-        if delta.channel is not None:
-            found = layer.weight.T[delta.channel][:, :, None, None] * delta.values
-        else:
-            found = torch.einsum("oi,nihw->nohw", layer.weight, delta.values)
-        return layer.frequency * found, delta.window
-    reach = layer.kernel_size // 2
-    y0, y1, x0, x1 = delta.window
-    top, bottom, left, right = (
-        max(y0 - reach, 0),
-        min(y1 + reach, shape[0]),
-        max(x0 - reach, 0),
-        min(x1 + reach, shape[1]),
-    )
-    around = (x0 - left + reach, right + reach - x1, y0 - top + reach, bottom + reach - y1)
-    padded = F.pad(delta.values, around)
-    if delta.channel is None:
-        return F.conv2d(padded, layer.weight), (top, bottom, left, right)
-    kernels = layer.weight.transpose(0, 1)[delta.channel].flatten(0, 1)[:, None]
-    found = F.conv2d(padded.transpose(0, 1), kernels, groups=len(delta.values))
-    return found.unflatten(1, (len(delta.values), -1))[0], (top, bottom, left, right)
+def through(layer: Layer, delta: Delta) -> tuple[Tensor, Window]:
+    """The change (n, C_out, h, w) of a layer's response, and its window, from that of its input."""
+    return layer.through(delta.values, delta.window, delta.channel, delta.size)
 
 
 def carry(layers: Sequence[Layer], responses: Sequence[Tensor], delta: Delta) -> tuple[Tensor, Window]:
@@ -107,6 +83,6 @@ def carry(layers: Sequence[Layer], responses: Sequence[Tensor], delta: Delta) ->
     responses : (C_out, h, w) of each in the network as it is, before PixelShuffle and activation.
     """
     for layer, z in zip(layers[:-1], responses[:-1], strict=True):
-        change, window = through(layer, delta, (z.shape[-2], z.shape[-1]))
+        change, window = through(layer, delta)
         delta = activation_change(layer, z, change, window, None)
-    return through(layers[-1], delta, (responses[-1].shape[-2], responses[-1].shape[-1]))
+    return through(layers[-1], delta)

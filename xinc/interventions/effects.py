@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from xinc.interventions.asked import check_target, described
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
 from xinc.runtime.progress import Progress
-from xinc.trace.layers import Trace
+from xinc.trace.layers import BaseTrace, Layer
 
 _NAMES = {
     "squared_effect": "estimate of the sum over the region's pixels of the squared effect of ablation",
@@ -54,7 +54,7 @@ def effects(
     frames : indices of frames (default: all that the network represents).
     regions : masks by name, (y, x) or (frame, y, x) bool; or label maps of these shapes, whose labels below 0 are left
         out. By default the whole frame.
-    target : frames (frame, y, x, 3) in [0, 1] to which the network was fitted, in the order of ``frames``.
+    target : frames (frame, y, x, channel) in [0, 1] to which the network was fitted, in the order of ``frames``.
     probes : how many, at least 2.
     granularity : what a neuron is, see `xinc.dissect`.
     seed : of the probes.
@@ -89,7 +89,7 @@ def effects(
     chosen = choose_frames(network, frames)
     network.check_trace(chosen[-1])
     masks = region_masks(regions, len(chosen), network.resolution)
-    goal = None if target is None else check_target(target, len(chosen), network.resolution)
+    goal = None if target is None else check_target(target, len(chosen), network)
     generator = torch.Generator().manual_seed(int(seed))
     parts = []
     with Progress(len(chosen) * len(masks) * (probes + (goal is not None)), "backward passes") as progress:
@@ -110,22 +110,30 @@ def effects(
 
 @dataclass(frozen=True)
 class _Layer:
-    """Weights of a layer of which gradients are taken, and its neurons."""
+    """A layer of whose arrays gradients are taken, and its neurons."""
 
-    name: str
-    weight: Tensor
-    bias: Tensor
+    layer: Layer
     neurons: Neurons
 
-    def products(self, weight: Tensor, bias: Tensor) -> Tensor:
+    @property
+    def name(self) -> str:
+        return self.layer.name
+
+    @property
+    def weight(self) -> Tensor:
+        found: Tensor = self.layer.arrays()["weight"]
+        return found
+
+    def products(self, gradients: Mapping[str, Tensor]) -> Tensor:
         """⟨gradient, weights⟩ of every neuron, (N,) float64."""
-        product = (weight * self.weight.detach()).double()
-        product = product.flatten(2).sum(2) if product.ndim > 2 else product
-        if self.neurons.granularity == "kernel":
-            return product.T.flatten()
-        if self.neurons.granularity == "input":
-            return product.sum(0)
-        return product.sum(1) + (bias * self.bias.detach()).double()
+        products = {name: inner(gradients[name], own.detach()) for name, own in self.layer.arrays().items()}
+        return self.layer.neuron_sums(self.neurons.granularity, products)
+
+
+def inner(gradient: Tensor, values: Tensor) -> Tensor:
+    """gradient · values element by element, float64; of complex ones Re(conj(gradient) values), by real parts."""
+    product = gradient.conj() * values
+    return (product.real if product.is_complex() else product).double()
 
 
 class Passes:
@@ -138,31 +146,26 @@ class Passes:
     granularity : see `xinc.dissect`.
     """
 
-    def __init__(self, model: INR, trace: Trace, granularity: str | None = None) -> None:
+    def __init__(self, model: INR, trace: BaseTrace, granularity: str | None = None) -> None:
         self.layers = [
-            _Layer(
-                one.name,
-                one.weight.detach().clone().requires_grad_(),
-                one.bias.detach().clone().requires_grad_(),
-                layer_neurons(one, granularity),
-            )
+            _Layer(one.mapped(lambda values: values.detach().clone().requires_grad_()), layer_neurons(one, granularity))
             for one in trace.layers
         ]
-        own = tuple(
-            replace(one, weight=mine.weight, bias=mine.bias)
-            for one, mine in zip(trace.layers, self.layers, strict=True)
-        )
         with torch.enable_grad():
-            self.colours = model.colours_of(Trace(trace.input.detach(), own).output())
+            self.colours = model.colours_of(self._output(trace.with_layers([one.layer for one in self.layers])))
+
+    def _output(self, trace: BaseTrace) -> Tensor:
+        """What gradients are taken of."""
+        return trace.output()
 
     def products(self, towards: Tensor) -> np.ndarray:
         """∂(towards · colours)/∂w_n · w_n of every neuron of every layer, one after the other, (N,) float64."""
-        inputs = [tensor for one in self.layers for tensor in (one.weight, one.bias)]
+        inputs = [tensor for one in self.layers for tensor in one.layer.arrays().values()]
         with full_precision():
-            found = torch.autograd.grad(self.colours, inputs, towards, retain_graph=True)
-        parts = [
-            one.products(weight, bias) for one, weight, bias in zip(self.layers, found[::2], found[1::2], strict=True)
-        ]
+            found = iter(
+                torch.autograd.grad(self.colours, inputs, towards, True, allow_unused=True, materialize_grads=True)
+            )
+        parts = [one.products({name: next(found) for name in one.layer.arrays()}) for one in self.layers]
         return torch.cat(parts).cpu().numpy()
 
     def coordinates(self) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def explain_error(
     goals = check_target(
         np.stack([np.asarray(one, np.float32) for one in (target, *(elsewhere or {}).values())]),
         1 + len(others),
-        network.resolution,
+        network,
     )
     one = FrameError(
         network, frame, goals[0], dict(zip(others, goals[1:], strict=True)), probes, candidates, granularity, seed
@@ -215,15 +215,16 @@ class FrameError:
         found = of_region(self._passes, mask, None, self._probes, generator, progress)
         effect = found["squared_effect"]
         residual = (self._colours - self._target) * inside
-        products = []
-        for block in blocks:
-            products.append(self._passes.products(2 * residual * torch.as_tensor(block, device=inside.device)))
+        shares = np.empty((len(blocks), len(effect)))  # the largest there is, of many neurons
+        for at, block in enumerate(blocks):
+            shares[at] = self._passes.products(2 * residual * torch.as_tensor(block, device=inside.device))
             progress.update()
-        alignment = np.sum(products, axis=0)
+        alignment = np.sum(shares, axis=0)
         # Effects that are zero, or rounding of a neuron that does nothing, give no direction to compare.
         known = effect > 1e-10 * effect.max()
         scale = np.sqrt(np.where(known, effect, 1.0)) * 2 * max(float(residual.double().norm()), 1e-10)
-        shares = np.where(known, np.array(products) / scale, 0.0)
+        shares /= scale
+        shares[:, ~known] = 0.0
         cosine = shares.sum(0)
         largest = float(abs(cosine).max())
         signs = np.random.default_rng(self._seed).choice([-1.0, 1.0], (_DRAWS, len(shares)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from torch import Tensor
 
 from xinc.interventions.ablation import Ablation
 from xinc.models.base import INR
-from xinc.trace.layers import Linear, Trace
+from xinc.trace.layers import BaseTrace
 
 #: Pixels of a network of coordinates at which effects are looked for first.
 _FEW = 256
@@ -21,7 +19,7 @@ def without_input(v: Tensor, channels: np.ndarray) -> np.ndarray:
     return np.where(channels < 0, silent.all(), silent[channels])
 
 
-def without_effect(model: INR, trace: Trace, layer: str, granularity: str, neurons: np.ndarray) -> np.ndarray:
+def without_effect(model: INR, trace: BaseTrace, layer: str, granularity: str, neurons: np.ndarray) -> np.ndarray:
     """Whether no pixel changes when a neuron is ablated, exactly as by `xinc.ablate`: (n,) bool of neurons (n,).
 
     Pixels of a network of coordinates do not know of each other: there most neurons are seen to have an effect at a few
@@ -42,10 +40,11 @@ def _unchanged(ablation: Ablation, neurons: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _thinned(trace: Trace) -> Trace | None:
+def _thinned(trace: BaseTrace) -> BaseTrace | None:
     """The trace at a few pixels, evenly spread; None where layers mix pixels, or there are no more."""
-    height, width = trace.input.shape[-2:]
+    height, width = trace.input_of(trace.layers[0].name).shape[-2:]
     step = int(np.sqrt(height * width / _FEW))
-    if step < 2 or not all(isinstance(layer, Linear) for layer in trace.layers):
+    if step < 2:
         return None
-    return replace(trace, input=trace.input[:, step // 2 :: step, step // 2 :: step])
+    numbers = np.arange(height * width).reshape(height, width)
+    return trace.at(numbers[step // 2 :: step, step // 2 :: step])

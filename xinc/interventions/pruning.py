@@ -102,7 +102,7 @@ def prune(
     needs = f"The criterion '{criterion}'" if criterion in SUPERVISED else "Fine-tuning" if finetune_epochs else ""
     if needs and target is None:
         raise InputError(f"{needs} needs a target: give the frames of the video that the network represents.")
-    goal = None if target is None else check_target(target, len(network.frames), network.resolution)
+    goal = None if target is None else check_target(target, len(network.frames), network)
     calibration = calibrations(network, frames, goal, probes, seed)
     pruned = copy.deepcopy(network).eval()
     whole = budget == "global" and not isinstance(share, Mapping)
@@ -211,6 +211,7 @@ def left(model: INR, unit: str) -> Left:
         for place in places(model, frames[0]):
             whole = model.get_parameter(place.parameter)
             mask = place.of(masks.get(place.parameter, torch.ones_like(whole, dtype=torch.bool))).cpu()
+            mask = mask.any(-1) if place.pairs else mask
             own[place.layer] = (mask.flatten(2).any(2) if unit == "kernel" and mask.ndim > 2 else mask).numpy()
         found.append(own)
     return found

@@ -8,13 +8,18 @@ from xinc.registry import Registry
 SUPPORT_MODULES = (
     "architecture",
     "base",
+    "budget",
     "checkpoints",
+    "declared",
     "decoder",
+    "encodings",
     "importing",
     "imports",
     "loading",
     "mlp",
+    "stepwise",
     "storage",
+    "templates",
 )
 
 architectures: Registry = Registry("architecture", __name__, "xinc.architectures")

@@ -59,7 +59,8 @@ class Pruned(INR):
         self._handles: list[Any] = []
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        state = {name: value for name, value in self.__dict__.items() if name != "_handles"}
+        kept = super().__getstate__()  # what the network's own class leaves out, as a module's recorded operations
+        state = {name: value for name, value in kept.items() if name != "_handles"}
         return _empty, (type(self).__bases__[-1],), state
 
 
@@ -143,10 +144,10 @@ def split(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Ten
     return {name: tensor for name, tensor in state.items() if not name.endswith(SUFFIX)}, masks
 
 
-def restore(content: dict[str, Any], path: str | Path) -> INR:
+def restore(content: dict[str, Any], path: str | Path, module: str = "") -> INR:
     """The network in the content of a ``model.pt``, pruned or not; see `xinc.models.storage.restore`."""
     if content.get("version") != VERSION:
-        return storage.restore(content, path)
+        return storage.restore(content, path, module)
     try:
         state, masks = split(content["state_dict"])
         record = list(content["pruning"])
@@ -155,7 +156,7 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
         raise InputError(f"{path} is damaged, an entry is missing or malformed ({error}).") from None
     # Of the rest the checksum is right where that of the whole is, and wrong otherwise.
     rest = content | {"version": storage.VERSION, "state_dict": state, "checksum": ""}
-    model = storage.restore(rest | ({"checksum": storage.checksum(rest)} if whole else {}), path)
+    model = storage.restore(rest | ({"checksum": storage.checksum(rest)} if whole else {}), path, module)
     try:
         set_masks(model, masks, record)
     except InputError as error:

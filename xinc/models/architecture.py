@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from xinc.errors import InputError
 from xinc.settings import StrictModel
+from xinc.trace.activations import OURS, spelt_real
 
 if TYPE_CHECKING:
     from xinc.models.base import INR
+
+
+#: In the schema of the configuration, from which editors complete the names of ours.
+ACTIVATION_SCHEMA = {"anyOf": [{"enum": list(OURS)}, {"type": "string", "pattern": r"^[A-Za-z_]\w*(\(.*\))?$"}]}
+
+#: A setting that says an activation, see `xinc.trace.activations`; kept as the shortest string that says it.
+ActivationSetting: TypeAlias = Annotated[str, AfterValidator(spelt_real), WithJsonSchema(ACTIVATION_SCHEMA)]
 
 
 class Architecture:

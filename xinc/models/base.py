@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from xinc.frames import ranges
 from xinc.models.architecture import Architecture
 from xinc.runtime.devices import full_precision
 from xinc.runtime.gpu_memory import Room, ran_out
-from xinc.trace.layers import Trace
+from xinc.trace.layers import BaseTrace, Trace
 
 OUTPUT_ACTIVATIONS = {
     "identity": lambda x: x,
@@ -57,6 +57,9 @@ class INR(Architecture, nn.Module):
         #: What its training came to, see `xinc.training.history.History.outcome`; empty where it was not trained here.
         self.outcome: dict[str, Any] = {}
 
+    #: Whether `xinc.models.storage.build` makes another like it, from its settings.
+    registered: ClassVar[bool] = True
+
     @classmethod
     def network_module(cls) -> str:
         return cls.__module__
@@ -65,10 +68,29 @@ class INR(Architecture, nn.Module):
     def network(cls) -> type[INR]:
         return cls
 
+    #: Names of layers' arrays that differ from frame to frame although the network is one for all, as of modulations
+    #: that are part of the biases.
+    varying: tuple[str, ...] = ()
+    #: Arguments of Adam that its training needs, other than PyTorch's defaults; the learning rate is a setting.
+    adam: ClassVar[dict[str, Any]] = {}
+
+    #: Whether its output is colours from 0 to 1.
+    of_colours = True
+
+    @property
+    def channels(self) -> int:
+        """Of its output: 3 of a network of colours."""
+        return 3
+
     @property
     def output_activation(self) -> str:
-        """Key of `OUTPUT_ACTIVATIONS`."""
-        return "identity"
+        """Key of `OUTPUT_ACTIVATIONS`: what the setting of that name says, if there is one."""
+        return str(getattr(self.settings, "output_activation", "identity"))
+
+    @property
+    def head_activation(self) -> str:
+        """What maps of the last layer may be passed through: ``tanh``, ``sigmoid``, or ``identity`` for any other."""
+        return self.output_activation if self.output_activation in ("tanh", "sigmoid") else "identity"
 
     def colours_of(self, response: Tensor) -> Tensor:
         """From the last layer's response to colours."""
@@ -97,7 +119,7 @@ class INR(Architecture, nn.Module):
         reconstructions: Tensor = self(inputs)
         return reconstructions
 
-    def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
+    def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> BaseTrace:
         """The network's layers and the first one's input for one frame, weights detached.
 
         ``resolution`` other than the network's own is for networks of coordinates only.
@@ -151,7 +173,7 @@ class INR(Architecture, nn.Module):
         """
         chosen = self.frames[-1] if frame is None else self.check_frame(frame)
 
-        def both(network: INR) -> tuple[Trace, Tensor, Tensor]:
+        def both(network: INR) -> tuple[BaseTrace, Tensor, Tensor]:
             place = next((t.device for t in (*network.parameters(), *network.buffers())), torch.device("cpu"))
             expected = network(torch.tensor([chosen], device=place))[0]
             trace = network.trace(chosen)
@@ -183,8 +205,10 @@ class INR(Architecture, nn.Module):
     def _no_trace(self) -> str:
         return f"The trace of this {self.name} is not the network"
 
-    def _output_of(self, trace: Trace) -> Tensor:
-        """`Trace.output`; `InputError` that names the layer which does not fit what comes before it."""
+    def _output_of(self, trace: BaseTrace) -> Tensor:
+        """`Trace.output`; `InputError` that names the layer of a chain which does not fit what comes before it."""
+        if not isinstance(trace, Trace):
+            return trace.output()
         v = trace.input
         for layer in trace.layers:
             try:
@@ -199,7 +223,7 @@ class INR(Architecture, nn.Module):
                 ) from None
         return v
 
-    def _compare(self, trace: Trace, frame: int, expected: Tensor, found: Tensor) -> None:
+    def _compare(self, trace: BaseTrace, frame: int, expected: Tensor, found: Tensor) -> None:
         """Raise `InputError` where colours (3, H, W) in float64 differ by more than rounding can explain."""
         difference = (found - expected).abs()
         allowed = TRACE_TOLERANCE * max(float(expected.abs().max()), 1e-6)
@@ -222,6 +246,11 @@ class INR(Architecture, nn.Module):
         """One frame (3, H, W) in colours, not clamped; on the CPU where a GPU does not hold what it takes."""
         room = Room(f"a pass through this {self.name}")
         return room.run(self, lambda network: network.colours_of(network.trace(frame, resolution).output()))
+
+
+def weights_state(model: nn.Module) -> tuple[int, ...]:
+    """What changes with any change of a network's tensors in place, as by training."""
+    return tuple(int(one._version) for one in (*model.parameters(), *model.buffers()))
 
 
 @contextlib.contextmanager

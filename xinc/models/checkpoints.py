@@ -11,14 +11,15 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.models import _pruned, storage
 from xinc.models.base import INR
-from xinc.models.imports import MIN_PSNR, ffn, hnerv, hnerv_nerv, nerv, siren
+from xinc.models.imports import MIN_PSNR
 from xinc.models.imports.conventions import Trial, Tried, decibels, find_conventions, judged
+from xinc.models.imports.layouts import OURS, layouts
 from xinc.models.imports.mistaken import shown_instead
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors
 from xinc.models.imports.tensors import find_tensors
@@ -32,14 +33,16 @@ if TYPE_CHECKING:
 #: On how many frames an imported network is judged.
 _JUDGED = 4
 
-#: Layouts of other code bases; the first that matches reads a file.
-LAYOUTS: tuple[Layout, ...] = (ffn.LAYOUT, hnerv_nerv.LAYOUT, hnerv.LAYOUT, nerv.LAYOUT, siren.LAYOUT)
-
 
 def load_model(
-    path: str | Path, trust: bool = False, video: Any = None, min_psnr: float | None = MIN_PSNR, **hints: Any
+    path: str | Path,
+    trust: bool = False,
+    video: Any = None,
+    min_psnr: float | None = MIN_PSNR,
+    module: str = "",
+    **hints: Any,
 ) -> INR:
-    """Load a network from ``model.pt``, or from a checkpoint of another code base (`LAYOUTS`).
+    """Load a network from ``model.pt``, or from a checkpoint of another code base (`xinc.models.imports.layouts`).
 
     Parameters
     ----------
@@ -49,9 +52,12 @@ def load_model(
         (frame, y, x, 3) or (y, x, 3). It gives the resolution, the number of frames and, for an HNeRV's encoder, the
         frames themselves. Conventions that no hint states are found out by trial, and noted in ``outcome``.
     min_psnr : least PSNR, in dB, of what the network shows against ``video``; None accepts anything.
+    module : of a ``model.pt`` that a function of yours made, this function, as ``"mypackage.nets:build"``: it is
+        imported and runs. A file that notes one is refused without.
     hints : what the tensors do not tell, named as in the configuration saved beside such a checkpoint, e.g.
         ``num_frames`` and ``fc_hw`` (``"8_16"``) for NeRV, ``resolution`` for FFN, ``convention`` for a SIREN. Files of
-        xinc need none.
+        xinc need none. ``layout`` names the layout that reads the file, which may be another distribution's; otherwise
+        the first of ours that matches does.
 
     Raises
     ------
@@ -76,7 +82,12 @@ def load_model(
         if hints or video is not None:
             given = sorted([*hints, *(["video"] if video is not None else [])])
             raise InputError(f"{path} is a file of xinc, complete in itself: leave the hints {given} out.")
-        return _checked(_pruned.restore(content, path))
+        return _checked(_pruned.restore(content, path, module))
+    if module:
+        raise InputError(
+            f"{path} is not a model.pt of xinc: make your module, load these weights into it, and give it to "
+            "xinc.network, or in the workflow as module and checkpoint."
+        )
     if video is None:
         found = _described(content, path, hints)
         for text in doubts(found, path):
@@ -254,19 +265,26 @@ def _described(
 
 def _recognised(content: Mapping[str, Any], path: str | Path, hints: Mapping[str, Any]) -> tuple[Tensors, Layout]:
     """The tensors of a foreign checkpoint, and its layout."""
-    tensors = find_tensors(content, path, hints, LAYOUTS)
-    layout = next((one for one in LAYOUTS if one.matches(tensors, hints)), None)
+    named = hints.get("layout")
+    known: list[Layout] = list(OURS.values()) if named is None else [cast(Any, layouts[str(named)])]
+    tensors = find_tensors(content, path, hints, known)
+    layout = next((one for one in known if one.matches(tensors, hints)), None)
+    if layout is None and named is not None:
+        raise InputError(
+            f"{path} does not have the layout '{named}' (tensors {', '.join(list(tensors)[:4])}, …): give a file "
+            "of it, or leave the hint layout out."
+        )
     if layout is None:
         raise InputError(
             f"{path} holds a network of unknown layout (tensors {', '.join(list(tensors)[:4])}, …); xinc "
-            f"reads its own model.pt, and {', '.join(one.title for one in LAYOUTS)}."
+            f"reads its own model.pt, and {', '.join(one.title for one in OURS.values())}."
         )
     return tensors, layout
 
 
 def _own_hints(hints: Mapping[str, Any]) -> dict[str, Any]:
-    """Hints for a layout; where the weights lie in the file concerns no layout."""
-    return {name: value for name, value in hints.items() if name != "weights"}
+    """Hints for a layout; which one it is, and where the weights lie in the file, concern none."""
+    return {name: value for name, value in hints.items() if name not in ("weights", "layout")}
 
 
 def _own(content: dict[str, Any], path: str | Path, hints: Mapping[str, Any]) -> Imported:

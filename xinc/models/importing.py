@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from xinc.errors import InputError, nearest
+from xinc.errors import InputError
 from xinc.frames import FrameChoice, select_frames
 from xinc.models.checkpoints import describe, doubts, judge, try_conventions
 from xinc.models.imports.footage import open_footage
-from xinc.models.imports.parts import Imported
+from xinc.models.imports.parts import PER_FRAME, Imported
 from xinc.models.imports.unpickling import read_checkpoint
 from xinc.models.storage import save_model
+from xinc.models.templates import filled
 from xinc.runtime.progress import say
-
-#: What the path of an import may contain.
-FIELDS = ("video", "seed", "frame")
-
-
-def check_template(path: str) -> None:
-    """`InputError` for a field that is not known."""
-    for name in re.findall(r"\{([^{}]*)\}", path):
-        if name not in FIELDS:
-            raise InputError(f"import has the unknown field '{{{name}}}' in '{path}': {nearest(name, FIELDS)}.")
-
-
-def filled(path: str, video: str, seed: int, frame: int | None = None) -> str:
-    """The path for a video, a seed and, where it differs, a frame."""
-    for name, value in (("video", video), ("seed", seed), ("frame", frame)):
-        path = path if value is None else path.replace(f"{{{name}}}", str(value))
-    return path
 
 
 def checkpoint_files(
@@ -96,7 +79,7 @@ def _together(found: Sequence[Imported], files: Sequence[str]) -> Imported:
     state = {}
     for name, tensor in first.state.items():
         every = [one.state[name] for one in found]
-        if name.startswith(("weights.", "biases.")):
+        if name.startswith(PER_FRAME):
             state[name] = torch.cat(every)
             continue
         for own, file in zip(every, files, strict=True):

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from xinc.errors import InputError
-from xinc.models import architectures
+from xinc.models import architectures, declared
 from xinc.models.base import INR
 from xinc.settings import validate
 from xinc.storage.atomic import whole_file
+from xinc.trace.activations import activations
 
 FORMAT = "xinc-model"
 VERSION = 1
@@ -77,10 +78,12 @@ def save_model(model: INR, path: str | Path, training: dict[str, Any] | None = N
         torch.save(content | {"checksum": checksum(content)}, partial)
 
 
-def _brought_by(model: INR) -> dict[str, str]:
-    """The distribution of an architecture that is not ours, for whoever opens the file without it."""
+def _brought_by(model: INR) -> dict[str, Any]:
+    """Distributions of an architecture and activations that are not ours, for whoever opens the file without them."""
     distribution = str(architectures.origin(model.name)) if model.name in architectures.names() else ""
-    return {"distribution": distribution} if distribution else {}
+    said = (value for value in model.settings.model_dump().values() if isinstance(value, str))
+    found = {"distribution": distribution, "activations": activations.distributions(said)}
+    return {name: value for name, value in found.items() if value}
 
 
 def identity(model: INR) -> str:
@@ -110,18 +113,20 @@ def check_finite(tensors: Mapping[str, Tensor], path: Any) -> None:
             )
 
 
-def restore(content: dict[str, Any], path: str | Path) -> INR:
-    """The network in the content of a ``model.pt``."""
+def restore(content: dict[str, Any], path: str | Path, module: str = "") -> INR:
+    """The network in the content of a ``model.pt``; ``module`` is what the user declares, see `declared.opened`."""
     if content.get("version") != VERSION:
         raise InputError(
             f"{path} has version {content.get('version')} of the model format; this xinc reads version {VERSION}: "
             "use the xinc that wrote it, or train again."
         )
     try:
-        entries = [content[name] for name in ("architecture", "settings", "resolution", "frames", "num_frames", "seed")]
-        architectures.get(content["architecture"], content.get("distribution", ""))
-        model = build(*entries)
-        model.load_state_dict(content["state_dict"])
+        if content["architecture"] == declared.ARCHITECTURE:
+            model = declared.opened(content, module)
+        elif module:
+            raise InputError(f"it holds a network of architecture '{content['architecture']}': leave module out")
+        else:
+            model = _built(content)
         if content["checksum"] != checksum(content):
             raise InputError("its checksum differs from that of its content, bits have changed; train again")
         model.outcome = dict(content.get("training", {}).get("outcome", {}))
@@ -134,3 +139,14 @@ def restore(content: dict[str, Any], path: str | Path) -> INR:
         raise InputError(f"{path} holds weights that do not fit its own settings: {reasons}.") from None
     check_finite(content["state_dict"], path)
     return model.eval()
+
+
+def _built(content: dict[str, Any]) -> INR:
+    """The network of a registered architecture in the content of a ``model.pt``."""
+    entries = [content[name] for name in ("architecture", "settings", "resolution", "frames", "num_frames", "seed")]
+    architectures.get(content["architecture"], content.get("distribution", ""))
+    for activation, distribution in content.get("activations", {}).items():
+        activations.get(activation, distribution)
+    model = build(*entries)
+    model.load_state_dict(content["state_dict"])
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,18 +49,19 @@ def film_picture(panels: Sequence[np.ndarray], titles: Sequence[str], zoom: int 
     large = [enlarge(panel, zoom) for panel in panels]
     white = np.full((large[0].shape[0], gap, 3), 255, np.uint8)
     row = np.concatenate([part for panel in large for part in (panel, white)][:-1], axis=1)
-    left = np.cumsum([0, *(panel.shape[1] + gap for panel in large)])[:-1].tolist()
-    below = [_lettering(row.shape[1], [0], [note])] if note else []
-    return np.concatenate([_lettering(row.shape[1], left, titles), row, *below])
+    widths = [panel.shape[1] + gap for panel in large[:-1]] + [large[-1].shape[1]]
+    above = np.concatenate([_lettering(width, title) for width, title in zip(widths, titles, strict=True)], axis=1)
+    below = [_lettering(row.shape[1], note)] if note else []
+    return np.concatenate([above, row, *below])
 
 
-def _lettering(width: int, left: Sequence[int], titles: Sequence[str], height: int = LETTERING) -> np.ndarray:
-    """White (height, width, 3) uint8 with each title to the right of its place, in pixels."""
+@functools.lru_cache(maxsize=256)  # most titles are the same on all pictures of an animation
+def _lettering(width: int, title: str, height: int = LETTERING) -> np.ndarray:
+    """White (height, width, 3) uint8 with a title at its left."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = Figure(figsize=(width / 100, height / 100), dpi=100)
     canvas = FigureCanvasAgg(figure)
-    for at, title in zip(left, titles, strict=True):
-        figure.text((at + 2) / width, 0.5, title, fontsize=8.5, va="center_baseline", ha="left")
+    figure.text(2 / width, 0.5, title, fontsize=8.5, va="center_baseline", ha="left")
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:height, :width, :3].copy()

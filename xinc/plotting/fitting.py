@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,18 +19,28 @@ _PASSES = 3
 _BLANK = re.compile(r" (?=(?:[^$]*\$[^$]*\$)*[^$]*$)")
 
 
+@functools.lru_cache(maxsize=1024)
 def width_of(text: str, points: float) -> float:
     """Width in inches of the longest line of a text in letters of this size."""
+    return max((_width_of_line(line, points) for line in text.split("\n") if line.strip()), default=0.0)
+
+
+def _width_of_line(line: str, points: float) -> float:
+    """That of its letters' points: the curves between them, which Matplotlib solves for, take eight times as long."""
     from matplotlib.textpath import TextPath
 
-    return max((TextPath((0, 0), line, size=points).get_extents().width / 72 for line in text.split("\n") if line),
-               default=0.0)  # fmt: skip
+    path = TextPath((0, 0), line, size=points)
+    across = path.vertices[path.codes != path.CLOSEPOLY, 0]
+    return float(np.ptp(across)) / 72 if across.size else 0.0
 
 
 def wrapped(text: str, width: float, points: float) -> str:
     """A text whose lines are not wider than so many inches, as far as its words allow."""
     lines = []
     for line in text.split("\n"):
+        if not line or width_of(line, points) <= width:
+            lines.append(line)
+            continue
         current = ""
         for word in _BLANK.split(line):
             longer = f"{current} {word}" if current else word
@@ -41,26 +53,29 @@ def wrapped(text: str, width: float, points: float) -> str:
 
 
 def fit(figure: Figure) -> None:
-    """Break titles and labels that are wider than their panels, and give the figure the height that it then needs."""
+    """Break titles and labels that are wider than their panels, and give the figure the height that it then needs.
+
+    Afterwards the figure is laid out.
+    """
     engine = figure.get_layout_engine()
     if engine is None or not figure.axes:
         return
+    # Laying out takes most of the time of a figure: both changes at once, and no more often than it has to be.
     engine.execute(figure)
     broken = _break_texts(figure)
-    if broken is not None:
-        _grow(figure, broken)
-        engine.execute(figure)
+    missing = _height_of_images(figure)
     for _ in range(_PASSES):
-        missing = _height_of_images(figure)
-        if not missing:
+        if broken is None and not missing:
             break
-        _grow(figure, missing)
+        _grow(figure, missing + (broken or 0.0))
         engine.execute(figure)
+        broken, missing = None, _height_of_images(figure)
     most = style.look().height
     if most is not None and figure.get_figheight() > most:
         figure.set_figheight(most)
         engine.execute(figure)
         figure.set_figwidth(round(figure.get_figwidth() - _gaps_of_images(figure), 3))
+        engine.execute(figure)
 
 
 def _grow(figure: Figure, inches: float) -> None:

@@ -124,6 +124,11 @@ def quoted(attributes: Mapping[Any, Any], layer: str) -> str:
     return f"\n{said}" if said else ""
 
 
+def probability(p: float) -> str:
+    """A p-value in print: ``.03``, ``< .001``."""
+    return "< .001" if p < 0.001 else f"{p:.2g}".replace("0.", ".", 1)
+
+
 def image_grid(
     rows: int, columns: int, aspect: float, title: str, extra: float = 0.0, about: str = ""
 ) -> tuple[Figure, np.ndarray]:
@@ -140,10 +145,13 @@ def image_grid(
 
 
 def show(axis: Axes, image: np.ndarray, title: str = "", cmap: str | None = None, **limits: Any) -> Any:
-    """Draw an image without axes."""
+    """Draw an image without axes.
+
+    Its title has a fixed place: otherwise Matplotlib looks for ticks above the image whenever it lays the figure out.
+    """
     axis.axis("off")
     if title:
-        axis.set_title(title, pad=3)
+        axis.set_title(title, pad=3, y=1.0)
     return axis.imshow(image, cmap=cmap, **limits)
 
 
@@ -181,6 +189,17 @@ def bar_of_all(figure: Any, axes: Any, image: Any, label: str) -> Any:
     bar.ax.locator_params(nbins=5)
     bar.set_label(wrapped(label, page() - 0.4, 7), fontsize="x-small", labelpad=1)
     return bar
+
+
+def sorted_curve(axis: Axes, values: np.ndarray, colour: Any, line: str, label: str) -> None:
+    """Positive values (n,), sorted, against the share of them in per cent; one alone is a mark."""
+    share = np.linspace(0, 100, len(values))
+    shown = np.linspace(0, 100, min(len(values), 400))
+    curve = np.interp(shown, share, values)
+    curve[curve <= 0] = np.nan
+    mark = "o" if len(values) == 1 else ""
+    size = style.points(3)
+    axis.plot(shown, curve, color=colour, linestyle=line, label=label, linewidth=1.4, marker=mark, markersize=size)
 
 
 def side_label(axis: Axes, text: str) -> None:
@@ -225,12 +244,9 @@ def _save_png(figure: Figure, path: Path, dpi: float) -> None:
 
 
 def _settle(figure: Figure) -> None:
-    """Lay the figure out for good, rounded: the last digits of the layout's solver depend on addresses in memory."""
+    """Keep a figure's layout, rounded: the last digits of the layout's solver depend on addresses in memory."""
     from matplotlib.transforms import Bbox
 
-    engine = figure.get_layout_engine()
-    if engine is not None and figure.axes:  # it warns of a figure without axes
-        engine.execute(figure)
     figure.set_layout_engine(None)  # not "none", with which a figure that has a colour bar is drawn twice
     for part in _subfigures(figure):
         part._redo_transform_rel_fig(Bbox(part.bbox_relative.get_points().round(6)))

@@ -116,6 +116,11 @@ def look() -> Look:
     return _LOOK.get()
 
 
+def points(size: float) -> float:
+    """Points of a mark that has ``size`` of them on a page: larger where letters are."""
+    return size * look().scale
+
+
 @contextlib.contextmanager
 def context(chosen: Look | None = None) -> Iterator[None]:
     """The project's look, inside the block only and whatever the user's own settings of Matplotlib.

@@ -10,12 +10,11 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import zarr
 from zarr.abc.store import Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.sync import sync
@@ -95,36 +94,90 @@ def groups_in(place: Location) -> list[str] | None:
         except (FileNotFoundError, NotADirectoryError):
             return None
         names = [entry["name"].rstrip("/").rpartition("/")[2] for entry in found if entry["type"] == "directory"]
-        return [name for name in names if files.exists(f"{path}/{name}/{METADATA}")]
+        # A byte of each, all at once.
+        starts = files.cat_ranges([f"{path}/{name}/{METADATA}" for name in names], 0, 1, on_error="return")
+        return [name for name, one in zip(names, starts, strict=True) if not isinstance(one, FileNotFoundError)]
 
 
-def read_file(place: Location) -> bytes | None:
-    """The content of a file, None where there is none."""
+def read_files(place: Location, sizes: Mapping[str, int]) -> dict[str, bytes]:
+    """Contents of files below a place, of these sizes by relative path; without those that are gone.
+
+    On object storage, one request for each, all at once.
+    """
     if isinstance(place, Path):
-        return place.read_bytes() if place.is_file() else None
+        return {name: (place / name).read_bytes() for name in sizes if (place / name).is_file()}
+    names = [name for name, size in sizes.items() if size]
     with _reached(place):
         files, path = place.files()
-        try:
-            return bytes(files.cat_file(path))
-        except FileNotFoundError:
-            return None
+        start = path.rstrip("/") + "/"
+        # Of a range, s3fs does not ask for the size first.
+        ends = [sizes[name] for name in names]
+        found = files.cat_ranges([start + name for name in names], 0, ends, on_error="return") if names else []
+        for content in found:
+            if isinstance(content, Exception) and not isinstance(content, FileNotFoundError):
+                raise content
+    contents = {name: bytes(c) for name, c in zip(names, found, strict=True) if not isinstance(c, Exception)}
+    return {name: contents.get(name, b"") for name, size in sizes.items() if name in contents or not size}
 
 
 def file_sizes(place: Location) -> dict[str, int]:
     """Bytes of every file below a place, by relative path; one request for a thousand of them on object storage."""
+    return stamped_sizes(place)[0]
+
+
+#: What tells one writing of a file from another; empty where there is none.
+Stamp = Mapping[str, Any]
+
+
+def stamped_sizes(place: Location) -> tuple[dict[str, int], Stamp]:
+    """`file_sizes`, and the stamp that a group's ``zarr.json`` had before, which is written last."""
     if isinstance(place, Path):
-        root = os.fspath(place)
-        return {
+        stamp, root = _stamp_of_file(place / METADATA), os.fspath(place)
+        sizes = {
             os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/"): os.stat(
                 os.path.join(folder, name)
             ).st_size
             for folder, _, names in os.walk(root)
             for name in names
         }
+        return sizes, stamp
     with _reached(place):
         files, path = place.files()
-        found = files.find(path, detail=True)
-        return {name.removeprefix(path.rstrip("/") + "/"): int(entry["size"]) for name, entry in found.items()}
+        start = path.rstrip("/") + "/"
+        try:
+            found = {name.removeprefix(start): entry for name, entry in files.find(path, detail=True).items()}
+        except FileNotFoundError:
+            found = {}
+        return {name: int(entry["size"]) for name, entry in found.items()}, _stamp(found.get(METADATA, {}))
+
+
+def changed(place: Location, stamp: Stamp) -> bool:
+    """Whether a file is another, or gone, since it had this stamp."""
+    if isinstance(place, Path):
+        return _stamp_of_file(place) != stamp
+    with _reached(place):
+        files, path = place.files()
+        try:
+            now = _stamp(files.info(path))
+        except FileNotFoundError:
+            return True
+    return any(now[name] != stamp[name] for name in now.keys() & stamp.keys()) or not stamp
+
+
+def _stamp_of_file(file: Path) -> Stamp:
+    try:
+        found = file.stat()
+    except OSError:
+        return {}
+    return {"inode": found.st_ino, "modified": found.st_mtime_ns, "size": found.st_size}
+
+
+def _stamp(entry: Mapping[str, Any]) -> Stamp:
+    """Of an object, from what a file system of fsspec says of it: listings and questions for one have these alike."""
+    when = entry.get("LastModified")
+    seconds = {"LastModified": when.replace(microsecond=0)} if hasattr(when, "replace") and when else {}
+    names = ("ETag", "etag", "generation", "mtime", "created", "size")
+    return {name: entry[name] for name in names if entry.get(name) is not None} | seconds
 
 
 @contextlib.contextmanager
@@ -247,8 +300,3 @@ def _reached(place: Remote) -> Iterator[None]:
         raise InputError(
             f"{place} cannot be reached ({type(error).__name__}: {reason}); check the address and the credentials."
         ) from error
-
-
-def open_group(place: Location) -> zarr.Group:
-    """The Zarr group at a place, to be read."""
-    return zarr.open_group(zarr_store(place), mode="r")

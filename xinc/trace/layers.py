@@ -1,124 +1,168 @@
-"""Layers of an implicit neural representation as plain data, and the forward pass through them.
+"""Traces: an implicit neural representation as plain data, and the forward pass through it.
 
 A network describes itself as a `Trace`: the tensor that enters its first dissected layer and the layers that follow.
 Everything that computes contributions works on this description alone, so that an architecture built of known layer
-types needs no attribution code of its own.
+types needs no attribution code of its own. What is not a chain of layers is another `BaseTrace`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from xinc.trace.convolution import Convolution
+from xinc.trace.layer import LAYER_TYPES, Array, Layer, layer_type
+from xinc.trace.linear import ComplexLinear, Linear
+from xinc.trace.lookup import Lookup
+from xinc.trace.route import Route
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: A tensor; of a layer read from a canvas a NumPy array, so that reading does not wait for PyTorch.
-Array: TypeAlias = Any
+__all__ = [
+    "LAYER_TYPES",
+    "Array",
+    "BaseTrace",
+    "ComplexLinear",
+    "Convolution",
+    "Layer",
+    "Linear",
+    "Lookup",
+    "Trace",
+    "layer_type",
+]
+
+#: Where a gradient is taken: at a layer's input, or at its pre-activation.
+Point = Literal["input", "preactivation"]
 
 
-@dataclass(frozen=True)
-class Linear:
-    """A fully connected layer applied at every pixel: ``activation(frequency * (W v + b))``.
+#: From a layer and its input (C_in, h, w) to its pre-activation (C_out, h, w).
+Respond: TypeAlias = "Callable[[Layer, Tensor], Tensor]"
+
+
+class BaseTrace(ABC):
+    """One frame of a network: its dissected layers, what enters each, and the way from each to the output.
+
+    A subclass is a dataclass with the field `layers`; it says how the network is computed from them (`run`), and what
+    happens to a contribution (`route`). All else follows, and may be overridden where there is a faster way.
 
     Attributes
     ----------
-    name : layer name, e.g. ``"layer1"``.
-    weight : (C_out, C_in).
-    bias : (C_out,).
-    activation : key of `xinc.trace.activations.ACTIVATIONS` or `xinc.trace.activations.WAVES`.
-    frequency : factor on the pre-activation, the ω0 of SIREN; 1 elsewhere.
+    layers : from first to last; the last one's response is the output.
     """
 
-    name: str
-    weight: Array
-    bias: Array
-    activation: str
-    frequency: float = 1.0
+    layers: tuple[Layer, ...]
 
-    #: As of a convolution without PixelShuffle.
-    upscale: ClassVar[int] = 1
+    @abstractmethod
+    def run(self, respond: Respond) -> Tensor:
+        """The network's last response (C, H, W), before the output activation.
+
+        Every dissected layer's pre-activation is what ``respond`` gives for it and its input, once for each layer and
+        in their order. Nothing else in the network may have gradients.
+        """
+
+    @abstractmethod
+    def route(self, name: str) -> Route:
+        """What happens to a contribution from the output of the layer called ``name``, PixelShuffle done, onwards."""
+
+    def position(self, name: str) -> int:
+        """Index of the layer called ``name``."""
+        return [layer.name for layer in self.layers].index(name)
 
     @property
-    def channels(self) -> tuple[int, int]:
-        """(C_in, C_out)."""
-        return self.weight.shape[1], self.weight.shape[0]
+    def chain(self) -> Trace | None:
+        """Itself where it is a chain of layers through which changes and windows can be carried, otherwise None."""
+        return None
 
-    def preactivation(self, v: Tensor) -> Tensor:
-        """(C_in, h, w) -> (C_out, h, w), before the activation, frequency included."""
+    def output(self) -> Tensor:
+        """(C, H, W), the network's last response, before the output activation."""
+        return self.run(lambda layer, v: layer.preactivation(v))
+
+    def inputs(self) -> dict[str, Tensor]:
+        """The input tensor (C_in, h, w) of every layer, by layer name."""
+        found = {}
+
+        def respond(layer: Layer, v: Tensor) -> Tensor:
+            found[layer.name] = v
+            return layer.preactivation(v)
+
+        self.run(respond)
+        return found
+
+    def input_of(self, name: str) -> Tensor:
+        """The input tensor (C_in, h, w) of the layer called ``name``."""
+        return self.inputs()[name]
+
+    def with_layers(self, layers: Sequence[Layer]) -> BaseTrace:
+        """The same network with these layers, of the same names, in the place of its own.
+
+        Its `output` is differentiable in their weights; whatever enters the network has no gradients.
+        """
+        changed: Any = self
+        found: BaseTrace = replace(changed, layers=tuple(layers))
+        return found
+
+    def output_from(self, name: str, responses: Tensor) -> Tensor:
+        """Outputs (n, C, H, W) with each of ``responses`` (n, C_out, h, w) as the pre-activation of a layer."""
         import torch
 
-        return self.frequency * (torch.einsum("oi,ihw->ohw", self.weight, v) + self.bias[:, None, None])
+        before: dict[str, Tensor] = {}  # pre-activations of earlier layers, which are always the same
+        earlier = {layer.name for layer in self.layers[: self.position(name)]}
 
-    def activated(self, z: Tensor) -> Tensor:
-        """The layer's output (C_out, h, w) from its pre-activation."""
-        from xinc.trace.activations import activate
+        def output(z: Tensor) -> Tensor:
+            def respond(layer: Layer, v: Tensor) -> Tensor:
+                if layer.name == name:
+                    return z
+                if layer.name not in earlier:
+                    return layer.preactivation(v)
+                if layer.name not in before:
+                    before[layer.name] = layer.preactivation(v)
+                return before[layer.name]
 
-        return activate(self.activation, z, self.frequency)
+            return self.run(respond)
 
-    def forward(self, v: Tensor) -> Tensor:
-        """(C_in, h, w) -> (C_out, h, w)."""
-        return self.activated(self.preactivation(v))
+        return torch.stack([output(z) for z in responses])
 
+    def tracked(self, points: Mapping[str, Point]) -> tuple[dict[str, Tensor], Tensor]:
+        """Tensors (C, h, w) inside of some layers, by name, with gradients; and the output, a function of them all."""
+        import torch
 
-@dataclass(frozen=True)
-class Convolution:
-    """A k×k convolution with zero padding, then PixelShuffle by ``upscale``, then the activation (a NeRV block).
+        found: dict[str, Tensor] = {}
 
-    With ``upscale`` 1 and activation ``identity`` it is a head layer.
+        def respond(layer: Layer, v: Tensor) -> Tensor:
+            point = points.get(layer.name)
+            if point == "input":
+                v = found[layer.name] = _track(v)
+            z = layer.preactivation(v)
+            if point == "preactivation":
+                z = found[layer.name] = _track(z)
+            return z
 
-    Attributes
-    ----------
-    name : layer name, e.g. ``"block1"`` or ``"head"``.
-    weight : (C_out, C_in, k, k), k odd; C_out is a multiple of upscale².
-    bias : (C_out,).
-    activation : key of `xinc.trace.activations.ACTIVATIONS`.
-    upscale : PixelShuffle factor r.
-    """
+        with torch.enable_grad():
+            output = self.run(respond)
+        return found, output
 
-    name: str
-    weight: Array
-    bias: Array
-    activation: str
-    upscale: int = 1
+    def at(self, pixels: Array) -> BaseTrace | None:
+        """The same at some pixels alone, given by row-major numbers (h, w); None where pixels know of each other."""
+        return None
 
-    #: As of a linear layer without one.
-    frequency: ClassVar[float] = 1.0
+    def double(self) -> BaseTrace:
+        """The same trace in float64, its layers and all tensors among its fields, for checks of exactness."""
+        import torch
 
-    @property
-    def channels(self) -> tuple[int, int]:
-        """(C_in, C_out), C_out counted before PixelShuffle."""
-        return self.weight.shape[1], self.weight.shape[0]
-
-    @property
-    def kernel_size(self) -> int:
-        return self.weight.shape[-1]
-
-    def preactivation(self, v: Tensor) -> Tensor:
-        """(C_in, h, w) -> (C_out, h, w), before PixelShuffle and activation."""
-        import torch.nn.functional as F
-
-        return F.conv2d(v[None], self.weight, self.bias, padding=self.kernel_size // 2)[0]
-
-    def activated(self, z: Tensor) -> Tensor:
-        """The layer's output (C_out / r², r·h, r·w) from its pre-activation."""
-        import torch.nn.functional as F
-
-        from xinc.trace.activations import ACTIVATIONS
-
-        return ACTIVATIONS[self.activation](F.pixel_shuffle(z, self.upscale))
-
-    def forward(self, v: Tensor) -> Tensor:
-        """(C_in, h, w) -> (C_out / r², r·h, r·w)."""
-        return self.activated(self.preactivation(v))
-
-
-Layer: TypeAlias = Linear | Convolution
+        whole: Any = self
+        values = {one.name: getattr(self, one.name) for one in fields(whole)}
+        tensors = {name: value.double() for name, value in values.items() if isinstance(value, torch.Tensor)}
+        layers = tuple(layer.mapped(in_double) for layer in self.layers)
+        found: BaseTrace = replace(whole, layers=layers, **tensors)
+        return found
 
 
 @dataclass(frozen=True)
-class Trace:
-    """One frame of a network: the input of its first dissected layer, and the layers from there to the output.
+class Trace(BaseTrace):
+    """One frame of a network that is a chain of layers: the input of the first dissected one, and all from there on.
 
     Attributes
     ----------
@@ -130,13 +174,19 @@ class Trace:
     input: Tensor
     layers: tuple[Layer, ...]
 
-    def inputs(self) -> dict[str, Tensor]:
-        """The input tensor (C_in, h, w) of every layer, by layer name."""
-        v, found = self.input, {}
+    def run(self, respond: Respond) -> Tensor:
+        v = self.input
         for layer in self.layers:
-            found[layer.name] = v
-            v = layer.forward(v)
-        return found
+            v = layer.activated(respond(layer, v))
+        return v
+
+    def route(self, name: str) -> Route:
+        return tuple(step for layer in self.layers[self.position(name) + 1 :] for step in layer.stages())
+
+    @property
+    def chain(self) -> Trace | None:
+        last = self.layers[-1]
+        return self if last.upscale == 1 and last.activation == "identity" else None
 
     def input_of(self, name: str) -> Tensor:
         """The input tensor (C_in, h, w) of the layer called ``name``; the layers after it are not computed."""
@@ -145,18 +195,31 @@ class Trace:
             v = layer.forward(v)
         return v
 
-    def output(self) -> Tensor:
-        """(3, H, W), before the output activation."""
-        v = self.input
-        for layer in self.layers:
-            v = layer.forward(v)
-        return v
+    def with_layers(self, layers: Sequence[Layer]) -> Trace:
+        return Trace(self.input.detach(), tuple(layers))
 
-    def position(self, name: str) -> int:
-        """Index of the layer called ``name``."""
-        return [layer.name for layer in self.layers].index(name)
+    def output_from(self, name: str, responses: Tensor) -> Tensor:
+        import torch
 
-    def double(self) -> Trace:
-        """The same trace in float64, for checks of exactness."""
-        layers = tuple(replace(a, weight=a.weight.double(), bias=a.bias.double()) for a in self.layers)
-        return Trace(self.input.double(), layers)
+        at, found = self.position(name), []
+        for z in responses:
+            rest = Trace(self.layers[at].activated(z), self.layers[at + 1 :])
+            found.append(rest.output())
+        return torch.stack(found)
+
+    def at(self, pixels: Array) -> Trace | None:
+        if any(layer.mixes for layer in self.layers):
+            return None
+        return Trace(self.input.flatten(1)[:, pixels], self.layers)
+
+
+def in_double(values: Tensor) -> Tensor:
+    """The same in float64, or complex128."""
+    import torch
+
+    return values.to(torch.complex128) if values.is_complex() else values.double()
+
+
+def _track(values: Tensor) -> Tensor:
+    """The same, with gradients: a new leaf where nothing before it has any."""
+    return values if values.requires_grad else values.detach().requires_grad_()

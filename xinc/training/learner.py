@@ -65,7 +65,7 @@ class Learner:
         self.steps = steps_of(model, targets, settings)
         recorded = device.type == "cuda" and self.steps.recordable
         rate: Any = torch.zeros((), device=device) if recorded else settings.learning_rate
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=recorded)
+        self.optimiser = torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=recorded, **model.adam)
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._record = Recorded(self._step, self.optimiser, rate) if recorded else None
         self._room = Room(self.steps.part, self.steps.parts)

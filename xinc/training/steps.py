@@ -91,6 +91,8 @@ class PixelSteps(Steps):
         self.inputs = model.encode(model.grid(model.resolution, self.device))
         self.targets = targets.flatten(2).transpose(1, 2).contiguous().to(self.device)
         self.all = torch.arange(len(model.frames), device=self.device)
+        if model.pixels_at_once is not None and self.device.type == "cpu":
+            self.at_once = max(1, model.pixels_at_once // len(model.frames))
 
     def batches(self) -> list[Tensor]:
         return [self.all]

@@ -7,6 +7,7 @@ backward pass keep them in the core's second-level cache. What is computed is th
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +17,6 @@ from torch import Tensor
 
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.models.mlp.network import MLP
-from xinc.trace.activations import ACTIVATIONS
 from xinc.training.settings import TrainingSettings
 from xinc.training.steps import Steps
 
@@ -142,9 +142,12 @@ class TiledSteps(Steps):
             self.entrance = _MirroredEntrance(angles, (angles[0] + angles[-1]) / 2)
         self.targets = self.entrance.arrange(targets.flatten(2).transpose(1, 2).float())
         self.scale = 1 / (3 * len(coordinates))
-        # A tile is too small for several threads: each takes whole networks, where there are enough of them.
+        # A tile is too small for several threads: each takes whole networks or, where there are too few, tiles of one.
+        count, tiles = len(self.targets), range(len(self.targets))
+        parts = min(count, -(-settings.threads // len(model.frames)))
+        self.shares = [tiles[count * k // parts : count * (k + 1) // parts] for k in range(parts)]
         self.threads = None
-        if 1 < settings.threads <= len(model.frames):
+        if settings.threads > 1 and parts * len(model.frames) > 1:
             self.threads = ThreadPoolExecutor(settings.threads, initializer=torch.set_num_threads, initargs=(1,))
 
     @staticmethod
@@ -152,29 +155,35 @@ class TiledSteps(Steps):
         """Whether the model is made of linear layers and activations that are known here, as `MLP` puts them."""
         if not isinstance(model, MLP) or type(model).colours is not MLP.colours:
             return False
-        return model.hidden_activation()[0] in SLOPES and model.output_activation in OUTPUT_SLOPES
+        known = model.hidden_activation()[0] in SLOPES or model.slope(0) is not None
+        return known and model.output_activation in OUTPUT_SLOPES
 
     def batches(self) -> list[Tensor]:
         return [self.all]
 
     def gradients(self, batch: Tensor) -> Tensor:
-        for parameter in self.network.parameters():
-            parameter.grad = torch.zeros_like(parameter)
+        work = list(itertools.product(range(len(batch)), self.shares))
         spread = map if self.threads is None else self.threads.map
-        return torch.stack(list(spread(self._network, range(len(batch))))) * self.scale
+        errors, found = zip(*spread(self._part, *zip(*work, strict=True)), strict=True)
+        for k, parameters in enumerate((self.network.weights, self.network.biases)):
+            for layer, parameter in enumerate(parameters):
+                parameter.grad = torch.zeros_like(parameter)
+                for (at, _), gradients in zip(work, found, strict=True):
+                    parameter.grad[at] += gradients[layer][k]
+        return torch.stack(errors).view(len(batch), -1).sum(1) * self.scale
 
     @torch.no_grad()
-    def _network(self, at: int) -> Tensor:
-        """Squared errors of one network, summed; its gradients go where those of the parameters are."""
+    def _part(self, at: int, tiles: range) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Squared errors of one network over some tiles, summed, and the gradients of its weights and biases."""
         model, entrance = self.network, copy.copy(self.entrance)
         weights, biases = [w[at] for w in model.weights], [b[at] for b in model.biases]
-        into = [(_grad(w)[at], _grad(b)[at]) for w, b in zip(model.weights, model.biases, strict=True)]
+        into = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in zip(weights, biases, strict=True)]
         entrance.open(weights[0])
         error = torch.zeros(())
-        for tile, target in enumerate(self.targets):
-            error += self._tile(entrance, tile, target[at], weights, biases, into)
+        for tile in tiles:
+            error += self._tile(entrance, tile, self.targets[tile][at], weights, biases, into)
         into[0][0].copy_(entrance.close())
-        return error
+        return error, into
 
     def _tile(
         self,
@@ -192,21 +201,17 @@ class TiledSteps(Steps):
         for k in range(1, len(weights)):
             frequency = self.network.frequency(k - 1)
             z = arguments[-1] if frequency == 1.0 else arguments[-1].mul_(frequency)
-            inputs.append(ACTIVATIONS[name](z))
+            inputs.append(self.network.activation(k - 1)(z))
             arguments.append(torch.addmm(biases[k], inputs[k], weights[k].T))
         error = OUTPUT_ACTIVATIONS[output](arguments[last]) - target
         d = OUTPUT_SLOPES[output](error * (2 * self.scale), arguments[last])
         for k in range(last, 0, -1):
             into[k][0].addmm_(d.T, inputs[k])
             into[k][1].add_(d.sum(0))
-            d = SLOPES[name](torch.mm(d, weights[k]), arguments[k - 1])
+            slope = self.network.slope(k - 1) or SLOPES[name]
+            d = slope(torch.mm(d, weights[k]), arguments[k - 1])
             frequency = self.network.frequency(k - 1)
             d = d if frequency == 1.0 else d.mul_(frequency)
         entrance.backward(tile, d)
         into[0][1].add_(d.sum(0))
         return torch.linalg.vector_norm(error).square()
-
-
-def _grad(parameter: Tensor) -> Tensor:
-    assert parameter.grad is not None
-    return parameter.grad

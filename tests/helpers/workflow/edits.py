@@ -77,7 +77,10 @@ EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
         changed("models.nerv.canvas", {"layers": ["block2", "head"], "frames": 3}),
         canvases("nerv") | studied("nerv", ["maps"]),
     ),
-    "one layer fewer": (changed("models.nerv.canvas", {"layers": ["head"]}), studied("nerv", ["maps"])),
+    "one layer fewer": (
+        changed("models.nerv.canvas", {"layers": ["head"]}),
+        canvases("nerv") | studied("nerv", ["maps"]),
+    ),
     "one more seed": (config(seeds=[0, 1]), _each(*(branch(m, ANALYSES, seed=1) for m in MODELS))),
     "one analysis fewer": (config(analyses={"quality": {"show": 2}}), REPORT),
     "the resolution": (config(resolution="8x16"), of_video("clip", MODELS, ANALYSES)),

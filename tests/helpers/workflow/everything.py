@@ -1,4 +1,4 @@
-"""The smallest experiment with every analysis, and what a change of each of its settings brings about."""
+"""The smallest experiment with every analysis of its networks, and what a change of each setting brings about."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from xinc.analyses import analyses
 EVERYTHING: dict[str, Any] = copy.deepcopy(CONFIG) | {
     "models": {"nerv": copy.deepcopy(CONFIG["models"]["nerv"])},
     # Without UMAP in `released`, which takes ten seconds to start, in each of many runs.
-    "analyses": {name: {} for name in sorted(analyses)}
-    | {"released": {"clusters": None}, "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0}}
+    "analyses": {name: {} for name in sorted(analyses) if analyses[name].architectures is None}
+    | {
+        "released": {"clusters": None},
+        "paper_claims": {"bits_per_pixel": [0.1, 1e4], "min_psnr": 0},
+        "families": {"min_psnr": 0},
+    }
     | {"pruning": QUICK["pruning"], "faithfulness": QUICK["faithfulness"]}
     | {"compare": {"pairs": [["nerv/seed0", "nerv/seed1"]]}},
 }
@@ -28,6 +32,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "distribution": [("points", 11), ("floor", 1e-3)],
     "error": [("tile", 8), ("shown", 1)],
     "faithfulness": [("neurons", 5)],
+    "families": [("share", 0.5)],
     "findings": [("level", 0.01), ("wrap", 40)],
     "grouping": [("neurons", 3)],
     "intensity": [("edges", "scharr"), ("divided", True)],
@@ -35,6 +40,7 @@ SETTINGS: dict[str, list[tuple[str, Any]]] = {
     "motion": [("threshold", 0.25), ("zoom", 3)],
     "neurons_per_pixel": [("percents", [20, 40])],
     "objects": [("neurons", 2)],
+    "overview": [("frames", 1), ("shown", 1)],
     "paper_claims": [("min_psnr", 10)],
     "pixels_per_neuron": [("points", 11)],
     "pruning": [("draws", 1)],

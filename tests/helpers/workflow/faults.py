@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Fault, outcome, test; several tests where one does not show all of it.
 FAULTS: list[tuple[str, str, str | tuple[str, ...]]] = [
     (
-        "`kill -9` of the run and its jobs at random moments while a job works, ten times each in training, canvases, "
+        "`kill -9` of the run and its jobs at random moments while a job works, six times each in training, canvases, "
         "analyses",
         "after `--unlock` and `--rerun-incomplete`, all results are bit-identical to an undisturbed run; in between, "
         "any result that exists is too, to its last byte; unfinished ones lie beside it, hidden, until the "

@@ -10,11 +10,13 @@ from xinc.analyses import analyses
 #: A job of every rule but that of imported networks.
 VALUES: dict[str, Any] = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 
-#: Analyses by what they look at.
-EVERY = set(analyses)
+#: Analyses by what they look at; those of other architectures than the experiment has are left out.
+EVERY = {name for name in analyses if analyses[name].architectures is None}
 OF_CANVAS = {name for name in EVERY if "canvas" in analyses[name].needs and analyses[name].scope != "project"}
 #: What follows from any result of an analysis that is judged, and from any video.
-FINDINGS = {f"{kind} {name}" for kind in ("analysis", "figure") for name in ("findings", "paper_claims")}
+JUDGED = {f"{kind} {name}" for kind in ("analysis", "figure") for name in ("findings", "paper_claims")}
+#: And of those that families are compared by.
+FINDINGS = JUDGED | {"analysis families", "figure families"}
 PROJECT = {"analysis dataset", "figure dataset", *FINDINGS}
 
 
@@ -48,7 +50,9 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "vocabulary: errors": ("errors.py", "cutoff=0.5", "cutoff=0.6", set()),
     "vocabulary: the registry": ("registry.py", "return sorted(", "return list(", set()),
     "runtime: progress": ("runtime/progress.py", "every: float = 5.0", "every: float = 6.0", set()),
-    "trace": ("trace/activations.py", '"relu6": F.relu6', '"relu6": F.relu', NETWORK),
+    "runtime: tasks": ("runtime/task.py", "PATIENCE = 0.02", "PATIENCE = 0.03", set()),
+    "runtime: process": ("runtime/process.py", "is_job: bool = False", "is_job: bool = True", set()),
+    "trace": ("trace/functions.py", '"relu6": F.relu6', '"relu6": F.relu', NETWORK),
     "storage": ("storage/locations.py", "def put(", "def put_all(", CANVAS | PRUNING | ERROR),
     "plotting": (
         "plotting/style.py",
@@ -64,8 +68,8 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     ),
     "contributions": (
         "contributions/sources.py",
-        "share = layer.bias[j]",
-        "share = 2 * layer.bias[j]",
+        "return layer.edge_responses(v, i, j)",
+        "return 2 * layer.edge_responses(v, i, j)",
         CANVAS | PRUNING | ERROR,
     ),
     "models": ("models/nerv/network.py", "math.pi", "3.0", NETWORK),
@@ -76,9 +80,9 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "video: regions": (
         "video/regions.py",
         *A_LINE,
-        {"regions", "regions_figure", *both("clusters", "grouping", "objects", "released"), *FINDINGS},
+        {"regions", "regions_figure", *both("clusters", "grouping", "objects", "released"), *JUDGED},
     ),
-    "video: flow": ("video/flow.py", *A_LINE, {"flow", *both("motion"), *FINDINGS}),
+    "video: flow": ("video/flow.py", *A_LINE, {"flow", *both("motion"), *JUDGED}),
     "video: figures": ("video/figures/video.py", *A_LINE, {"video_figure", "regions_figure"}),
     "training": ("training/loop.py", *A_LINE, NETWORK),
     "canvas: writing": ("canvas/writer.py", *A_LINE, CANVAS),
@@ -93,7 +97,7 @@ _EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "analyses: how they are run": ("analyses/run.py", *A_LINE, both(*EVERY)),
     "analyses: in memory": ("analyses/analyse.py", *A_LINE, set()),
     "analyses: how they are drawn": ("analyses/draw.py", *A_LINE, FIGURES),
-    "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | FINDINGS),
+    "analyses: a computation": ("analyses/grouping/compute.py", *A_LINE, both("grouping") | JUDGED),
     "analyses: a figure": ("analyses/grouping/figure.py", *A_LINE, {"figure grouping"}),
     "analyses: a declaration": ("analyses/grouping/__init__.py", *A_LINE, set()),
     "analyses: claims": ("analyses/grouping/claims.py", *A_LINE, both("findings")),

@@ -181,7 +181,7 @@ _MADE = {
     r"figures/videos/(?P<video>[^/]+)/.*": "video_figure",
     r"figures/regions/(?P<video>[^/]+)/.*": "regions_figure",
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/(model\.pt|history\.csv)": "train",
-    r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/canvas\.zarr/(?P<layer>[^/]+)/.*": "canvas",
+    r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/canvas\.zarr/.*": "canvas",
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seed(?P<seed>\d+)/(?P<analysis>[a-z_]+)/.*": "analysis",
     r"(?P<video>[^/]+)/(?P<model>[^/]+)/seeds/(?P<analysis>[a-z_]+)/.*": "analysis_of_seeds",
     rf"(?P<video>[^/]+)/pairs/{_PAIR}/(?P<analysis>[a-z_]+)/.*": "analysis_of_pair",
@@ -195,13 +195,11 @@ _MADE = {
 
 
 def makers(path: str) -> set[str]:
-    """The jobs that write a file below ``results/``: one, but every layer's for the file over a canvas's layers."""
+    """The job that writes a file below ``results/``."""
     for pattern, rule in _MADE.items():
         if match := re.fullmatch(pattern, path):
             return {named(rule, match.groupdict())}
-    match = re.fullmatch(r"([^/]+)/([^/]+)/seed(\d+)/canvas\.zarr/zarr\.json", path)
-    assert match, f"no rule is known to make {path}"
-    return jobs("canvas", video=match[1], model=match[2], seed=match[3], layer=LAYERS[match[2]])
+    raise AssertionError(f"no rule is known to make {path}")
 
 
 def named(rule: str, wildcards: dict[str, str]) -> str:
@@ -211,8 +209,8 @@ def named(rule: str, wildcards: dict[str, str]) -> str:
 def jobs(rule: str, **wildcards: Any) -> set[str]:
     """Names of jobs as `announced` gives them; a list stands for every one of its values.
 
-    >>> sorted(jobs("canvas", video="clip", layer=["a", "b"]))
-    ['canvas layer=a video=clip', 'canvas layer=b video=clip']
+    >>> sorted(jobs("canvas", seed=0, video=["a", "b"]))
+    ['canvas seed=0 video=a', 'canvas seed=0 video=b']
     """
     choices = [[str(v) for v in (value if isinstance(value, list) else [value])] for value in wildcards.values()]
     return {named(rule, dict(zip(wildcards, chosen, strict=True))) for chosen in itertools.product(*choices)}
@@ -223,7 +221,7 @@ ANALYSES = ["intensity", "maps", "quality"]
 
 
 def canvases(model: str, video: str = "clip", seed: int = 0) -> set[str]:
-    return jobs("canvas", video=video, model=model, seed=seed, layer=LAYERS[model])
+    return jobs("canvas", video=video, model=model, seed=seed)
 
 
 #: The job that follows from any figure.

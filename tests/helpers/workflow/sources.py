@@ -42,8 +42,8 @@ SOURCES: dict[str, SourceEdit] = {
     ),
     "the equations of contributions": SourceEdit(
         "contributions/sources.py",
-        "share = layer.bias[j] / layer.channels[0]",
-        "share = 2 * layer.bias[j] / layer.channels[0]",
+        "return layer.edge_responses(v, i, j)",
+        "return 2 * layer.edge_responses(v, i, j)",
         set().union(*(canvases(m) | studied(m, ["maps"]) for m in MODELS)),
     ),
     "a script of the workflow": SourceEdit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -14,22 +15,23 @@ from matplotlib.lines import Line2D
 
 from xinc.analyses.clusters.names import NAME, RING, name_offsets
 from xinc.plotting import layout, style
+from xinc.plotting.drawn import Figures
 
 if TYPE_CHECKING:
     from xinc.analyses.clusters import Clusters
 
 
-def plot(analysis: Clusters, result: xr.Dataset) -> dict[str, Figure]:
+def plot(analysis: Clusters, result: xr.Dataset) -> Figures:
     single = result.sizes["frame"] == 1
     drawn = {}
     for frame in result["frame"].values:
         suffix = "" if single else f"-frame{int(frame)}"
         for layer in result["layer"].values:
-            drawn[f"{layer}{suffix}"] = _layer_figure(
-                result, str(layer), int(frame), analysis.question, analysis.settings.shown
+            drawn[f"{layer}{suffix}"] = partial(
+                _layer_figure, result, str(layer), int(frame), analysis.question, analysis.settings.shown
             )
-        drawn[f"all{suffix}"] = _overview(result, int(frame), analysis.question)
-    return drawn
+        drawn[f"all{suffix}"] = partial(_overview, result, int(frame), analysis.question)
+    return Figures(drawn)
 
 
 def _layer_figure(result: xr.Dataset, layer: str, frame: int, question: str, most: int) -> Figure:
@@ -98,7 +100,7 @@ def _maps(part: SubFigure, one: xr.Dataset, shown: list[int], sizes: np.ndarray)
             title = f"{_letter(k, column)}: seed {int(one['map_seed'][k, column])}, n {number}"
             # Without the seed, which the panels above show by its colour, where there is no room for it.
             title = title if layout.page() > 5 else f"{_letter(k, column)}: n {number}"
-            axis.set_title(title, fontsize="xx-small" if len(title) > 16 else "x-small", pad=2.5)
+            axis.set_title(title, fontsize="xx-small" if len(title) > 16 else "x-small", pad=2.5, y=1.0)
             axis.axis("on")
             axis.set(xticks=[], yticks=[])
             for spine in axis.spines.values():
@@ -170,19 +172,21 @@ def _indicate(figure: Figure, axis: Axes, points: xr.Dataset, one: xr.Dataset, s
                 found[k, column] = int(np.flatnonzero(own)[0])
     axis.margins(0.09)
     for (k, _), at in found.items():
-        axis.plot(*places[at], "o", ms=RING, mfc=colours[k], mec="black", mew=0.7)
+        axis.plot(*places[at], "o", ms=style.points(RING), mfc=colours[k], mec="black", mew=0.7)
     # How large the panel is tells the layout only; whole, for its last digits depend on addresses in memory.
     figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
-    size = np.round(np.array(axis.get_window_extent().size) * 72 / figure.dpi)
+    size = np.round(np.array(axis.get_window_extent().size) * 72 / figure.dpi / style.points(1))
     low, high = np.transpose([axis.get_xlim(), axis.get_ylim()])
     drawn = (places - low) / (high - low) * size
     names = [_letter(*key) for key in found]
-    offsets = name_offsets(drawn, list(found.values()), [len(name) for name in names], size)
+    offsets = style.points(1) * name_offsets(drawn, list(found.values()), [len(name) for name in names], size)
     for name, at, offset in zip(names, found.values(), offsets, strict=True):
         axis.annotate(
             name, tuple(places[at]), tuple(offset), textcoords="offset points", ha="center", va="center_baseline",
-            fontsize=NAME, fontweight="bold", in_layout=False,
-            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "0.25", "shrinkA": 0, "shrinkB": 0.6 * RING},
+            fontsize=style.points(NAME), fontweight="bold", in_layout=False,
+            arrowprops={
+                "arrowstyle": "-", "lw": 0.5, "color": "0.25", "shrinkA": 0, "shrinkB": style.points(0.6 * RING),
+            },
             bbox={"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none", "alpha": 0.6},
         )  # fmt: skip
 
@@ -233,14 +237,14 @@ def _scatter(axis: Axes, places: np.ndarray, colours: Sequence[Any]) -> None:
         return
     # In random order, or the last seed would hide the others.
     order = np.random.default_rng(0).permutation(len(places))
-    size = float(np.clip(3000 / len(places), 1.5, 14))
+    size = style.points(1) ** 2 * float(np.clip(3000 / len(places), 1.5, 14))
     chosen = [colours[k] for k in order]
     axis.scatter(places[order, 0], places[order, 1], s=size, c=chosen, linewidths=0, alpha=0.8, rasterized=True)
 
 
 def _seed_handles(seeds: np.ndarray) -> list[Any]:
     return [
-        Line2D([], [], ls="", marker="o", ms=4, color=colour, label=f"seed {seed}")
+        Line2D([], [], ls="", marker="o", ms=style.points(4), color=colour, label=f"seed {seed}")
         for seed, colour in zip(seeds.tolist(), _seed_palette(len(seeds)), strict=True)
     ]
 

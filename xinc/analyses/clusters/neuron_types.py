@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
+import sys
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+from xinc.runtime import process
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -78,6 +82,8 @@ def layout(vectors: np.ndarray, neighbours: int, seed: int) -> np.ndarray:
 @functools.cache
 def _umap() -> ModuleType:
     """umap-learn, its compiled functions kept between processes: compiling them takes as long as a layout."""
+    if process.is_job and "pynndescent" not in sys.modules:
+        _import_uncompiled("pynndescent")
     import umap
     from umap import layouts, umap_
 
@@ -90,6 +96,21 @@ def _umap() -> ModuleType:
         with contextlib.suppress(AttributeError, RuntimeError):
             getattr(module, name).enable_caching()
     return cast(ModuleType, umap)
+
+
+def _import_uncompiled(package: str) -> None:
+    """Import a package without compiling its functions with Numba.
+
+    umap-learn imports an approximate search of neighbours, which takes ten seconds to compile when it is first
+    imported, and is not used here: neighbours are exact. In a session of the user's own it is: they may use it.
+    """
+    import numba
+
+    numba.config.DISABLE_JIT = True  # type: ignore[attr-defined]
+    try:
+        importlib.import_module(package)
+    finally:
+        numba.config.DISABLE_JIT = False  # type: ignore[attr-defined]
 
 
 def seed_entropy(members: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xinc.analyses.few import few_of
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import neuron_statistics, region_sums
 
@@ -25,6 +26,7 @@ def region_vectors(
     data: xr.Dataset, labels: np.ndarray, frame: int, most: int, generator: np.random.Generator
 ) -> dict[str, Any]:
     """Means of the maps, each scaled to [0, 1], over the regions of a label map (y, x), of at most ``most`` neurons."""
+    every, data = data["neuron"].values, few_of(data)
     sums = region_sums(data, {"gabor": labels}, [frame])["gabor"].isel(frame=0)
     regions = sums["region"].values
     areas = np.array([(labels == region).sum() for region in regions])
@@ -40,7 +42,7 @@ def region_vectors(
     return {
         "regions": regions,
         "vectors": np.clip((means - low[usable]) / (high - low)[usable], 0, 1),
-        "chosen": usable,
+        "chosen": np.searchsorted(every, data["neuron"].values[usable]) if len(every) > len(dead) else usable,
         "dead": int(dead.sum()),
         "constant": int((~varied & ~dead).sum()),
     }

@@ -19,17 +19,18 @@ Cells = Annotated[int, Field(ge=1)]
 class Compare(PairAnalysis):
     """Two networks of one video beside each other: reconstructions, layer heatmaps, and their neurons, matched.
 
-    Heatmaps are Σ_n |C_n|; r is their correlation over pixels. Neurons are matched one to one so that the sum of
-    similarities is largest; the similarity of two neurons is the correlation of their maps |C|, averaged over the cells
-    of a grid. Neurons that PixelShuffle gives one sub-pixel are matched among themselves where both layers have the
-    same sub-pixels. All maps follow the picture, so that any neuron finds one that is alike. So a match counts as a
-    partner only if it is closer than 95 % of the matches of a network with itself, of neurons with other inputs: that
-    is how alike neurons are that have nothing in common but the picture and the architecture. By chance, 5 % have a
-    partner; the interval is from resampling input channels. Seeds may well share types of neurons (clusters) and no
-    single neuron. Dead neurons, whose map is zero, have no partner and are counted apart, as are those whose map is
-    constant on the grid or the same as that of a neuron of another input (twins; so are pruned kernels, which keep a
-    share of the bias). Of layers with many neurons, some are drawn from the first network and matched with all of the
-    second. Maps of the best and the worst matches are on their own scales; the best have different inputs.
+    Heatmaps are Σ_n |C_n|; r is their correlation over pixels, p how often two that are shifted against each other
+    are as alike. Neurons are matched one to one so that the sum of similarities is largest; the similarity of two
+    neurons is the correlation of their maps |C|, averaged over the cells of a grid. Neurons that PixelShuffle gives
+    one sub-pixel are matched among themselves where both layers have the same sub-pixels. All maps follow the
+    picture, so that any neuron finds one that is alike. So a match counts as a partner only if it is closer than 95
+    % of the matches of a network with itself, of neurons with other inputs: that is how alike neurons are that have
+    nothing in common but the picture and the architecture. By chance, 5 % have a partner; the interval is from
+    resampling input channels. Seeds may well share types of neurons (clusters) and no single neuron. Dead neurons,
+    whose map is zero, have no partner and are counted apart, as are those whose map is constant on the grid or the
+    same as that of a neuron of another input (twins; so are pruned kernels, which keep a share of the bias). Of
+    layers with many neurons, some are drawn from the first network and matched with all of the second. Maps of the
+    best and the worst matches are on their own scales; the best have different inputs.
     """
 
     question = "What do two networks have in common?"

@@ -96,11 +96,12 @@ def compare(
     True
     """
     choice = frames if isinstance(frames, int | str) else tuple(frame_list(frames))
-    values = {"frames": choice, "grid": tuple(grid), "max_neurons": max_neurons, "shown": shown, "seed": seed}
-    settings = validate(Compare.Settings, values, "compare")
+    values = {"frames": choice, "grid": grid, "layers": {} if layers is None else layers}
+    numbers = {"max_neurons": max_neurons, "shown": shown, "seed": seed}
+    settings = validate(Compare.Settings, values | numbers, "compare")
     both = [given(a, "a"), given(b, "b")]
     sides = [Side(one.layers, one.model) for one in both]
-    pairs = matched_layers(list(sides[0].layers), list(sides[1].layers), dict(layers or {}))
+    pairs = matched_layers(list(sides[0].layers), list(sides[1].layers), settings.layers)
     result = comparison(sides, pairs, _video(video, both), settings)
     about = {"analysis": Compare.name, "question": Compare.question, "paper_section": Compare.section}
     return result.assign_attrs(about, a=_name(both[0], "a"), b=_name(both[1], "b"))
@@ -124,4 +125,4 @@ def _video(video: Any, both: Sequence[Given]) -> xr.DataArray | None:
             return None
         video = found[0]
     layer = next(iter(both[0].layers.values()))
-    return as_video(video, (layer.sizes["y"], layer.sizes["x"]))["frames"]
+    return as_video(video, (layer.sizes["y"], layer.sizes["x"]), both[0].model)["frames"]

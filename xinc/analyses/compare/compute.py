@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import xarray as xr
 from xinc.analyses.compare.layers import matched_layers
 from xinc.analyses.compare.matching import BINS, LARGEST, Matching, Neurons, largest, match, share_interval
 from xinc.analyses.compare.variables import describe
+from xinc.analyses.few import few_of
 from xinc.analyses.subject import Subject
 from xinc.canvas.reductions import queries
 from xinc.canvas.reductions.execute import reduce_frames
@@ -60,9 +62,11 @@ def comparison(
     video : frames (frame, y, x, channel) in [0, 1], as far as they are known.
     settings : of the analysis; its ``layers`` are not looked at.
     """
-    layers = [(sides[0].layers[a], sides[1].layers[b]) for a, b in pairs]
+    some = functools.partial(few_of, seed=settings.seed, most=settings.max_neurons)
+    layers = [(some(sides[0].layers[a]), some(sides[1].layers[b])) for a, b in pairs]
     _check(pairs, layers, settings.max_neurons)
     frames = _frames(layers, settings.frames)
+    _check_video(video, {*frames, *_shared(sides)})
     parts = []
     with Progress(len(layers) * len(frames), "comparison") as progress:
         for names, both in zip(pairs, layers, strict=True):
@@ -93,7 +97,8 @@ def comparison(
         "bin": (BINS[:-1] + BINS[1:]) / 2,
     }
     result = xr.Dataset(variables, coords)
-    result["neurons"] = (("network", "layer"), [[both[at].sizes["neuron"] for both in layers] for at in (0, 1)])
+    counts = [[side.layers[both[at]].sizes["neuron"] for both in pairs] for at, side in enumerate(sides)]
+    result["neurons"] = (("network", "layer"), counts)
     result = result.assign(_quality(sides, frames, video))
     result.attrs |= {"max_neurons": settings.max_neurons, "grid": list(settings.grid)}
     return describe(result)
@@ -131,7 +136,23 @@ def _frames(layers: Sequence[tuple[xr.Dataset, xr.Dataset]], choice: FrameChoice
             f"The canvases share no frame: one has frames {ranges(known[0])}, the other {ranges(known[1])}; make both "
             "with a frame in common."
         )
-    return select_frames(shared, choice, of="both canvases together")
+    return select_frames(shared, choice, of="the pair of canvases")
+
+
+def _shared(sides: Sequence[Side]) -> list[int]:
+    """The frames that both networks represent; none where these are not at hand."""
+    a, b = (side.model for side in sides)
+    return [] if a is None or b is None else [frame for frame in a.frames if frame in b.frames]
+
+
+def _check_video(video: xr.DataArray | None, frames: set[int]) -> None:
+    """`InputError` where the video lacks frames."""
+    known = frames if video is None else set(video["frame"].values.tolist())
+    if frames - known:
+        raise InputError(
+            f"The video has frames {ranges(sorted(known))}, and the networks are compared on {ranges(sorted(frames))}: "
+            "give all of its frames."
+        )
 
 
 _OF_A_PART: dict[str, tuple[str, ...]] = {
@@ -169,8 +190,8 @@ def _part(name: str, both: tuple[xr.Dataset, xr.Dataset], frame: int, settings: 
         "twins": np.array([int(one.twin.sum()) for one in (neurons, others)]),
         "edge": found.edges,
         "pairs_by_similarity": found.counts,
-        "neuron": found.neuron,
-        "partner": found.partner,
+        "neuron": _labels(both[0], found.neuron),
+        "partner": _labels(both[1], found.partner),
         "similarity": found.similarity,
         "is_partner": found.beyond,
         **_shares(found, (neurons, others), generator),
@@ -193,6 +214,11 @@ def summed(layer: xr.Dataset, frame: int, grid: tuple[int, int]) -> tuple[np.nda
     source = np.where((source >= 0) & (fed >= 0), source, np.arange(len(source)))
     neurons = Neurons(sums / np.bincount(cell.ravel()), source, _phase(layer), sums.sum(1))
     return heat.reshape(height, width), neurons
+
+
+def _labels(layer: xr.Dataset, places: np.ndarray) -> np.ndarray:
+    """Numbers of the neurons at these places; -1 of none."""
+    return np.where(places >= 0, layer["neuron"].values[places], -1)
 
 
 def _phase(layer: xr.Dataset) -> np.ndarray:
@@ -237,7 +263,7 @@ def _maps(
     for kind, chosen in enumerate((best, worst)):
         similarity[kind, : len(chosen)] = found.similarity[chosen]
         for at, own in enumerate((found.neuron, found.partner)):
-            numbers[kind, : len(chosen), at] = own[chosen]
+            numbers[kind, : len(chosen), at] = _labels(both[at], own[chosen])
             wanted = both[at]["contribution"].sel(frame=frame).isel(neuron=own[chosen])
             maps[kind, : len(chosen), at] = abs(wanted.transpose("neuron", "y", "x").values)
     return {"map": maps, "map_neuron": numbers, "map_similarity": similarity}
@@ -259,9 +285,8 @@ def _quality(sides: Sequence[Side], frames: Sequence[int], video: xr.DataArray |
     source = video.transpose("frame", "y", "x", "channel")
     found["source"] = (("frame", "y", "x", "channel"), source.sel(frame=list(frames)).values.astype(np.float32))
     if len(models) == 2:
-        known = set(source["frame"].values.tolist())
-        every = [frame for frame in models[0].frames if frame in models[1].frames and frame in known]
-        values = {f: [_psnr(_image(model, f), source.sel(frame=f).values) for model in models] for f in every}
+        every = {*_shared(sides), *frames}
+        values = {f: [_psnr(_image(model, f), source.sel(frame=f).values) for model in models] for f in sorted(every)}
         found["psnr"] = (("frame", "network"), [values[frame] for frame in frames])
         found["mean_psnr"] = ("network", np.mean(list(values.values()), axis=0))
     return found

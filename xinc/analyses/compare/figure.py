@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from xinc.plotting import layout, style
+from xinc.plotting.drawn import Figures
 
 if TYPE_CHECKING:
     from xinc.analyses.compare import Compare
@@ -18,16 +20,16 @@ if TYPE_CHECKING:
 _CHANCE = 5
 
 
-def plot(analysis: Compare, result: xr.Dataset) -> dict[str, Figure]:
+def plot(analysis: Compare, result: xr.Dataset) -> Figures:
     """Reconstructions as ``all``; for each frame ``heatmaps``, ``similarity`` and the maps of each layer's matches."""
-    figures = {"all": _quality(analysis.question, result)}
+    figures = {"all": partial(_quality, analysis.question, result)}
     for frame in result["frame"].values:
         one = result.sel(frame=frame)
-        figures[f"frame{frame}-heatmaps"] = _heatmaps(analysis.question, one)
-        figures[f"frame{frame}-similarity"] = _similarity(analysis.question, one)
+        figures[f"frame{frame}-heatmaps"] = partial(_heatmaps, analysis.question, one)
+        figures[f"frame{frame}-similarity"] = partial(_similarity, analysis.question, one)
         for layer in one["layer"].values:
-            figures[f"frame{frame}-{layer}"] = _matches(analysis.question, one.sel(layer=layer))
-    return figures
+            figures[f"frame{frame}-{layer}"] = partial(_matches, analysis.question, one.sel(layer=layer))
+    return Figures(figures)
 
 
 def names_of(attributes: Mapping[Any, Any]) -> tuple[str, str]:
@@ -93,7 +95,7 @@ def _heatmaps(question: str, result: xr.Dataset) -> Figure:
     for both, layer in zip(axes, layers, strict=True):
         one = result.sel(layer=layer)
         r, p_value = float(one["heatmap_correlation"]), float(one["heatmap_correlation_null"].sel(null="p_value"))
-        said = "r undefined: one is constant" if np.isnan(r) else f"r = {_number(r)} (shifted: p = {p_value:.2g})"
+        said = "r undefined: one is constant" if np.isnan(r) else f"r = {_number(r)}, p {layout.probability(p_value)}"
         other = str(one["other_layer"].values)
         for row, title in enumerate((f"{layer}\n{said}", "" if other == layer else other)):
             image = one["heatmap"].isel(network=row).values
@@ -146,11 +148,11 @@ def _title(one: xr.Dataset) -> str:
     """What came of the matching of one layer, in two lines."""
     share, low, high = (100 * float(one[name].sel(network="a")) for name in ("share", "share_low", "share_high"))
     left_out = [
-        f"{' and '.join(str(int(one[kind].sel(network=n))) for n in ('a', 'b'))} {kind}"
+        f"{' and '.join(f'{int(one[kind].sel(network=n)):,}' for n in ('a', 'b'))} {kind}"
         for kind in ("dead", "constant", "twins")
         if int(one[kind].sum())
     ]
-    drawn = f"{int(one['compared'].sel(network='a'))} of {int(one['neurons'].sel(network='a'))} neurons"
+    drawn = f"{int(one['compared'].sel(network='a')):,} of {int(one['neurons'].sel(network='a')):,} neurons"
     of = ", ".join([drawn, *left_out])
     if np.isnan(share):
         return f"{_name(one)}: nothing to match\n{of}"

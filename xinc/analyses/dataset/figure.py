@@ -75,8 +75,9 @@ def _listed(analysis: Dataset, rows: pd.DataFrame) -> Figure:
     paragraphs = []
     for row in rows.to_dict("records"):
         name, domain, videos, instances, per_frame, frames, labelled, size = _cells(row, analysis.settings.domains)
-        known = [f"{domain}, {videos} videos" if videos else "", f"{instances} instances, {per_frame} in a frame"]
-        text = "; ".join([*filter(None, known), f"{frames} frames of {size}, {labelled} labelled"])
+        known = [f"{domain}, {videos} videos"] if videos else []
+        masks = [f"{labelled} labelled", f"{instances} instances, {per_frame} in a frame"]
+        text = "; ".join([*known, f"{frames} frames of {size}", *(masks if row["labelled"] else ["no masks"])])
         paragraphs.append((name, layout.wrapped(text, layout.page() - 0.4, 7), not row["video"]))
     line = 0.145
     height = sum(line * (text.count("\n") + 2) + 0.08 for _, text, _ in paragraphs)

@@ -52,7 +52,9 @@ def _curves(axis: Axes, result: xr.Dataset, settings: Distribution.Settings) -> 
         (line,) = axis.plot(one["position"], values.where(values >= settings.floor), linestyle=_LINES[at % 4])
         for percent, marker in zip(_marked(result, settings), _MARKERS, strict=False):
             there = one.sel(percent=percent)
-            axis.plot(there["rank"], there["tau"] / largest, marker, color=line.get_color(), ms=4.5, mec="white")
+            axis.plot(
+                there["rank"], there["tau"] / largest, marker, color=line.get_color(), ms=style.points(4.5), mec="white"
+            )
     axis.set(yscale="log", ylim=(settings.floor, 1.5))
     axis.minorticks_off()
 
@@ -69,7 +71,7 @@ def _legend(figure: Figure, result: xr.Dataset, settings: Distribution.Settings)
         handles.append(Line2D([], [], color=colours[at], linestyle=_LINES[at % 4]))
         labels.append(f"{layer}: {alive if np.isfinite(one['gini']).any() else 'no contributions'}")
     for percent, marker in zip(_marked(result, settings), _MARKERS, strict=False):
-        handles.append(Line2D([], [], ls="", marker=marker, color="0.4", ms=4.5, mec="white"))
+        handles.append(Line2D([], [], ls="", marker=marker, color="0.4", ms=style.points(4.5), mec="white"))
         labels.append(rf"$\tau_{{{percent:g}}}$: {percent:g} % of the total lies to the left")
     layout.legend_below(figure, handles, labels)
 

@@ -88,8 +88,9 @@ def _estimated(
 ) -> xr.Dataset:
     """Estimates for all neurons of all layers, from gradients."""
     target = subject.video["frames"].sel(frame=frames).transpose("frame", "y", "x", "channel").values
-    # A canvas has one granularity; convolutions have no other.
-    of = next(iter(granularity.values()))
+    # A canvas has one granularity, or each layer the default of its type.
+    chosen = set(granularity.values())
+    of = chosen.pop() if len(chosen) == 1 else None
     return effects(subject.model, frames, target=target, probes=settings.probes, granularity=of, seed=settings.seed)
 
 

@@ -59,7 +59,9 @@ def _dots(axis: Any, result: xr.Dataset, names: tuple[str, str, str], dim: str, 
         values, low, high = (result[name].sel({dim: kind}).values for name in names)
         x = np.arange(len(layers)) + (k - (len(kinds) - 1) / 2) * 0.8 / len(kinds)
         ends = np.stack([values - np.minimum(low, values), np.maximum(high, values) - values])
-        axis.errorbar(x, values, ends, marker="os^vDPX"[k], ms=4, linestyle="none", lw=0.8, label=words[kind])
+        axis.errorbar(
+            x, values, ends, marker="os^vDPX"[k], ms=style.points(4), linestyle="none", lw=0.8, label=words[kind]
+        )
     for between in np.arange(len(layers) - 1) + 0.5:
         axis.axvline(between, color="0.9", lw=0.6, zorder=0)
     axis.axhline(0, color="0.7", lw=0.6, zorder=0)

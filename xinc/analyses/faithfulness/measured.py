@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,10 +21,10 @@ from xinc.interventions.ablation import Ablation
 from xinc.models.base import INR
 from xinc.models.storage import build
 from xinc.runtime.devices import full_precision
-from xinc.trace.layers import Array, Trace
+from xinc.trace.layers import Array, BaseTrace
 
 #: Bytes that the maps of one kind may take at a time.
-_BYTES = 64e6
+_BYTES = 16e6
 
 
 @dataclass
@@ -152,18 +153,18 @@ def pearson(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def norms(maps: LayerMaps, v: Array) -> tuple[np.ndarray, np.ndarray]:
     """Euclidean norms (N,) of each neuron's weights, and of its weights times the norms of their inputs."""
-    squares = maps.layer.weight.detach().double().square().flatten(2 if maps.layer.weight.ndim > 2 else 1)
-    edges = (squares.sum(2) if squares.ndim > 2 else squares).cpu().numpy()  # (C_out, C_in)
-    inputs = v.detach().double().square().sum((1, 2)).cpu().numpy()
+    layer, reads = maps.layer, maps.layer.reads()
+    edges = layer.arrays()["weight"].detach().abs().double().square().reshape(*reads.shape, -1).sum(-1).cpu()
+    inputs = layer.energies(v.detach()).cpu()[torch.from_numpy(reads.copy())]
     found = []
     for values in (edges, edges * inputs):
-        kinds = {"kernel": values.T.ravel, "input": lambda of=values: of.sum(0), "output": lambda of=values: of.sum(1)}
-        found.append(np.sqrt(kinds[maps.neurons.granularity]()))
+        sums = layer.neuron_sums(maps.neurons.granularity, {"weight": values, "bias": torch.zeros(len(reads))})
+        found.append(sums.sqrt().numpy())
     return found[0], found[1]
 
 
 def _expanded(maps: LayerMaps, v: Array, neurons: np.ndarray) -> np.ndarray:
-    height, width = v.shape[-2] * maps.scale(), v.shape[-1] * maps.scale()
+    height, width = maps.resolution((v.shape[-2], v.shape[-1]))
     return expand_into(expander(maps, v), neurons, np.empty((len(neurons), height, width), np.float32))
 
 
@@ -178,7 +179,12 @@ def _of_same_phase(phase: np.ndarray, drawn: np.ndarray, generator: np.random.Ge
 
 
 def _reinitialised(model: INR) -> INR:
-    """The network with new random weights; what is not trained, such as Fourier features, stays."""
+    """The network with new random weights; what is not trained, such as Fourier features, stays.
+
+    Of a module of the user's it is not known how weights are drawn: those of each parameter are exchanged at random.
+    """
+    if not model.registered:
+        return _exchanged(model)
     new = build(model.name, model.settings, model.resolution, model.frames, model.num_frames, model.seed + 1)
     known = dict(model.named_buffers())
     with torch.no_grad():
@@ -188,10 +194,21 @@ def _reinitialised(model: INR) -> INR:
     return new.eval()
 
 
-def _shuffled(trace: Trace, name: str, generator: np.random.Generator) -> Trace:
-    """The trace with the kernels of one layer exchanged at random; of a linear layer, with its weights."""
+@torch.no_grad()
+def _exchanged(model: INR) -> INR:
+    """The network with the numbers in each of its parameters in a random order."""
+    new, generator = copy.deepcopy(model), torch.Generator().manual_seed(model.seed + 1)
+    for parameter in new.parameters():
+        order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+        parameter.copy_(parameter.flatten()[order].view_as(parameter))
+    return new.eval()
+
+
+def _shuffled(trace: BaseTrace, name: str, generator: np.random.Generator) -> BaseTrace:
+    """The trace with the kernels of one layer exchanged at random; of a linear layer or tables, with its weights."""
     at = trace.position(name)
-    weight = trace.layers[at].weight
-    order = torch.from_numpy(generator.permutation(weight.shape[0] * weight.shape[1])).to(weight.device)
-    layer = replace(trace.layers[at], weight=weight.flatten(0, 1)[order].view(weight.shape))
-    return replace(trace, layers=(*trace.layers[:at], layer, *trace.layers[at + 1 :]))
+    weight, kernels = trace.layers[at].arrays()["weight"], trace.layers[at].reads()
+    order = torch.from_numpy(generator.permutation(kernels.size)).to(weight.device)
+    whole = weight.flatten(0, kernels.ndim - 1)
+    layer = trace.layers[at].with_arrays({"weight": whole[order].view(weight.shape)})
+    return trace.with_layers([*trace.layers[:at], layer, *trace.layers[at + 1 :]])

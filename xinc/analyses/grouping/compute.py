@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses.annotated import annotated_attributes, annotated_of
+from xinc.analyses.few import few_of
 from xinc.analyses.grouping.null import Null, joint_standings, sampled_maps
 from xinc.analyses.grouping.numbers import GROUPINGS, RATE
 from xinc.analyses.grouping.variances import same_count_variances, variances
@@ -34,9 +35,9 @@ def compute(settings: Grouping.Settings, subject: Subject) -> xr.Dataset:
     One or a few passes over the layer's maps a frame (`xinc.canvas.reductions.region_sums`), one more where groupings
     have other numbers of regions than the grid, and one inverse Fourier transform of the frame for each sampled neuron
     and region: for 64 x 128 pixels and 100 regions about 12 ms a neuron. Memory: the sums, a block of maps, and the
-    sampled neurons' maps of one frame.
+    sampled neurons' maps of one frame. Of a table look-up `few_of` its neurons are looked at.
     """
-    layers = subject.canvas
+    layers = {name: few_of(data, settings.seed) for name, data in subject.canvas.items()}
     frames = frames_of(subject, settings.frames)
     regions = subject.regions.sel(frame=frames)
     labels = {g: regions[g].transpose("frame", "y", "x").values for g in GROUPINGS if g in regions}
@@ -153,9 +154,9 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
         "std": "standard deviation over regions of the normalised delta of contribution",
         "same_count_variance": "variance over a grid of as many near-equal rectangles as the grouping has regions",
         "over_same_count": "median over neurons of deviation / that over a grid of as many rectangles",
-        "neurons": "neurons of the layer",
-        "dead": "neurons that contribute nothing to the frame",
-        "constant": "neurons that contribute the same to all pixels of the frame, but not nothing",
+        "neurons": "neurons of the layer that are looked at",
+        "dead": "of these, those that contribute nothing to the frame",
+        "constant": "those that contribute the same to all pixels of the frame, but not nothing",
         "regions": "regions that are not empty",
         "sampled_neuron": "neuron drawn for the null; -1: the layer has no more live ones",
         "z": f"variance minus its mean, in standard deviations, {null}",

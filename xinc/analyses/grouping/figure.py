@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 from xinc.analyses.grouping.numbers import GROUPINGS
 from xinc.plotting import layout, style
+from xinc.plotting.drawn import Figures
 
 if TYPE_CHECKING:
     from xinc.analyses.grouping import Grouping
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 _DECADES = 1e8
 
 
-def plot(analysis: Grouping, result: xr.Dataset) -> dict[str, Figure]:
-    return {f"frame{int(f)}": _frame_figure(result.sel(frame=f), analysis.question) for f in result["frame"].values}
+def plot(analysis: Grouping, result: xr.Dataset) -> Figures:
+    frames = result["frame"].values
+    return Figures({f"frame{int(f)}": partial(_frame_figure, result.sel(frame=f), analysis.question) for f in frames})
 
 
 def _frame_figure(result: xr.Dataset, question: str) -> Figure:
@@ -73,12 +76,7 @@ def _draw_curves(axis: Axes, result: xr.Dataset, layer: str, limits: tuple[float
     for name, (colour, line) in _looks(result).items():
         values = np.sort(result["variance"].sel(grouping=name).dropna("neuron").values)
         if len(values):
-            share = np.linspace(0, 100, len(values))
-            shown = np.linspace(0, 100, min(len(values), 400))
-            curve = np.interp(shown, share, values)
-            curve[curve <= 0] = np.nan
-            mark = "o" if len(values) == 1 else ""
-            axis.plot(shown, curve, color=colour, linestyle=line, label=name, linewidth=1.4, marker=mark, markersize=3)
+            layout.sorted_curve(axis, values, colour, line, name)
     neurons, dead, constant = (int(result[name]) for name in ("neurons", "dead", "constant"))
     text = f", {_percent(constant, neurons)} constant" if constant else ""
     low = int((result["variance"] < limits[0]).any("grouping").sum()) - constant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses.grouping.numbers import RATE
+from xinc.runtime.devices import cpu_threads
+from xinc.runtime.task import in_threads
 from xinc.statistics.false_discoveries import significant
 from xinc.statistics.label_shifts import Shifts
 from xinc.statistics.region_deltas import ROUNDING
@@ -39,9 +41,13 @@ class Null:
         high = maps.max((1, 2))
         live = np.flatnonzero(high - maps.min((1, 2)) > ROUNDING * high)
         variances = {g: np.empty((len(live), len(self.places))) for g in self.shifts}
-        for row, neuron in enumerate(live):
+
+        def of_neuron(row: int, check: Callable[[], None]) -> None:
             for g, of_frames in self.shifts.items():
-                variances[g][row] = of_frames[at].variances(maps[neuron])[self.places]
+                check()
+                variances[g][row] = of_frames[at].variances(maps[live[row]])[self.places]
+
+        in_threads(of_neuron, range(len(live)), cpu_threads())
         space = variances["grid"][:, 0]
         found = [_standings(values, space, live, len(maps)) for values in variances.values()]
         return tuple({key: np.stack([one[k][key] for one in found]) for key in found[0][k]} for k in (0, 1))  # type: ignore[return-value]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
 from xinc.plotting import layout, style
+from xinc.plotting.drawn import Figures
 
 if TYPE_CHECKING:
     from xinc.analyses.intensity import Intensity
@@ -17,9 +20,9 @@ if TYPE_CHECKING:
 _WITH = {"intensity": "intensity", "edges": "edges", "mid_grey_distance": "|colour − ½|"}
 
 
-def plot(analysis: Intensity, result: xr.Dataset) -> dict[str, Figure]:
-    divided = analysis.settings.divided
-    return {f"frame{int(f)}": _figure(result.sel(frame=f), analysis.question, divided) for f in result["frame"].values}
+def plot(analysis: Intensity, result: xr.Dataset) -> Figures:
+    draw = partial(_figure, question=analysis.question, divided=analysis.settings.divided)
+    return Figures({f"frame{int(f)}": partial(draw, result.sel(frame=f)) for f in result["frame"].values})
 
 
 def _figure(result: xr.Dataset, question: str, divided: bool) -> Figure:
@@ -81,8 +84,9 @@ def _bars(figure: Figure, axes: Any, heat: Any, image: Any) -> None:
 
 
 def _correlations(one: xr.Dataset, other: str, prefix: str) -> str:
-    """``intensity: r 0.41, ρ 0.38``, the correlations of a layer's heatmap over pixels."""
+    """``intensity: r 0.41, ρ 0.38``, the correlations of a layer's heatmap over pixels; undefined of a constant."""
     # Rounded first, and 0 added: no "-0.00".
     measures = (prefix + "pearson", prefix + "spearman")
     r, rho = (round(float(one[name].sel({"with": other})), 2) + 0.0 for name in measures)
-    return f"{_WITH.get(other, 'heatmap')}: r {r:.2f}, ρ {rho:.2f}"
+    said = f"r {r:.2f}, ρ {rho:.2f}" if np.isfinite([r, rho]).all() else "undefined"
+    return f"{_WITH.get(other, 'heatmap')}: {said}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import xarray as xr
 
 from xinc.canvas.iid import expected_sum_abs, iid_layers
+from xinc.trace.layers import layer_type
 
 #: Maps of each layer that are drawn.
 _DRAWN = 1000
@@ -20,7 +21,7 @@ def structure_of(layers: Mapping[str, xr.Dataset], heat: xr.DataArray) -> xr.Dat
     """
     records = {name: layer.attrs.get("xinc", {}) for name, layer in layers.items()}
     flat = xr.ones_like(heat.isel(layer=0, frame=0, drop=True))
-    mixing = {name: layers[name] for name, one in records.items() if one and (one["layer_type"] == "Convolution")}
+    mixing = {name: layers[name] for name, one in records.items() if one and (layer_type(one["layer_type"]).mixes)}
     found = dict.fromkeys(layers, flat)
     for name, layer in iid_layers(mixing, maps=_DRAWN).items():
         values = expected_sum_abs(layer)

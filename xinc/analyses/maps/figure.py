@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,29 +10,34 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from xinc.plotting import animation, layout, style
+from xinc.plotting.drawn import Figures
 
 if TYPE_CHECKING:
     from xinc.analyses.maps import Maps
 
 
-def plot(analysis: Maps, result: xr.Dataset) -> dict[str, Figure]:
-    common = analysis.settings.scale == "common"
-    layers = result["layer"].values
-    return {str(layer): _gallery(result.sel(layer=layer), str(layer), analysis.question, common) for layer in layers}
+def plot(analysis: Maps, result: xr.Dataset) -> Figures:
+    return Figures({str(one): partial(_gallery, analysis, result.sel(layer=one)) for one in result["layer"].values})
 
 
-def _gallery(result: xr.Dataset, layer: str, question: str, common: bool) -> Figure:
+def _gallery(analysis: Maps, result: xr.Dataset) -> Figure:
+    layer, common = str(result["layer"].values), analysis.settings.scale == "common"
     maps = result["contribution"].isel(frame=0)
     peaks = _peaks(result)[0]
     highs = _highs(peaks, common)
-    present = _present(result)
+    every = _present(result)
+    # Of the strongest, those that contribute nothing tell nothing but that there are no others.
+    alive = [k for k in every if peaks[k]] if analysis.settings.choice == "strongest" else every
+    present = alive or every[:1]
     columns = layout.columns(len(present) + 1, 1.6, aspect=maps.sizes["y"] / maps.sizes["x"])
     rows = -(-(len(present) + 1) // columns)
     frame = int(result["frame"].values[0])
     dead = sum(not peaks[k] for k in present)
     how_many = f"{dead} of the {len(present)} shown dead" if dead else ""
+    if len(alive) < len(every):
+        how_many = "all others dead" if alive else "all dead"
     figure, axes = layout.image_grid(
-        rows, columns, maps.sizes["y"] / maps.sizes["x"], question, 0.45 if common else 0.3 * rows,
+        rows, columns, maps.sizes["y"] / maps.sizes["x"], analysis.question, 0.45 if common else 0.3 * rows,
         about=layout.about(result.attrs, layer, f"|C| in frame {frame}", how_many)
         + layout.quoted(result.attrs, layer),
     )  # fmt: skip
@@ -62,12 +68,13 @@ def _film(result: xr.Dataset, layer: str, settings: Maps.Settings) -> list[np.nd
     peaks = _peaks(result)[:, present]
     source = result["source"].transpose("frame", "y", "x", "channel").values
     note = layout.quoted(result.attrs, layer).strip()
+    names = [f"{layer}, {_name(result.isel(sample=k))}" for k in present]
     film = []
     for at, frame in enumerate(result["frame"].values.tolist()):
         panels, titles = [(np.clip(source[at], 0, 1) * 255).round().astype(np.uint8)], [f"source, frame {frame}"]
-        for place, (k, high) in enumerate(zip(present, _highs(peaks[at], common), strict=True)):
+        for place, (name, high) in enumerate(zip(names, _highs(peaks[at], common), strict=True)):
             panels.append(style.colour(maps[place, at], high=high))
-            titles.append(f"{layer}, {_name(result.isel(sample=k))}{'' if peaks[at, place] else ', dead'}")
+            titles.append(f"{name}{'' if peaks[at, place] else ', dead'}")
         film.append(animation.film_picture(panels, titles, settings.zoom, note))
     return film
 

@@ -78,6 +78,7 @@ def _maps(analysis: Motion, result: xr.Dataset) -> Figure:
     )
     bar = layout.bar_of_all(figure, axes, image, f"{text}what motion reveals")
     bar.set_ticks([0, 1], labels=["0", "99.9 % quantile"])
+    bar.ax.get_xticklabels()[-1].set_horizontalalignment("right")  # or it would push the images aside
     return figure
 
 
@@ -122,7 +123,7 @@ def _areas(analysis: Motion, result: xr.Dataset) -> Figure:
         for kind in KINDS:
             own = result.sel(layer=layer, motion=kind)
             _line(below, result["frame"], own["pearson"], kind)
-            below.plot(result["frame"], own["null_95"], "_", ms=9, color="0.4")
+            below.plot(result["frame"], own["null_95"], "_", ms=style.points(9), color="0.4")
         over.axhline(1, color="0.4", lw=0.8, ls="--")
         below.axhline(0, color="0.4", lw=0.8, ls="--")
         over.set_title(layer)
@@ -145,7 +146,7 @@ def _areas(analysis: Motion, result: xr.Dataset) -> Figure:
 
 def _line(axis: Axes, frames: xr.DataArray, values: xr.DataArray, what: str) -> None:
     colour, marker = _LOOKS[what]
-    axis.plot(frames, values, marker=marker, ms=_SIZE[marker], lw=0.8, color=colour)
+    axis.plot(frames, values, marker=marker, ms=style.points(_SIZE[marker]), lw=0.8, color=colour)
 
 
 def _ends(result: xr.Dataset) -> tuple[float, float]:
@@ -160,6 +161,9 @@ def _legend(figure: Figure, result: xr.Dataset) -> None:
     share = 100 * result["area_share"].mean("frame")
     labels = {name: f"{name} ({float(share.sel(area=name)):.1f} % of pixels)" for name in ("moving", "revealed")}
     labels |= {"flow": "length of the flow", "relative": "the same, relative to the camera"}
-    handles = [Line2D([], [], marker=_LOOKS[k][1], ms=_SIZE[_LOOKS[k][1]], lw=0.8, color=_LOOKS[k][0]) for k in labels]
-    handles.append(Line2D([], [], ls="", marker="_", ms=9, color="0.4"))
+    handles = [
+        Line2D([], [], marker=_LOOKS[k][1], ms=style.points(_SIZE[_LOOKS[k][1]]), lw=0.8, color=_LOOKS[k][0])
+        for k in labels
+    ]
+    handles.append(Line2D([], [], ls="", marker="_", ms=style.points(9), color="0.4"))
     layout.legend_below(figure, handles, [*labels.values(), "95 % of shifted motion maps lie below"])

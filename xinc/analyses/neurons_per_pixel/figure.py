@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xinc.plotting import layout, style
+from xinc.plotting.drawn import Figures
 
 if TYPE_CHECKING:
     from xinc.analyses.neurons_per_pixel import NeuronsPerPixel
 
 
-def plot(analysis: NeuronsPerPixel, result: xr.Dataset) -> dict[str, Figure]:
-    return {f"frame{int(f)}": _figure(analysis, result.sel(frame=f)) for f in result["frame"].values}
+def plot(analysis: NeuronsPerPixel, result: xr.Dataset) -> Figures:
+    frames = result["frame"].values
+    return Figures({f"frame{int(f)}": partial(_figure, analysis, result.sel(frame=f)) for f in frames})
 
 
 def _figure(analysis: NeuronsPerPixel, result: xr.Dataset) -> Figure:

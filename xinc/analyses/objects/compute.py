@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses.annotated import annotated_attributes, annotated_of
+from xinc.analyses.few import few_of
 from xinc.analyses.objects.instances import instances_of, look
 from xinc.analyses.objects.numbers import (
     category_ratio,
@@ -48,9 +49,9 @@ def compute(settings: Objects.Settings, subject: Subject) -> xr.Dataset:
     """Shares of sampled neurons, and numbers of all neurons.
 
     One pass over a layer's maps for each frame (`xinc.canvas.reductions.region_sums`); memory: a number for each
-    neuron, frame and instance of a layer, and a block of maps.
+    neuron, frame and instance of a layer, and a block of maps. Of a table look-up `few_of` its neurons are looked at.
     """
-    layers = subject.canvas
+    layers = {name: few_of(data, settings.seed) for name, data in subject.canvas.items()}
     instances = instances_of(subject)
     if instances is None:
         return _without_masks(layers)
@@ -85,7 +86,7 @@ def table(result: xr.Dataset) -> pd.DataFrame:
 def _without_masks(layers: dict[str, xr.Dataset]) -> xr.Dataset:
     counts = [data.sizes["neuron"] for data in layers.values()]
     result = xr.Dataset({"neurons": ("layer", counts)}, {"layer": list(layers)}, {"masks": "none"})
-    result["neurons"].attrs = {"long_name": "neurons of the layer", "units": "1"}
+    result["neurons"].attrs = {"long_name": "neurons of the layer that are looked at", "units": "1"}
     return result
 
 
@@ -154,7 +155,7 @@ def _describe(result: xr.Dataset) -> xr.Dataset:
     names = {
         "share": "share of the neuron's mean contributions to all instances",
         "sampled_neuron": "neuron drawn for the figure; -1: the layer has no more live ones",
-        "neurons": "neurons of the layer",
+        "neurons": "neurons of the layer that are looked at",
         "dead": "neurons that contribute nothing to any instance of the frame",
         "shared_weights": "whether all frames share one network",
         "mean_share": "mean over neurons and frames of the share",

@@ -59,7 +59,7 @@ def _shares_figure(result: xr.Dataset, question: str) -> Figure:
     for row, layer in enumerate(layers):
         one = result.sel(layer=layer)
         for place, axis in enumerate(axes[row * bands : (row + 1) * bands].ravel()[:count]):
-            _draw_shares(axis, one.isel(sample=place), layer, looks)
+            _draw_shares(axis, one.isel(sample=place), layer, looks, columns)
     frames = result["frame"].values.tolist()
     places = range(len(frames)) if not shared else frames
     high = 100 * float(result["share"].max())
@@ -139,16 +139,19 @@ def _looks(result: xr.Dataset) -> dict[str, _Look]:
 
 def _handle(look: _Look, joined: bool) -> Any:
     colour, marker, line = look
-    style: Any = line if joined else "none"
-    return Line2D([], [], color=colour, marker=marker, linestyle=style, markersize=4, linewidth=0.8)
+    joint: Any = line if joined else "none"
+    return Line2D([], [], color=colour, marker=marker, linestyle=joint, markersize=style.points(4), linewidth=0.8)
 
 
 def _ticks(frames: list[int]) -> list[int]:
     return frames if len(frames) <= 4 else frames[:: -(-len(frames) // 4)]
 
 
-def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _Look]) -> None:
-    """Shares of one neuron over the frames, a line for each instance, without lines where each frame has a network."""
+def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _Look], columns: int) -> None:
+    """Shares of one neuron over the frames, a line for each instance, without lines where each frame has a network.
+
+    ``columns`` is the number of panels beside each other.
+    """
     number = int(neuron["sampled_neuron"])
     if number < 0:
         return
@@ -161,11 +164,15 @@ def _draw_shares(axis: Axes, neuron: xr.Dataset, layer: str, looks: dict[str, _L
         axis.plot(
             neuron["frame"] if shared else aside, values, color=colour, marker=marker, linewidth=0.8,
             linestyle=line if shared else "none",
-            markersize=3 if shared else 4, markeredgecolor="white", markeredgewidth=0.3,
+            markersize=style.points(3 if shared else 4), markeredgecolor="white", markeredgewidth=0.3,
         )  # fmt: skip
+    narrow = layout.page() / columns < 0.4 * neuron.sizes["frame"]
     for at in np.flatnonzero(neuron["share"].isnull().all("instance").values).tolist():
         x, across = float(neuron["frame"][at]) if shared else at, axis.get_xaxis_transform()
-        axis.text(x, 0.5, "dead", ha="center", va="center", fontsize="x-small", color="0.4", transform=across)
+        axis.text(
+            x, 0.5, "dead", ha="center", va="center", fontsize="x-small", color="0.4", transform=across,
+            rotation=90 if narrow else 0,
+        )  # fmt: skip
     axis.set_title(f"{layer}, n {number}", pad=3)
     axis.margins(x=0.08)
     if not shared:
@@ -179,14 +186,12 @@ def _draw_ranks(axis: Axes, result: xr.Dataset, x: xr.DataArray, name: str, numb
     for layer, colour, marker in zip(layers, style.palette(len(layers)), _MARKERS, strict=False):
         one = result.sel(layer=layer)
         rank, p = float(one[f"{number}_correlation"]), float(one[f"{number}_null"].sel(null="p_value"))
-        label = layer if np.isnan(rank) else f"{layer}: ρ {round(rank, 2) + 0.0:.2f}, p {_probability(p)}"
-        axis.plot(x, 100 * one[name], linestyle="none", color=colour, marker=marker, markersize=4, label=label)
+        label = layer if np.isnan(rank) else f"{layer}: ρ {round(rank, 2) + 0.0:.2f}, p {layout.probability(p)}"
+        axis.plot(
+            x, 100 * one[name], linestyle="none", color=colour, marker=marker, markersize=style.points(4), label=label
+        )
     axis.margins(x=0.1, y=0.12)
-    axis.set_ylim(bottom=0)
+    highest = 100 * float(result[name].max())
+    axis.set_ylim(0, 1.12 * highest if highest > 0 else 1)
     # Below the panel: within it, the legend would hide some of the few points.
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), **_LEGEND)
-
-
-def _probability(p: float) -> str:
-    """``.03``, ``< .001``."""
-    return "< .001" if p < 0.001 else f"{p:.2g}".replace("0.", ".", 1)

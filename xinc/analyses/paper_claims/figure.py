@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from xinc.analyses.page_numbers import rounded, written
 from xinc.analyses.paper_claims.page import NAME, page
 from xinc.plotting import layout, style
 
@@ -21,8 +21,6 @@ _ROWS = ("released", "written")
 _LINES = ("-", "--", "-.", ":")
 #: The axis spans this many times its lowest value, at most.
 _SPAN = 3e4
-#: Significant digits of the numbers that are kept beside the page.
-_DIGITS = 4
 
 
 def plot(analysis: PaperClaims, result: xr.Dataset) -> dict[str, Figure]:
@@ -36,45 +34,6 @@ def pages(analysis: PaperClaims, result: xr.Dataset) -> dict[str, str]:
     """The page, and its numbers."""
     kept = rounded(result)
     return {f"{NAME}.md": page(kept), f"{NAME}.json": written(kept)}
-
-
-def rounded(result: xr.Dataset) -> xr.Dataset:
-    """The result with numbers of a few digits, so that the page can be written from what is kept of them."""
-    found = result.copy()
-    for name, values in result.data_vars.items():
-        if values.dtype.kind == "f":
-            few = [float(f"{value:.{_DIGITS}g}") for value in values.values.flat]
-            found[name] = values.copy(data=np.array(few).reshape(values.shape))
-    return found
-
-
-def written(result: xr.Dataset) -> str:
-    """A result as JSON, a line for each variable; null is NaN."""
-    parts = []
-    for section, variables in (("coords", result.coords), ("data_vars", result.data_vars)):
-        lines = []
-        for name, values in variables.items():
-            plain = np.where(values.isnull().to_numpy(), np.array(None), values.to_numpy().astype(object))
-            kept = {"dims": values.dims, "shape": values.shape, "data": plain.ravel().tolist()}
-            lines.append(f"  {json.dumps(name)}: {json.dumps(kept, ensure_ascii=False)}")
-        parts.append(f' "{section}": {{\n' + ",\n".join(lines) + "\n }")
-    parts.append(f' "attrs": {json.dumps(result.attrs)}')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def read(text: str) -> xr.Dataset:
-    """The result in such a text."""
-    return xr.Dataset.from_dict(json.loads(text, object_hook=_variable))
-
-
-def _variable(section: dict[str, Any]) -> dict[str, Any]:
-    """The array of a variable, of other sections as they are."""
-    if section.keys() != {"dims", "shape", "data"}:
-        return section
-    holed = None in section["data"]
-    plain = [float("nan") if value is None else value for value in section["data"]] if holed else section["data"]
-    kind = object if any(isinstance(value, str) for value in plain) else None
-    return {"dims": section["dims"], "data": np.array(plain, kind).reshape(section["shape"])}
 
 
 def _figure(result: xr.Dataset, title: str) -> Figure:

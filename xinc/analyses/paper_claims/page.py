@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from xinc.analyses.markdown import few, item, number, several, spread, table, wrapped
 from xinc.analyses.paper_claims.statements import FEW, MOST, REMARKS, STATEMENTS, UNMEASURED, Statement, outcome
 
 #: Name of the page and of what lies beside it.
 NAME = "paper-claims"
-_WIDTH = 120
 #: Definitions, and how they are called.
 DEFINITIONS = {"released": "as released", "written": "by the paper's words"}
 #: Ratio of variances from which rectangles and lattices lie far apart.
@@ -34,7 +33,7 @@ def page(result: xr.Dataset) -> str:
         _counting(study),
         *(part for statement in STATEMENTS for part in _section(study, statement)),
         "### What a study of videos need not measure",
-        "\n".join(_item(f"**{one.title}** ({one.where}). {one.text}") for one in REMARKS),
+        "\n".join(item(f"**{one.title}** ({one.where}). {one.text}") for one in REMARKS),
         "## Figure 4 in numbers",
         *_figure_4(study),
         "## The networks",
@@ -98,7 +97,7 @@ class Study:
 def _introduction(study: Study) -> list[str]:
     counted = study.networks[study.networks["counted"]]
     found = [
-        _wrapped(
+        wrapped(
             "The public notebooks of the paper were read operation by operation against its words. Some definitions "
             "differ. The notebooks do not run as they are released (fields and functions are missing), so it is not "
             "known which version drew the paper's figures. This page states both definitions, and what each gives for "
@@ -111,16 +110,16 @@ def _introduction(study: Study) -> list[str]:
             "**No network of the paper's size and quality is there yet**, so that nothing is measured below.",
         ]
     of = [
-        f"{video} ({_several(own['model'].unique(), 'and')}; {_seeds(own['seed'].unique())})"
+        f"{video} ({several(own['model'].unique(), 'and')}; {_seeds(own['seed'].unique())})"
         for video, own in counted.groupby("video", sort=True)
     ]
     return [
         *found,
-        _wrapped(
-            f"The numbers are those of {_few(len(counted), 'network')} on {_few(len(of), 'video')}: {'; '.join(of)}."
+        wrapped(
+            f"The numbers are those of {few(len(counted), 'network')} on {few(len(of), 'video')}: {'; '.join(of)}."
         ),
         f"![Figure 4 of the paper as released and as written]({NAME}.png)",
-        _wrapped(
+        wrapped(
             "*Figure 4 by both definitions: variance of δ over regions, live neurons sorted, median over networks and "
             "frames. As released, the grid is a lattice (position modulo 4 and 8) and other deltas are absolute; as "
             "written, grid cells are rectangles and all deltas are signed. Dashed: the variance over the lattice of a "
@@ -130,11 +129,11 @@ def _introduction(study: Study) -> list[str]:
 
 
 def _in_short(study: Study) -> str:
-    return "\n".join(_item(f"{one.title}: {study.verdict(one)}") for one in STATEMENTS if one.direction)
+    return "\n".join(item(f"{one.title}: {study.verdict(one)}") for one in STATEMENTS if one.direction)
 
 
 def _counting(study: Study) -> str:
-    return _wrapped(
+    return wrapped(
         "A case is a layer of a network, its number the mean over frames. Numbers are medians over cases, with the "
         f"range in brackets. A statement stands if it holds in at least {MOST:.0%} of the cases, and does not stand "
         f"if it holds in at most {FEW:.0%}. Only networks near the paper's in size and quality count: "
@@ -145,19 +144,19 @@ def _counting(study: Study) -> str:
 
 def _section(study: Study, statement: Statement) -> Iterable[str]:
     yield f"### {statement.title}"
-    yield _wrapped(f"*{statement.where[0].upper()}{statement.where[1:]}.* {statement.says}")
+    yield wrapped(f"*{statement.where[0].upper()}{statement.where[1:]}.* {statement.says}")
     rows = []
     for name, words in DEFINITIONS.items():
         values, held = study.cases(statement, name)
         definition = getattr(statement, name)
         if not definition or (statement.one and name == "written"):
             continue
-        cells = [definition if statement.one else f"{words}: {definition}", _spread(values)]
+        cells = [definition if statement.one else f"{words}: {definition}", spread(values)]
         rows.append([*cells, f"{held.sum()} of {len(held)}"] if statement.direction else cells)
     head = ["definition", statement.measure, *(["holds in"] if statement.direction else [])]
-    yield _table(head, rows)
+    yield table(head, rows)
     said = study.verdict(statement)
-    yield _wrapped(f"{said[:2]}{said[2].upper()}{said[3:]}. {statement.because}" if said else statement.because)
+    yield wrapped(f"{said[:2]}{said[2].upper()}{said[3:]}. {statement.because}" if said else statement.because)
 
 
 def _figure_4(study: Study) -> Iterable[str]:
@@ -166,7 +165,7 @@ def _figure_4(study: Study) -> Iterable[str]:
     if own.empty:
         yield f"{UNMEASURED.capitalize()}."
         return
-    yield _wrapped(
+    yield wrapped(
         "Medians over live neurons, then over networks: as released, then by the paper's words. The ratio is that "
         "of the variance over rectangles to that over the lattice."
     )
@@ -177,16 +176,16 @@ def _figure_4(study: Study) -> Iterable[str]:
         for name in names:
             there = (model, layer, name) in middle.index
             cells += [
-                _number(middle.loc[(model, layer, name), one]) if there else "–" for one in ("released", "written")
+                number(middle.loc[(model, layer, name), one]) if there else "–" for one in ("released", "written")
             ]
         lattice, grid = (middle.loc[(model, layer, names[0]), one] for one in ("released", "written"))
         ratios[model, layer] = grid / lattice if lattice > 0 else np.nan
-        rows.append([*cells[:4], _number(ratios[model, layer], ".3g") if lattice > 0 else "–", *cells[4:]])
+        rows.append([*cells[:4], number(ratios[model, layer], ".3g") if lattice > 0 else "–", *cells[4:]])
     head = ["model", "layer", "lattice", "rectangles", "ratio"]
     for name in _FIGURE_4[1:]:
         head += [f"{name}, released", "written"]
-    yield _table(head, rows)
-    yield _wrapped(ratios_in_words(ratios))
+    yield table(head, rows)
+    yield wrapped(ratios_in_words(ratios))
 
 
 def ratios_in_words(ratios: Mapping[tuple[str, str], float]) -> str:
@@ -195,14 +194,14 @@ def ratios_in_words(ratios: Mapping[tuple[str, str], float]) -> str:
     many = [ratio for ratio in known.values() if ratio >= _MANY]
     if not many:
         return ""
-    few = [f"{model} {layer} ({_number(ratio)})" for (model, layer), ratio in known.items() if ratio < _MANY]
-    where = f" in every layer but {_several(few, 'and')}" if few else ""
+    few = [f"{model} {layer} ({number(ratio)})" for (model, layer), ratio in known.items() if ratio < _MANY]
+    where = f" in every layer but {several(few, 'and')}" if few else ""
     times = f"{_range(many)} times the lattice's"
     return f"With rectangles, as the paper defines, the variance over the grid is {times}{where}."
 
 
 def _range(values: Sequence[float]) -> str:
-    low, high = _number(min(values)), _number(max(values))
+    low, high = number(min(values)), number(max(values))
     return low if low == high else f"{low} to {high}"
 
 
@@ -216,11 +215,11 @@ def _networks(study: Study) -> Iterable[str]:
                 ", ".join(map(str, sorted(own["seed"]))),
                 f"{own['parameters'].iloc[0]:,}",
                 f"{own['bits_per_pixel'].iloc[0]:.1f}",
-                _spread(own["psnr"].to_numpy(float), ".1f"),
-                _spread(own["ssim"].to_numpy(float), ".3f"),
-                _spread(own["epochs"].to_numpy(float), ".0f"),
-                _spread(own["epochs_within"].to_numpy(float), ".0f"),
-                _spread(own["seconds"].to_numpy(float) / 60, ".1f"),
+                spread(own["psnr"].to_numpy(float), ".1f"),
+                spread(own["ssim"].to_numpy(float), ".3f"),
+                spread(own["epochs"].to_numpy(float), ".0f"),
+                spread(own["epochs_within"].to_numpy(float), ".0f"),
+                spread(own["seconds"].to_numpy(float) / 60, ".1f"),
             ]
         )
     within = f"{study.result.attrs['within']:g}"
@@ -235,18 +234,19 @@ def _networks(study: Study) -> Iterable[str]:
         "epochs",
         f"within {within} dB",
     ]
-    yield _wrapped(
+    yield wrapped(
         "Size is at 8 bits a weight; of a model of one network a frame, parameters are those of all frames. The "
         f"paper's networks have 8.0 bits a pixel, and 33.5 dB (NeRV) and 34.3 dB (FFN), after 1000 epochs. "
         f"“Within {within} dB” is the "
         "epoch from which the training's PSNR stays that near to its last: on the schedule of this training, whose "
-        "learning rate falls until its end. Training times are minutes beside whatever else ran."
+        "learning rate falls until its end; [what 1000 epochs change](training.md#what-was-measured) was measured for "
+        "one network. Training times are minutes beside whatever else ran."
     )
-    yield _table([*head, "minutes"], rows)
+    yield table([*head, "minutes"], rows)
     left = study.networks[~study.networks["counted"]]
     if len(left):
         names = "; ".join(f"{one.model} on {one.video}, seed {one.seed}" for one in left.itertuples())
-        yield _wrapped(f"Left out of the numbers above, for their size or quality: {names}.")
+        yield wrapped(f"Left out of the numbers above, for their size or quality: {names}.")
 
 
 def _costs(study: Study) -> str:
@@ -263,60 +263,18 @@ def _costs(study: Study) -> str:
     said = ", ".join(f"{kind} {value:.2g} h" for kind, value in known.items()) or "not measured"
     whole = f" together {sum(known.values()):.2g} hours." if known else ""
     sizes = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in disk.items())
-    return _wrapped(f"Jobs, one after another: {said};{whole} Disk: {sizes}.".replace("measured;", "measured."))
+    return wrapped(f"Jobs, one after another: {said};{whole} Disk: {sizes}.".replace("measured;", "measured."))
 
 
 def _how() -> Iterable[str]:
     yield "In a clone of the repository, one command trains the networks, analyses them and renews this page:"
     yield "    make study"
-    yield _wrapped(
+    yield wrapped(
         "It runs `config/study.yaml`, resumes after an interruption, and copies this page, its picture and its numbers "
         "from `results/figures/paper_claims/project/`. The videos come with the packages; two real clips with masks, "
         "one of them with true flow, join them where there is a folder `clips` (`config/study-clips.tsv`)."
     )
 
 
-def _spread(values: np.ndarray, form: str = ".2g") -> str:
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return "–"
-    middle, low, high = (_number(value, form) for value in (np.median(known), known.min(), known.max()))
-    return middle if low == high else f"{middle} ({low} to {high})"
-
-
-def _number(value: float, form: str = ".2g") -> str:
-    """A number without an exponent.
-
-    >>> _number(0.0123), _number(1234.0), _number(-0.5)
-    ('0.012', '1200', '−0.5')
-    """
-    text = f"{float(f'{value:{form}}'):f}".rstrip("0").rstrip(".") if form.endswith("g") else f"{value:{form}}"
-    return text.replace("-", "−") if text not in ("-0", "") else "0"
-
-
-def _few(count: int, one: str) -> str:
-    return f"{count} {one}{'' if count == 1 else 's'}"
-
-
-def _several(names: Sequence[str], word: str) -> str:
-    *most, last = sorted(map(str, names))
-    return f"{', '.join(most)} {word} {last}" if most else last
-
-
 def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'' if len(seeds) == 1 else 's'} {_several([str(seed) for seed in seeds], 'and')}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
-
-
-def _item(text: str) -> str:
-    return textwrap.fill(
-        text, _WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
+    return f"seed{'' if len(seeds) == 1 else 's'} {several([str(seed) for seed in seeds], 'and')}"

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses.subject import Subject
+from xinc.trace.layers import layer_type
 
 #: The counts of a layer in a frame, in words; `neurons` here are those of the canvas.
 IDLE = {
@@ -31,20 +32,20 @@ def idle_neurons(subject: Subject, layer: str, dead: xr.DataArray) -> xr.Dataset
     """
     known = subject.model_path is not None and "xinc" in subject.canvas[layer].attrs
     record = subject.canvas[layer].attrs["xinc"] if known else {}
-    linear = record.get("layer_type") == "Linear"
+    pixelwise = known and not layer_type(record["layer_type"]).mixes
     found = {name: np.full(dead.sizes["frame"], np.nan) for name in IDLE}
     if not dead.any():
         found |= {name: np.zeros(dead.sizes["frame"]) for name in ("dead_zero_input", "dead_no_effect")}
     for at, frame in enumerate(dead["frame"].values.tolist()):
         one = dead.isel(frame=at).values
-        if known and (linear or one.any()):
-            for name, count in _of_frame(subject, layer, frame, one, record["granularity"], linear).items():
+        if known and (pixelwise or one.any()):
+            for name, count in _of_frame(subject, layer, frame, one, record["granularity"], pixelwise).items():
                 found[name][at] = count
     return xr.Dataset({name: ("frame", counts) for name, counts in found.items()}, {"frame": dead["frame"].values})
 
 
 def _of_frame(
-    subject: Subject, layer: str, frame: int, dead: np.ndarray, granularity: str, linear: bool
+    subject: Subject, layer: str, frame: int, dead: np.ndarray, granularity: str, pixelwise: bool
 ) -> dict[str, int]:
     import torch
 
@@ -56,12 +57,14 @@ def _of_frame(
     with full_precision(), torch.no_grad():
         trace = model.trace(frame)
         v = trace.input_of(layer)
-    neurons = np.arange(len(dead)) if linear else np.flatnonzero(dead)
+    neurons = np.arange(len(dead)) if pixelwise else np.flatnonzero(dead)
     channels = subject.canvas[layer]["in_channel"].values[neurons]
-    silent, idle = without_input(v, channels), without_effect(model, trace, layer, granularity, neurons)
+    own = trace.layers[trace.position(layer)]
+    entering = own.energies(v)[:, None, None] if own.sparse else v  # of a look-up, the shares of its entries
+    silent, idle = without_input(entering, channels), without_effect(model, trace, layer, granularity, neurons)
     mask = dead[neurons]
     found = {"dead_zero_input": (silent & mask).sum(), "dead_no_effect": (idle & mask).sum()}
-    if linear:
+    if pixelwise:
         found |= {"zero_input": silent.sum(), "no_effect": idle.sum()}
     if granularity == "input":
         with full_precision(), torch.no_grad():

@@ -16,9 +16,9 @@ from xinc.analyses.subject import Subject
 from xinc.frames import select_frames
 from xinc.interventions.coding import quantised, size_of
 from xinc.interventions.criteria import FIXED, UNITS, Calibration
+from xinc.interventions.places import places
 from xinc.interventions.pruning import Left, Scores, apply, calibrations, choose, finetune, left, score, steps_to
 from xinc.models.base import INR
-from xinc.models.mlp.network import MLP
 from xinc.runtime.progress import Progress
 from xinc.training.settings import TrainingSettings
 
@@ -49,7 +49,7 @@ def compute(settings: Pruning.Settings, subject: Subject) -> xr.Dataset:
     evaluated = select_frames(list(model.frames), settings.evaluated)
     study = _Study(model, target, evaluated, calibrations(model, frames, target, settings.probes), settings)
     # Of a linear layer a kernel is a weight: both would be the same.
-    units = ["weight"] if isinstance(model, MLP) else list(UNITS)
+    units = ["weight"] if all(len(one.shape) == 2 for one in places(model, model.frames[0])) else list(UNITS)
     parts = []
     with Progress(len(units) * (len(study.criteria) + settings.draws - 1), "criteria") as progress:
         for unit in units:

@@ -45,7 +45,15 @@ def _curves(question: str, result: xr.Dataset, of: str) -> Figure:
                 if name == "random":
                     drawn = one["random"]
                     axis.fill_between(shares, drawn.min("draw"), drawn.max("draw"), color=colour, alpha=0.3, lw=0)
-                axis.plot(shares, one["psnr"].sel(criterion=name), color=colour, marker=marker, ms=3, lw=1, label=name)
+                axis.plot(
+                    shares,
+                    one["psnr"].sel(criterion=name),
+                    color=colour,
+                    marker=marker,
+                    ms=style.points(3),
+                    lw=1,
+                    label=name,
+                )
             axis.set_title(f"{unit}s\n{_TITLES[str(budget)]}")
             axis.axvline(100 * float(result.attrs["share"]), color="0.85", lw=0.8, zorder=0)
         row[0].set_ylabel("PSNR (dB)")
@@ -68,13 +76,18 @@ def _tuned(question: str, result: xr.Dataset, of: str) -> Figure:
         one = result.sel(unit=unit)
         _before_and_after(left, one, share)
         left.set_title(
-            f"{unit}s, {share:.0%} removed; trained on {result.attrs['finetune_epochs']} epochs (full)\n"
+            f"{unit}s, {share:.0%} removed (hollow); trained on {_epochs(result)} (full)\n"
             "■ same share of every layer   ● own budgets   ▲ own, scored anew"
         )
         _bits(right, result, one)
         right.set_title(f"{unit}s, trained on: entropy coded, with positions")
     figure.supxlabel(text, fontsize="x-small", x=0.02, ha="left")
     return figure
+
+
+def _epochs(result: xr.Dataset) -> str:
+    count = int(result.attrs["finetune_epochs"])
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def _before_and_after(axis: Axes, one: xr.Dataset, share: float) -> None:
@@ -86,8 +99,8 @@ def _before_and_after(axis: Axes, one: xr.Dataset, share: float) -> None:
             values = [float(before.sel(at)), float(one["psnr_tuned"].sel(at))]
             colour = _looks(one)[place][1]
             axis.plot([place + offset] * 2, values, color=colour, lw=0.8)
-            axis.plot(place + offset, values[0], mark, ms=3.5, mfc="white", mec=colour, mew=0.8)
-            axis.plot(place + offset, values[1], mark, ms=3.5, color=colour)
+            axis.plot(place + offset, values[0], mark, ms=style.points(3.5), mfc="white", mec=colour, mew=0.8)
+            axis.plot(place + offset, values[1], mark, ms=style.points(3.5), color=colour)
     axis.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names], fontsize="x-small")
     axis.set_ylabel("PSNR (dB)")
 
@@ -95,14 +108,14 @@ def _before_and_after(axis: Axes, one: xr.Dataset, share: float) -> None:
 def _bits(axis: Axes, result: xr.Dataset, one: xr.Dataset) -> None:
     marks = dict(zip(TUNED, ("s", "o", "^"), strict=True))
     size = result["whole_bits"].sel(coding="entropy")
-    axis.plot(float(size), float(result["whole_quantised"]), "*", ms=8, color="0.3")
+    axis.plot(float(size), float(result["whole_quantised"]), "*", ms=style.points(8), color="0.3")
     axis.annotate("whole", (float(size), float(result["whole_quantised"])), fontsize="x-small", ha="right",
-                  xytext=(-5, -2), textcoords="offset points")  # fmt: skip
+                  xytext=(-style.points(6), 0), va="center", textcoords="offset points")  # fmt: skip
     for name, colour, _ in _looks(result):
         for budget, mark in marks.items():
             at = {"criterion": name, "budget": budget}
-            axis.plot(one["bits"].sel(at, drop=True).sel(coding="entropy"), one["psnr_quantised"].sel(at), mark, ms=3.5,
-                      color=colour)  # fmt: skip
+            bits = one["bits"].sel(at, drop=True).sel(coding="entropy")
+            axis.plot(bits, one["psnr_quantised"].sel(at), mark, ms=style.points(3.5), color=colour)
     axis.set(xlabel="bits per pixel", ylabel="PSNR at 8 bits (dB)")
 
 
@@ -117,6 +130,8 @@ def _looks(result: xr.Dataset) -> list[tuple[str, Any, str]]:
 
 def _legend(figure: Figure, axis: Axes, result: xr.Dataset) -> None:
     """One for all axes."""
-    handles = [axis.plot([], [], color=colour, marker=mark, ms=3, lw=1)[0] for _, colour, mark in _looks(result)]
+    handles = [
+        axis.plot([], [], color=colour, marker=mark, ms=style.points(3), lw=1)[0] for _, colour, mark in _looks(result)
+    ]
     names = [name.replace("_", " ") for name, *_ in _looks(result)]
     layout.legend_below(figure, handles, names)

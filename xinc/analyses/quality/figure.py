@@ -55,13 +55,14 @@ def _curves(figure: Figure, result: xr.Dataset, beside: bool, worst: int) -> Non
     has_history = "training_psnr" in result
     places = (1, 2) if beside else (2, 1) if has_history else (1, 1)
     axes = figure.subplots(*places, squeeze=False).ravel()
-    values = zip(result["bits"].values, result["bits_per_pixel"].values, strict=True)
-    bpp = ", ".join(f"{value:.3g} bpp at {bits} bits" for bits, value in values)
+    bits, values = result["bits"].values.tolist(), result["bits_per_pixel"].values.tolist()
+    others = "".join(f", {value:.3g} at {of}" for of, value in zip(bits[1:], values[1:], strict=True))
+    bpp = f"{values[0]:.3g} bpp at {bits[0]} bits{others}"
     mean = f"mean {float(result['mean_psnr']):.2f} dB, SSIM {float(result['mean_ssim']):.3f}"
     # No line from one network to another.
     line = "-" if result.attrs.get("shared_weights", True) else "none"
-    axes[0].plot(result["frame"], result["psnr"], marker="o", ms=3, linestyle=line)
-    axes[0].plot(worst, result["psnr"].sel(frame=worst), "o", ms=6, mfc="none", color=style.PALETTE[3])
+    axes[0].plot(result["frame"], result["psnr"], marker="o", ms=style.points(3), linestyle=line)
+    axes[0].plot(worst, result["psnr"].sel(frame=worst), "o", ms=style.points(6), mfc="none", color=style.PALETTE[3])
     axes[0].set_xmargin(0.1 if result.sizes["frame"] < 5 else 0.05)
     axes[0].set(xlabel="frame", ylabel="PSNR (dB)")
     axes[0].set_title(f"{mean}\n{result.attrs['parameters']:,} parameters: {bpp}")

@@ -16,6 +16,7 @@ from xinc.analyses.released.numbers import DEFINITIONS, GROUPINGS, SIGNS, lattic
 from xinc.analyses.released.pairing import paired_frames
 from xinc.analyses.released.plane import MEASURES, silhouettes
 from xinc.analyses.subject import Subject
+from xinc.trace.route import Stage, is_plain, route_from_dicts
 from xinc.video.regions import UNLABELLED, grid_labels
 
 if TYPE_CHECKING:
@@ -107,11 +108,12 @@ def _layer(
 def _constant_kernel(settings: Released.Settings, data: xr.Dataset) -> np.ndarray:
     """What a spatially constant kernel gives over each lattice, mean over phases; NaN but for the last block."""
     record = data.attrs.get("xinc", {})
-    later = list(record.get("later", ()))
-    if int(record.get("upscale", 1)) < 2 or len(later) != 1:
+    later = route_from_dicts(record.get("later", ()))
+    stage = later[0] if len(later) == 1 and is_plain(later) else None
+    if int(record.get("upscale", 1)) < 2 or not isinstance(stage, Stage):
         return np.full(len(settings.lattices), np.nan)
     size = data.sizes["y"], data.sizes["x"]
-    stride, kernel = int(record["upscale"]), int(later[0]["kernel_size"])
+    stride, kernel = int(record["upscale"]), stage.kernel.size[0]
     found = [constant_kernel_variances(size, tile, stride, kernel).mean() for tile in settings.lattices]
     return np.array(found)
 

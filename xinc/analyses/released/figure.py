@@ -98,12 +98,7 @@ def _draw(axis: Axes, curves: dict[str, np.ndarray], limits: tuple[float, float]
         values = curves.get(grouping)
         if values is None:
             continue
-        share = np.linspace(0, 100, len(values))
-        shown = np.linspace(0, 100, min(len(values), 400))
-        curve = np.interp(shown, share, values)
-        curve[curve <= 0] = np.nan
-        mark = "o" if len(values) == 1 else ""
-        axis.plot(shown, curve, color=colour, linestyle=line, label=grouping, linewidth=1.4, marker=mark, markersize=3)
+        layout.sorted_curve(axis, values, colour, line, grouping)
     axis.set_title(title, pad=3)
     axis.set(yscale="log", ylim=limits, xlim=(0, 100))
     axis.grid(axis="y", linewidth=0.3, color="0.85")

@@ -5,7 +5,7 @@ Each function equals the one-line xarray expression in its docstring, whatever t
 there is one and maps have to be expanded, otherwise by compiled code on several CPU threads, with results that do not
 depend on their number (`xinc.canvas.reductions.execute`). Sums are accumulated in float64, over runs of at most a few
 thousand terms in float32; what compares with a threshold compares exactly, except that the total behind a share is such
-a sum.
+a sum. All of them heed the `xinc.Task` around them: they tell it how far they are, and can be stopped.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from xinc.canvas.reductions.execute import Reduction, reduce_frames
 from xinc.canvas.reductions.kernels import COARSE_BITS, FINE_BITS
 from xinc.errors import InputError
 from xinc.frames import frame_list, ranges
+from xinc.runtime.progress import Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,8 +59,13 @@ def choose_frames(layer: xr.Dataset, frames: Sequence[int] | None) -> list[int]:
     return chosen
 
 
-def _reduce(layer: xr.Dataset, frame: int, reduction: Reduction) -> list[np.ndarray]:
-    return reduce_frames(layer, [frame], [reduction])[0]
+def progress_of(layer: xr.Dataset, frames: Sequence[int], text: str, passes: int = 1) -> Progress:
+    """Progress of some passes over the maps of each frame, counted in maps; shown where it takes seconds."""
+    return Progress(passes * len(frames) * layer.sizes["neuron"], f"{text}, maps", brief=2.0)
+
+
+def _reduce(layer: xr.Dataset, frame: int, reduction: Reduction, progress: Progress) -> list[np.ndarray]:
+    return reduce_frames(layer, [frame], [reduction], progress=progress)[0]
 
 
 @of_layer
@@ -76,12 +82,13 @@ def sum_abs(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.DataAr
     (frame, y, x) float64.
     """
     chosen = choose_frames(layer, frames)
-    found = [_sum_abs(layer, frame).reshape(queries.map_shape(layer)) for frame in chosen]
+    with progress_of(layer, chosen, "sum over neurons") as progress:
+        found = [_sum_abs(layer, frame, progress).reshape(queries.map_shape(layer)) for frame in chosen]
     return labelled(layer, chosen, found, ("y", "x"), "sum_abs", "sum over neurons of the magnitude of contribution")
 
 
-def _sum_abs(layer: xr.Dataset, frame: int) -> np.ndarray:
-    return _reduce(layer, frame, queries.magnitudes(layer))[0]
+def _sum_abs(layer: xr.Dataset, frame: int, progress: Progress) -> np.ndarray:
+    return _reduce(layer, frame, queries.magnitudes(layer), progress)[0]
 
 
 @of_layer
@@ -95,11 +102,11 @@ def neuron_statistics(layer: xr.Dataset, frames: Sequence[int] | None = None) ->
     """
     chosen = choose_frames(layer, frames)
     found: dict[str, list[np.ndarray]] = {"total": [], "minimum": [], "maximum": []}
-    for frame in chosen:
-        total, low, high = _reduce(layer, frame, queries.statistics(layer))
-        found["total"].append(total)
-        found["minimum"].append(low.view(np.float32))
-        found["maximum"].append(high.view(np.float32))
+    with progress_of(layer, chosen, "statistics of neurons") as progress:
+        for frame in chosen:
+            total, *ends = _reduce(layer, frame, queries.statistics(layer), progress)
+            for name, values in zip(found, (total, *queries.extremes(*ends)), strict=True):
+                found[name].append(values)
     text = "{} over pixels of the magnitude of contribution"
     return xr.Dataset({n: labelled(layer, chosen, v, ("neuron",), n, text.format(n)) for n, v in found.items()})
 
@@ -115,6 +122,8 @@ def region_sums(
     labels : by name, integer label maps (y, x), or (frame, y, x) in the order of ``frames``; pixels with a negative
         label belong to no region.
 
+    Maps are expanded on the smallest window that holds the regions, so that a small box costs little.
+
     Returns
     -------
     By name, (frame, neuron, region) float64; the coordinate ``region`` holds the labels, ascending, that occur in any
@@ -129,10 +138,10 @@ def region_sums(
         return {}
     regions = queries.Regions(layer, labels, len(chosen))
     found: dict[str, list[np.ndarray]] = {name: [] for name in labels}
-    for at, frame in enumerate(chosen):
-        reduction, members = regions.at(at)
-        for name, sums in regions.sums(_reduce(layer, frame, reduction)[0], members).items():
-            found[name].append(sums)
+    with progress_of(layer, chosen, "sums over regions") as progress:
+        for at, frame in enumerate(chosen):
+            for name, sums in _region_sums(layer, frame, at, regions, progress).items():
+                found[name].append(sums)
     text = "sum of the magnitude of contribution over a region"
     return {
         name: labelled(layer, chosen, values, ("neuron", "region"), name, text).assign_coords(
@@ -140,6 +149,18 @@ def region_sums(
         )
         for name, values in found.items()
     }
+
+
+def _region_sums(
+    layer: xr.Dataset, frame: int, at: int, regions: queries.Regions, progress: Progress
+) -> dict[str, np.ndarray]:
+    """By label map, the sums of one frame, the ``at``-th of those chosen; only the regions' window is expanded."""
+    window = regions.window(at)
+    if window is None:
+        return {name: np.zeros((layer.sizes["neuron"], len(known))) for name, known in regions.known.items()}
+    reduction, members = regions.at(at, window)
+    ((parts,),) = reduce_frames(layer, [frame], [reduction], window, progress)
+    return regions.sums(parts, members)
 
 
 @of_layer
@@ -158,7 +179,11 @@ def pixels_over_share(
     (frame, neuron) int64.
     """
     chosen = choose_frames(layer, frames)
-    found = [_reduce(layer, frame, queries.pixels_over(layer, _sum_abs(layer, frame), share))[0] for frame in chosen]
+    with progress_of(layer, chosen, "pixels over a share", 2) as progress:
+        found = [
+            _reduce(layer, frame, queries.pixels_over(layer, _sum_abs(layer, frame, progress), share), progress)[0]
+            for frame in chosen
+        ]
     count = layer.sizes["neuron"]
     text = f"pixels where the neuron's share of contribution exceeds {1 / count if share is None else share:.3g}"
     return labelled(layer, chosen, found, ("neuron",), "pixels_over_share", text)
@@ -185,10 +210,12 @@ def neurons_over(
             f"Thresholds have shape {values.shape}; expected a list of numbers, or {len(chosen)} of them, one a frame."
         )
     limits = np.broadcast_to(values, (len(chosen), values.shape[-1]))
-    shaped = [
-        _reduce(layer, frame, queries.neurons_over(layer, limits[at]))[0].reshape(-1, *queries.map_shape(layer))
-        for at, frame in enumerate(chosen)
-    ]
+    shape = queries.map_shape(layer)
+    with progress_of(layer, chosen, "neurons over thresholds") as progress:
+        shaped = [
+            _reduce(layer, frame, queries.neurons_over(layer, limits[at]), progress)[0].reshape(-1, *shape)
+            for at, frame in enumerate(chosen)
+        ]
     return labelled(
         layer, chosen, shaped, ("threshold", "y", "x"), "neurons_over", "neurons whose contribution exceeds a threshold"
     )
@@ -211,10 +238,13 @@ def area_quantiles(
     """
     chosen = choose_frames(layer, frames)
     found = []
-    for frame in chosen:
-        counts, areas = _reduce(layer, frame, queries.histogram())
-        quantiles = queries.Quantiles(counts, areas, percents)
-        found.append(quantiles.values([_reduce(layer, frame, one)[0] for one in quantiles.refinements()]))
+    with progress_of(layer, chosen, "area quantiles", 2) as progress:
+        for frame in chosen:
+            counts, areas = _reduce(layer, frame, queries.histogram(), progress)
+            quantiles = queries.Quantiles(counts, areas, percents)
+            refinements = list(quantiles.refinements())
+            progress.total += (len(refinements) - 1) * layer.sizes["neuron"]
+            found.append(quantiles.values([_reduce(layer, frame, one, progress)[0] for one in refinements]))
     result = labelled(layer, chosen, found, ("percent",), "area_quantiles", "area quantile of |contribution|")
     return result.assign_coords(percent=list(percents))
 
@@ -241,12 +271,10 @@ def fluctuation(layer: xr.Dataset, frames: Sequence[int] | None = None) -> xr.Da
         chosen = known[1:]
     if known[0] in chosen:
         raise InputError(f"Frame {known[0]} is the first of the canvas: there is none before it to compare with.")
-    found = [
-        reduce_frames(layer, [frame, known[known.index(frame) - 1]], [queries.change(layer)])[0][0].reshape(
-            queries.map_shape(layer)
-        )
-        for frame in chosen
-    ]
+    shape, change = queries.map_shape(layer), [queries.change(layer)]
+    with progress_of(layer, chosen, "fluctuation") as progress:
+        pairs = [[frame, known[known.index(frame) - 1]] for frame in chosen]
+        found = [reduce_frames(layer, pair, change, progress=progress)[0][0].reshape(shape) for pair in pairs]
     return labelled(layer, chosen, found, ("y", "x"), "fluctuation", "sum over neurons of the change of |contribution|")
 
 
@@ -273,11 +301,13 @@ def magnitude_histogram(layer: xr.Dataset, frames: Sequence[int] | None = None) 
     """
     chosen = choose_frames(layer, frames)
     found: dict[str, list[Any]] = {"count": [], "area": [], "maximum": []}
-    for frame in chosen:
-        (counts, areas), (_, _, high) = reduce_frames(layer, [frame], [queries.histogram(), queries.statistics(layer)])
-        found["count"].append(counts.sum(0))
-        found["area"].append(areas.sum(0))
-        found["maximum"].append(high.view(np.float32).max())
+    asked = [queries.histogram(), queries.statistics(layer)]
+    with progress_of(layer, chosen, "histogram") as progress:
+        for frame in chosen:
+            (counts, areas), (_, _, high) = reduce_frames(layer, [frame], asked, progress=progress)
+            found["count"].append(counts)
+            found["area"].append(areas)
+            found["maximum"].append(high.view(np.float32).max())
     text = {"count": "number of magnitudes in the bin", "area": "sum of the magnitudes in the bin"}
     result = {n: labelled(layer, chosen, found[n], ("bin",), n, text[n]) for n in text}
     maximum = labelled(layer, chosen, found["maximum"], (), "maximum", "largest magnitude of contribution")

@@ -1,35 +1,51 @@
 """Passes over contribution maps on the CPU: each block is expanded, reduced and dropped while it is in cache.
 
-On the CPU a block lies in a core's cache, and the neurons of a layer are shared out to `cpu_threads` in pieces that do
-not depend on their number, so that results do not either. On a GPU (`execute_gpu`) blocks fill it. The kernels
-are the same functions for both (`kernels`, `kernels_torch`).
+On the CPU a block lies in a core's cache, of large frames a tile at a time, and the neurons of a layer are shared out
+to `cpu_threads` in pieces that do not depend on their number, so that results do not either. On a GPU (`execute_gpu`)
+blocks fill it. The kernels are the same functions for both (`kernels`, `kernels_torch`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xinc.canvas.lazy import ExpandedMaps, expanded_maps
-from xinc.canvas.reductions import kernels
-from xinc.contributions.expansion import BLOCK_BYTES
+from xinc.canvas.lazy import Part, expanded_part
+from xinc.canvas.reductions import kernels, kernels_sparse
+from xinc.contributions.expansion import BLOCK_BYTES, few_values, in_tiles
 from xinc.runtime.devices import cpu_threads, has_gpu
+from xinc.runtime.lanes import LANES, aligned
+from xinc.runtime.progress import Progress
+from xinc.runtime.task import in_threads
+from xinc.trace.windows import Window
 
 #: Into how many pieces the neurons of a layer are shared out on the CPU; each has accumulators of its own.
 _PIECES = 8
 
-#: From numbers of neurons and a buffer (n, H, W) to their maps of one frame.
-_Maps = Callable[[np.ndarray, np.ndarray], np.ndarray]
+#: Size of a block of maps of a tile, in bytes: with what it is made from it stays in the core's cache.
+_TILE_BYTES = 2**20
+
+#: Maps in a block at most, however small they are: between two blocks work can be cancelled.
+_MOST_MAPS = 4096
+
+#: Sparse maps in a block at most: between two blocks work can be cancelled.
+_MOST_SPARSE_MAPS = 2**16
+
+#: From numbers of neurons, a window and a buffer for it (n, h, w) to their maps of one frame.
+_Maps = Callable[[np.ndarray, Window, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """A kernel, and what it is given besides maps: ``kernel(*maps, *constants, *accumulators)``.
+    """A kernel, and what it is given besides maps: ``kernel(*maps, *constants, *images, *accumulators)``.
+
+    It is given the pixels of a tile at a time, and those of images and accumulators that belong to them, so that it
+    must add to what accumulators hold.
 
     Attributes
     ----------
@@ -38,6 +54,8 @@ class Reduction:
     constants : arrays that the kernel reads.
     per_neuron : whether accumulators have a row per neuron, of which a kernel gets those of its block; otherwise the
         accumulators of all pieces add up.
+    images : arrays (P,) that the kernel reads, a number for each pixel.
+    per_pixel : whether the last axis of accumulators is that of pixels, (…, P).
     maps : how many frames' maps the kernel compares; of those given to `reduce_frames`, the first.
     """
 
@@ -45,13 +63,23 @@ class Reduction:
     accumulators: tuple[tuple[tuple[int, ...], Any], ...]
     constants: tuple[np.ndarray, ...] = ()
     per_neuron: bool = False
+    images: tuple[np.ndarray, ...] = ()
+    per_pixel: bool = False
     maps: int = 1
 
-    def start(self) -> list[np.ndarray]:
-        return [np.zeros(shape, dtype) for shape, dtype in self.accumulators]
+    def start(self, pixels: int | None = None) -> list[np.ndarray]:
+        """Accumulators, of a tile of so many pixels where they have a number for each."""
+        tile = pixels if self.per_pixel else None
+        return [np.zeros(shape if tile is None else (*shape[:-1], tile), dtype) for shape, dtype in self.accumulators]
 
 
-def reduce_frames(layer: xr.Dataset, frames: Sequence[int], reductions: Sequence[Reduction]) -> list[list[np.ndarray]]:
+def reduce_frames(
+    layer: xr.Dataset,
+    frames: Sequence[int],
+    reductions: Sequence[Reduction],
+    window: Window | None = None,
+    progress: Progress | None = None,
+) -> list[list[np.ndarray]]:
     """Run reductions over all neurons of a layer, together, in one pass.
 
     Parameters
@@ -59,69 +87,189 @@ def reduce_frames(layer: xr.Dataset, frames: Sequence[int], reductions: Sequence
     layer : a layer of a canvas.
     frames : labels of the frames whose maps are expanded side by side: one, or two to compare.
     reductions : what to compute.
+    window : (y0, y1, x0, x1) of the maps (default: all): nothing else is expanded, and P is the pixels in it.
+    progress : told how many neurons are done.
 
     Returns
     -------
     The accumulators of each reduction.
+
+    Raises
+    ------
+    Cancelled : the `xinc.Task` around it was cancelled; it looks between blocks of maps.
     """
     known = layer["frame"].values.tolist()
     positions = [known.index(frame) for frame in frames]
     variable = layer["contribution"].variable
-    source = expanded_maps(variable)
-    if source is not None and has_gpu():
+    sizes = variable.sizes
+    wanted = (0, sizes["y"], 0, sizes["x"]) if window is None else window
+    part = expanded_part(variable)
+    sparse = None if part is None else _sparse_maps(part, positions, wanted)
+    if sparse is not None:
+        return _on_few_values(sparse, (sizes["neuron"], wanted), reductions, progress)
+    if part is not None and has_gpu():
         from xinc.canvas.reductions.execute_gpu import reduce_on_gpu
 
-        found = reduce_on_gpu(source, positions, reductions)
+        found = reduce_on_gpu(part, positions, reductions, wanted, progress)
         if found is not None:
             return found
-    maps = [_stored_maps(variable, at) if source is None else _expanded_maps(source, at) for at in positions]
-    sizes = variable.sizes
-    return _on_cpu(maps, (sizes["neuron"], sizes["y"], sizes["x"]), reductions)
+    maps = [
+        _stored_maps(variable, at, wanted) if part is None else _expanded_maps(part, at, wanted) for at in positions
+    ]
+    whole = part is None or not all(in_tiles(part.source.at(int(part.frames[at]))) for at in positions)
+    shape = (sizes["neuron"], wanted[1] - wanted[0], wanted[3] - wanted[2])
+    return _on_cpu(maps, shape, reductions, whole, progress)
 
 
-def _expanded_maps(source: ExpandedMaps, position: int) -> _Maps:
-    expand = source.at(position)
-    window = (0, source.shape[2], 0, source.shape[3])
-    return lambda neurons, buffer: expand(neurons, window, buffer)
+def _expanded_maps(part: Part, position: int, window: Window) -> _Maps:
+    expand = part.source.at(int(part.frames[position]))
+    y, x = part.window[0] + window[0], part.window[2] + window[2]
+
+    def of(neurons: np.ndarray, tile: Window, buffer: np.ndarray) -> np.ndarray:
+        return expand(part.neurons[neurons], (tile[0] + y, tile[1] + y, tile[2] + x, tile[3] + x), buffer)
+
+    return of
 
 
-def _stored_maps(variable: xr.Variable, position: int) -> _Maps:
-    """Through xarray: maps on disk, and lazy ones of which a part was taken."""
-    variable = variable.isel(frame=position).transpose("neuron", "y", "x")
+#: From numbers of neurons to what is not zero in their maps of one frame: starts, pixels and values.
+_FewValues = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-    def read(neurons: np.ndarray, buffer: np.ndarray) -> np.ndarray:
-        buffer[...] = variable.isel(neuron=slice(neurons[0], neurons[-1] + 1)).values
+
+def _sparse_maps(part: Part, positions: Sequence[int], window: Window) -> list[_FewValues] | None:
+    """The maps of some frames on a window where they are sparse, otherwise None."""
+    y, x = part.window[0], part.window[2]
+    placed = (window[0] + y, window[1] + y, window[2] + x, window[3] + x)
+
+    def of(values: Any) -> _FewValues:
+        return lambda neurons: values(part.neurons[neurons], placed)
+
+    found = [few_values(part.source.at(int(part.frames[at]))) for at in positions]
+    return None if None in found else [of(values) for values in found]
+
+
+def _on_few_values(
+    sources: Sequence[_FewValues],
+    shape: tuple[int, Window],
+    reductions: Sequence[Reduction],
+    progress: Progress | None,
+) -> list[list[np.ndarray]]:
+    """`reduce_frames` of sparse maps: of a number of neurons on a window, without their zeros."""
+    count, (y0, y1, x0, x1) = shape
+    pixels = (y1 - y0) * (x1 - x0)
+    bounds = np.linspace(0, count, min(_PIECES, count) + 1).astype(int)
+    shared = [r.start() if r.per_neuron else [] for r in reductions]
+
+    def piece(ends: tuple[int, int], check: Callable[[], None]) -> list[list[np.ndarray]]:
+        own = [[] if r.per_neuron else r.start() for r in reductions]
+        for start in range(*ends, _MOST_SPARSE_MAPS):
+            check()
+            neurons = np.arange(start, min(start + _MOST_SPARSE_MAPS, ends[1]))
+            maps = [values_of(neurons) for values_of in sources]
+            for r, everyone, held in zip(reductions, shared, own, strict=True):
+                rows = [a[start : start + len(neurons)] for a in everyone] if r.per_neuron else held
+                few = [array for one in maps[: r.maps] for array in one]
+                getattr(kernels_sparse, r.kernel)(*few, pixels, *r.constants, *r.images, *rows)
+            if progress is not None:
+                progress.update(len(neurons))
+        return own
+
+    pieces = in_threads(piece, pairwise(bounds), cpu_threads())
+    return [
+        shared[at]
+        if r.per_neuron
+        else [sum(parts[1:], start=parts[0]) for parts in zip(*(own[at] for own in pieces), strict=True)]
+        for at, r in enumerate(reductions)
+    ]
+
+
+def _stored_maps(variable: xr.Variable, position: int, window: Window) -> _Maps:
+    """Through xarray: maps on disk, in memory, and lazy ones that were selected in another way."""
+    place = {"frame": position, "y": slice(*window[:2]), "x": slice(*window[2:])}
+    variable = variable.isel(place).transpose("neuron", "y", "x")
+
+    def read(neurons: np.ndarray, window: Window, buffer: np.ndarray) -> np.ndarray:
+        y0, y1, x0, x1 = window
+        buffer[...] = variable.isel(neuron=slice(neurons[0], neurons[-1] + 1), y=slice(y0, y1), x=slice(x0, x1)).values
         return buffer
 
     return read
 
 
+def _tiles(height: int, width: int) -> Iterator[Window]:
+    """Windows that make up a frame, of which a block has at least as many maps as compiled code takes side by side."""
+    most = max(1, _TILE_BYTES // (4 * LANES))
+    widest = min(most, int((4 * most) ** 0.5))  # up to four times as wide as high
+    across = -(-width // -(-width // widest))
+    rows = max(1, min(height, most // across))
+    # Rows of an even number of lines of the cache: maps of an odd number of rows do not contend for the same ones.
+    rows -= rows > 1 and rows < height and rows % 2 == 0
+    for y in range(0, height, rows):
+        for x in range(0, width, across):
+            yield y, min(y + rows, height), x, min(x + across, width)
+
+
 def _on_cpu(
-    sources: Sequence[_Maps], shape: tuple[int, int, int], reductions: Sequence[Reduction]
+    sources: Sequence[_Maps],
+    shape: tuple[int, int, int],
+    reductions: Sequence[Reduction],
+    whole: bool,
+    progress: Progress | None,
 ) -> list[list[np.ndarray]]:
     count, height, width = shape
-    size = max(1, BLOCK_BYTES // (4 * height * width))
-    bounds = np.linspace(0, count, max(1, min(_PIECES, count)) + 1).astype(int)
+    windows = [(0, height, 0, width)] if whole else list(_tiles(height, width))
+    pixels = [(y1 - y0) * (x1 - x0) for y0, y1, x0, x1 in windows]
+    size = min(max(1, (BLOCK_BYTES if whole else _TILE_BYTES) // (4 * max(pixels))), _MOST_MAPS)
+    size -= size % LANES if size > LANES else 0
+    blocks = -(-count // min(LANES, size))
+    bounds = np.linspace(0, blocks, max(1, min(_PIECES, blocks)) + 1).astype(int) * min(LANES, size)
+    bounds[-1] = count
     shared = [r.start() if r.per_neuron else [] for r in reductions]
+    images = [[_part(r.images, window, width) for r in reductions] for window in windows]
 
-    def piece(first: int, last: int) -> list[list[np.ndarray]]:
-        own = [[] if r.per_neuron else r.start() for r in reductions]
-        buffers = np.empty((len(sources), min(size, last - first), height, width), np.float32)
+    def piece(ends: tuple[int, int], check: Callable[[], None]) -> list[list[list[np.ndarray]]]:
+        """The accumulators of each reduction for each tile, the same ones for all where they are not of pixels."""
+        first, last = ends
+        own = [[[] if r.per_neuron else r.start(pixels[0]) for r in reductions]]
+        for each in pixels[1:]:
+            own.append([r.start(each) if r.per_pixel else kept for r, kept in zip(reductions, own[0], strict=True)])
+        memory = aligned((len(sources), min(size, last - first) * max(pixels)))
         for start in range(first, last, size):
             neurons = np.arange(start, min(start + size, last))
-            maps = [
-                maps_of(neurons, buffer[: len(neurons)]).reshape(len(neurons), -1)
-                for maps_of, buffer in zip(sources, buffers, strict=True)
-            ]
-            for r, everyone, mine in zip(reductions, shared, own, strict=True):
-                rows = [a[start : start + len(neurons)] for a in everyone] if r.per_neuron else mine
-                getattr(kernels, r.kernel)(*maps[: r.maps], *r.constants, *rows)
+            for window, area, of_tile, mine in zip(windows, pixels, images, own, strict=True):
+                check()
+                block = (len(neurons), window[1] - window[0], window[3] - window[2])
+                maps = [
+                    maps_of(neurons, window, buffer[: len(neurons) * area].reshape(block)).reshape(len(neurons), area)
+                    for maps_of, buffer in zip(sources, memory, strict=True)
+                ]
+                for r, everyone, seen, held in zip(reductions, shared, of_tile, mine, strict=True):
+                    rows = [a[start : start + len(neurons)] for a in everyone] if r.per_neuron else held
+                    getattr(kernels, r.kernel)(*maps[: r.maps], *r.constants, *seen, *rows)
+            if progress is not None:
+                progress.update(len(neurons))
         return own
 
-    with ThreadPoolExecutor(cpu_threads()) as pool:
-        pieces = list(pool.map(piece, bounds[:-1], bounds[1:]))
+    pieces = in_threads(piece, pairwise(bounds), cpu_threads())
 
     def merged(at: int) -> list[np.ndarray]:
-        return [sum(parts[1:], start=parts[0]) for parts in zip(*(own[at] for own in pieces), strict=True)]
+        found = [
+            [sum(parts[1:], start=parts[0]) for parts in zip(*(own[tile][at] for own in pieces), strict=True)]
+            for tile in range(len(windows) if reductions[at].per_pixel else 1)
+        ]
+        if not reductions[at].per_pixel:
+            return found[0]
+        totals = reductions[at].start()
+        for window, parts in zip(windows, found, strict=True):
+            for total, part in zip(totals, parts, strict=True):
+                y0, y1, x0, x1 = window
+                image = total.reshape(*total.shape[:-1], height, width)
+                image[..., y0:y1, x0:x1] = part.reshape(*part.shape[:-1], y1 - y0, x1 - x0)
+        return totals
 
     return [shared[at] if r.per_neuron else merged(at) for at, r in enumerate(reductions)]
+
+
+def _part(images: Sequence[np.ndarray], window: Window, width: int) -> list[np.ndarray]:
+    """What images (P,) hold in a window, (p,)."""
+    y0, y1, x0, x1 = window
+    return [image.reshape(-1, width)[y0:y1, x0:x1].ravel() for image in images]

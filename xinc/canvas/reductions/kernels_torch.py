@@ -35,25 +35,28 @@ def add_magnitudes(maps: Tensor, total: Tensor) -> None:
         total += maps[part].abs().sum(0, dtype=torch.float64)
 
 
-def statistics(maps: Tensor, total: Tensor, low: Tensor, high: Tensor) -> None:
-    """Per neuron of the block: total (n,) float64, minimum and maximum (n,) int32 as bit patterns of |C|."""
+def statistics(maps: Tensor, total: Tensor, below: Tensor, high: Tensor) -> None:
+    """Per neuron of the block: total (n,) float64, and as bit patterns (n,) int32 how far the minimum of |C| is below
+    the highest pattern, and the maximum.
+    """
     for part in _parts(maps):
-        total[part] = maps[part].abs().sum(1, dtype=torch.float64)
+        total[part] += maps[part].abs().sum(1, dtype=torch.float64)
         patterns = _patterns(maps[part])
-        low[part], high[part] = patterns.amin(1), patterns.amax(1)
+        below[part] = torch.maximum(below[part], 0x7FFFFFFF - patterns.amin(1))
+        high[part] = torch.maximum(high[part], patterns.amax(1))
 
 
 def region_sums(maps: Tensor, labels: Tensor, sums: Tensor) -> None:
-    """sums (n, regions) float64: sum of |C| over the pixels of each region; labels (P,) int32, negative: no region."""
+    """sums (n, regions) float64 += sum of |C| over the pixels of each region; labels (P,) int32, negative: none."""
     (inside,) = torch.nonzero(labels >= 0, as_tuple=True)
     for part in _parts(maps):
         sums[part] = sums[part].index_add(1, labels[inside], maps[part][:, inside].abs().double())
 
 
 def count_pixels_over(maps: Tensor, threshold: Tensor, count: Tensor) -> None:
-    """count (n,): pixels where |C| exceeds threshold (P,) float32."""
+    """count (n,) += pixels where |C| exceeds threshold (P,) float32."""
     for part in _parts(maps):
-        count[part] = (maps[part].abs() > threshold).sum(1)
+        count[part] += (maps[part].abs() > threshold).sum(1)
 
 
 def count_neurons_over(maps: Tensor, thresholds: Tensor, count: Tensor) -> None:
@@ -65,11 +68,11 @@ def count_neurons_over(maps: Tensor, thresholds: Tensor, count: Tensor) -> None:
 
 
 def histogram(maps: Tensor, count: Tensor, area: Tensor) -> None:
-    """count, area (2, 2^COARSE_BITS): number and sum of magnitudes by the leading bits, in the first row."""
+    """count, area (2^COARSE_BITS,): number and sum of magnitudes by the leading bits."""
     for part in _parts(maps):
         at = (_patterns(maps[part]) >> FINE_BITS).flatten()
-        count[0] += torch.bincount(at, minlength=2**COARSE_BITS)
-        area[0] += torch.bincount(at, maps[part].abs().double().flatten(), minlength=2**COARSE_BITS)
+        count += torch.bincount(at, minlength=2**COARSE_BITS)
+        area += torch.bincount(at, maps[part].abs().double().flatten(), minlength=2**COARSE_BITS)
 
 
 def refine(maps: Tensor, coarse: Tensor, count: Tensor) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import xarray as xr
 from xinc.canvas.reductions.execute import Reduction
 from xinc.canvas.reductions.kernels import COARSE_BITS, FINE_BITS
 from xinc.errors import InputError
+from xinc.trace.windows import Window
 
 #: Bins that `Quantiles` resolves at a time; each takes 2 MB in every piece of a layer.
 _BINS_A_PASS = 8
@@ -30,23 +32,28 @@ def _pixels(layer: xr.Dataset) -> int:
 
 def magnitudes(layer: xr.Dataset) -> Reduction:
     """Sum over neurons of |C|: (P,) float64."""
-    return Reduction("add_magnitudes", (((_pixels(layer),), np.float64),))
+    return Reduction("add_magnitudes", (((_pixels(layer),), np.float64),), per_pixel=True)
 
 
 def statistics(layer: xr.Dataset) -> Reduction:
-    """Total, minimum and maximum of |C| of each neuron, the last two as bit patterns, ordered like the magnitudes."""
+    """Total, and in the form of `extremes` minimum and maximum, of |C| of each neuron."""
     rows = (layer.sizes["neuron"],)
     return Reduction("statistics", ((rows, np.float64), (rows, np.int32), (rows, np.int32)), per_neuron=True)
 
 
+def extremes(below: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Minimum and maximum float32 of |C| of each neuron, from the accumulators of `statistics`."""
+    return (np.int32(0x7FFFFFFF) - below).view(np.float32), high.view(np.float32)
+
+
 def change(layer: xr.Dataset) -> Reduction:
     """Sum over neurons of ||C| − |C'||: (P,) float64, of two frames' maps."""
-    return Reduction("add_fluctuation", (((_pixels(layer),), np.float64),), maps=2)
+    return Reduction("add_fluctuation", (((_pixels(layer),), np.float64),), per_pixel=True, maps=2)
 
 
 def histogram() -> Reduction:
-    """Number (2, bins) int64 and sum (2, bins) float64 of magnitudes by the leading bits; rows belong together."""
-    coarse = (2, 2**COARSE_BITS)
+    """Number (bins,) int64 and sum (bins,) float64 of magnitudes by the leading bits."""
+    coarse = (2**COARSE_BITS,)
     return Reduction("histogram", ((coarse, np.int64), (coarse, np.float64)))
 
 
@@ -55,13 +62,14 @@ def pixels_over(layer: xr.Dataset, total: np.ndarray, share: float | None) -> Re
     count = layer.sizes["neuron"]
     # Divided, not multiplied by 1 / count: where all neurons contribute alike, none exceeds its share.
     limit = float32_below(total / count if share is None else total * share)
-    return Reduction("count_pixels_over", (((count,), np.int64),), (limit,), per_neuron=True)
+    return Reduction("count_pixels_over", (((count,), np.int64),), images=(limit,), per_neuron=True)
 
 
 def neurons_over(layer: xr.Dataset, thresholds: np.ndarray) -> Reduction:
     """Neurons that exceed each threshold (T,) at each pixel: (T, P) int32."""
     limits = float32_below(thresholds)
-    return Reduction("count_neurons_over", (((len(limits), _pixels(layer)), np.int32),), (limits,))
+    accumulators = (((len(limits), _pixels(layer)), np.int32),)
+    return Reduction("count_neurons_over", accumulators, (limits,), per_pixel=True)
 
 
 def float32_below(values: Any) -> np.ndarray:
@@ -97,12 +105,23 @@ class Regions:
         self._stacks = {name: _label_stack(name, values, layer, frames) for name, values in labels.items()}
         self.known = {name: np.unique(stack[stack >= 0]) for name, stack in self._stacks.items()}
 
-    def at(self, frame: int) -> tuple[Reduction, np.ndarray]:
-        """What to ask for the frame at a position, and the labels (parts, maps) of the parts it sums over."""
-        stacked = np.stack([stack[frame].ravel() for stack in self._stacks.values()], axis=1)
+    def window(self, frame: int) -> Window | None:
+        """The smallest window (y0, y1, x0, x1) that holds every region of the frame at a position; None without any."""
+        inside = functools.reduce(np.logical_or, (stack[frame] >= 0 for stack in self._stacks.values()))
+        rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+        return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1) if len(rows) else None
+
+    def at(self, frame: int, window: Window | None = None) -> tuple[Reduction, np.ndarray]:
+        """What to ask for the frame at a position, and the labels (parts, maps) of the parts it sums over.
+
+        With a window it is what to ask of that window.
+        """
+        place = ... if window is None else (slice(*window[:2]), slice(*window[2:]))
+        stacked = np.stack([stack[frame][place].ravel() for stack in self._stacks.values()], axis=1)
         members, part = np.unique(stacked, axis=0, return_inverse=True)
         accumulators = (((self._neurons, len(members)), np.float64),)
-        return Reduction("region_sums", accumulators, (part.ravel().astype(np.int32),), per_neuron=True), members
+        images = (part.ravel().astype(np.int32),)
+        return Reduction("region_sums", accumulators, images=images, per_neuron=True), members
 
     def sums(self, parts: np.ndarray, members: np.ndarray) -> dict[str, np.ndarray]:
         """By name, sums (N, regions) over the known regions from those (N, parts) over the parts."""
@@ -140,14 +159,14 @@ class Quantiles:
     """
 
     def __init__(self, counts: np.ndarray, areas: np.ndarray, percents: Sequence[float]) -> None:
-        self._cumulated = np.cumsum(areas.sum(0))
+        self._cumulated = np.cumsum(areas)
         self._goals = np.asarray(percents, np.float64) / 100 * self._cumulated[-1]
         self._bins = np.empty(0, np.int64)
         #: False where every contribution is 0, or one is not finite: there are no quantiles then.
         self.exist = bool(0 < self._cumulated[-1] < np.inf)
         if self.exist:
             # Neither 0 % nor the rounding of the sums may lead to where nothing is.
-            occupied = np.flatnonzero(counts.sum(0))
+            occupied = np.flatnonzero(counts)
             self._bins = np.clip(np.searchsorted(self._cumulated, self._goals), occupied[0], occupied[-1])
 
     def refinements(self) -> Iterator[Reduction]:

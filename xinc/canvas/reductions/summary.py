@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinc.canvas.reductions import choose_frames, labelled, of_layer, queries
+from xinc.canvas.reductions import choose_frames, labelled, of_layer, progress_of, queries
 from xinc.canvas.reductions.execute import reduce_frames
 from xinc.errors import InputError
 from xinc.runtime.progress import Progress
@@ -62,11 +62,10 @@ def summarise(
         raise InputError(f"A label map is called '{name}', which is a name in the summary: give it another one.")
     regions = queries.Regions(layer, labels or {}, len(chosen))
     found: dict[str, list[np.ndarray]] = {}
-    with Progress(len(chosen), "summary") as progress:
+    with progress_of(layer, chosen, "summary", 3) as progress:
         for at, frame in enumerate(chosen):
-            for name, value in _of_frame(layer, frame, at, regions, percents, share).items():
+            for name, value in _of_frame(layer, frame, at, regions, percents, share, progress).items():
                 found.setdefault(name, []).append(value)
-            progress.update()
     dims = {name: ("neuron", name.removesuffix("_sums")) for name in found if name.endswith("_sums")} | {
         "sum_abs": ("y", "x"),
         "fluctuation": ("y", "x"),
@@ -94,7 +93,13 @@ _TEXT = {
 
 
 def _of_frame(
-    layer: xr.Dataset, frame: int, at: int, regions: queries.Regions, percents: Sequence[float], share: float | None
+    layer: xr.Dataset,
+    frame: int,
+    at: int,
+    regions: queries.Regions,
+    percents: Sequence[float],
+    share: float | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     """By variable, the values of one frame, the ``at``-th of those chosen."""
     known, shape = layer["frame"].values.tolist(), queries.map_shape(layer)
@@ -109,13 +114,14 @@ def _of_frame(
     if position:
         asked["change"] = queries.change(layer)
     side_by_side = [frame, known[position - 1]] if position else [frame]
-    got = dict(zip(asked, reduce_frames(layer, side_by_side, list(asked.values())), strict=True))
-    (total,), (sums, low, high), (counts, areas) = got["magnitudes"], got["statistics"], got["histogram"]
+    got = dict(zip(asked, reduce_frames(layer, side_by_side, list(asked.values()), progress=progress), strict=True))
+    (total,), (sums, *ends), (counts, areas) = got["magnitudes"], got["statistics"], got["histogram"]
+    minimum, maximum = queries.extremes(*ends)
     found = {
         "sum_abs": total.reshape(shape),
         "total": sums,
-        "minimum": low.view(np.float32),
-        "maximum": high.view(np.float32),
+        "minimum": minimum,
+        "maximum": maximum,
         "fluctuation": got["change"][0].reshape(shape) if position else np.full(shape, np.nan),
     }
     if regions.known:
@@ -123,11 +129,12 @@ def _of_frame(
 
     quantiles = queries.Quantiles(counts, areas, percents)
     refinements = list(quantiles.refinements())
+    progress.total += max(0, len(refinements) - 1) * layer.sizes["neuron"]
     second = [queries.pixels_over(layer, total, share), *refinements[:1]]
-    (represented,), *inner = reduce_frames(layer, [frame], second)
-    inner += [reduce_frames(layer, [frame], [one])[0] for one in refinements[1:]]
+    (represented,), *inner = reduce_frames(layer, [frame], second, progress=progress)
+    inner += [reduce_frames(layer, [frame], [one], progress=progress)[0] for one in refinements[1:]]
     values = quantiles.values([one[0] for one in inner])
-    ((over,),) = reduce_frames(layer, [frame], [queries.neurons_over(layer, values)])
+    ((over,),) = reduce_frames(layer, [frame], [queries.neurons_over(layer, values)], progress=progress)
     return found | {
         "pixels_over_share": represented,
         "area_quantiles": values,

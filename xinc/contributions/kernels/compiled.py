@@ -6,28 +6,63 @@ All of it is in this file: Numba's cache of a function notices a change in the f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from xinc.runtime.compiling import njit
+from xinc.runtime.lanes import LANES, load, spread, store, transpose
 
-#: Codes of activations inside compiled code; what is meant is `xinc.trace.activations.respond`.
-CODES = {
-    name: code
-    for code, name in enumerate(
-        (
-            "identity", "relu", "leaky_relu", "relu6", "elu", "gelu", "silu", "hardswish", "sin", "tanh", "sigmoid",
-            "softplus", "gauss", "finer",
-        )
-    )
-}  # fmt: skip
+#: Ours inside compiled code: a number, and what becomes of the values of the parameters, at most two numbers there.
+#: What is computed is φ(z) − φ(0), `xinc.trace.activations.respond`.
+_FORMS: dict[str, tuple[int, Callable[..., tuple[float, ...]]]] = {
+    "identity": (0, lambda: ()),
+    "relu": (1, lambda: ()),
+    "leaky_relu": (2, lambda slope: (slope,)),
+    "prelu": (2, lambda slope: (slope,)),
+    "relu6": (3, lambda: (0, 6)),
+    "hardtanh": (3, lambda low, high: (low, high)),
+    "elu": (4, lambda alpha: (alpha, 1)),
+    "celu": (4, lambda alpha: (alpha, alpha)),
+    "gelu": (5, lambda: ()),
+    "silu": (6, lambda: ()),
+    "hardswish": (7, lambda: ()),
+    "sin": (8, lambda: ()),
+    "tanh": (9, lambda: ()),
+    "sigmoid": (10, lambda: ()),
+    "softplus": (11, lambda beta, threshold: (beta, threshold)),
+    "gauss": (12, lambda scale: (scale,)),
+    "finer": (13, lambda omega: (omega,)),
+    "selu": (14, lambda: ()),
+    "gelu_tanh": (15, lambda: ()),
+    "mish": (16, lambda: ()),
+    "hardsigmoid": (17, lambda: ()),
+    "cos": (18, lambda: ()),
+    "softsign": (19, lambda: ()),
+    "sinc": (20, lambda: ()),
+    "square": (21, lambda: ()),
+    "abs": (22, lambda: ()),
+    "hsiren": (23, lambda: ()),
+}
+
+#: The square root, with which gained maps end: the number of no activation.
+ROOT = 24
+#: Numbers from here on are addresses of compiled functions, see `xinc.contributions.kernels.forms`.
+_ADDRESSES = 4096
 
 
-_SIN, _FINER = CODES["sin"], CODES["finer"]
+def own_form(name: str, values: Sequence[float]) -> tuple[int, float, float] | None:
+    """Number and two operands of one of our activations inside compiled code; None of another."""
+    if name not in _FORMS:
+        return None
+    number, operands = _FORMS[name]
+    first, second = (*operands(*values), 0.0, 0.0)[:2]
+    return number, float(first), float(second)
 
-#: The square root, with which gained maps end: the code of no activation.
-ROOT = len(CODES)
 
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
 FAST_MATH = {"contract", "reassoc", "nsz", "arcp"}
@@ -49,22 +84,36 @@ def _erf_polynomial(degree: int = 16) -> np.ndarray:
 ERF = _erf_polynomial()
 
 
+@intrinsic
+def _call(typing: Any, address: Any, row: Any, length: Any) -> Any:
+    """Call the compiled function at an address with a pointer to float32 numbers and how many they are."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [word, word])
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), code
+
+
 @njit(nogil=True, fastmath=FAST_MATH)
-def activate(code: int, row: Any, erf: Any) -> None:
-    """Apply an activation to a contiguous float32 row in place."""
+def activate(code: int, a: float, b: float, row: Any, erf: Any) -> None:
+    """Apply φ(z) − φ(0) to a contiguous float32 row in place; ``a`` and ``b``, float32, are those of `own_form`."""
     n = row.shape[0]
     if code == 1:
         for i in range(n):
             row[i] = max(row[i], np.float32(0))
     elif code == 2:
         for i in range(n):
-            row[i] = row[i] if row[i] >= 0 else np.float32(0.01) * row[i]
+            row[i] = row[i] if row[i] >= 0 else a * row[i]
     elif code == 3:
+        zero = min(max(np.float32(0), a), b)
         for i in range(n):
-            row[i] = min(max(row[i], np.float32(0)), np.float32(6))
+            row[i] = min(max(row[i], a), b) - zero
     elif code == 4:
         for i in range(n):
-            row[i] = row[i] if row[i] > 0 else np.float32(math.expm1(row[i]))
+            row[i] = row[i] if row[i] > 0 else a * np.float32(math.expm1(row[i] / b))
     elif code == 5:
         limit = np.float32(4.0)
         for i in range(n):
@@ -88,186 +137,274 @@ def activate(code: int, row: Any, erf: Any) -> None:
             row[i] = np.float32(math.tanh(row[i]))
     elif code == 10:
         for i in range(n):
-            row[i] = np.float32(1.0 / (1.0 + math.exp(-row[i])))
+            row[i] = np.float32(0.5) * np.float32(math.tanh(np.float32(0.5) * row[i]))
     elif code == 11:
+        zero = np.float32(math.log(2.0) / a)
         for i in range(n):
-            row[i] = np.float32(row[i] if row[i] > 20 else math.log1p(math.exp(row[i])))
+            z = a * row[i]
+            row[i] = row[i] - zero if z > b else np.float32(math.log1p(0.5 * math.expm1(z)) / a)
     elif code == 12:
         for i in range(n):
-            row[i] = np.float32(math.expm1(-row[i] * row[i]))
+            z = a * row[i]
+            row[i] = np.float32(math.expm1(-z * z))
+    elif code == 13:
+        for i in range(n):
+            row[i] *= abs(row[i]) / a + np.float32(1)
+        for i in range(n):
+            row[i] = np.float32(math.sin(row[i]))
     elif code == 14:
         for i in range(n):
+            z = row[i] if row[i] > 0 else np.float32(1.6732632423543772) * np.float32(math.expm1(row[i]))
+            row[i] = np.float32(1.0507009873554805) * z
+    elif code == 15:
+        for i in range(n):
+            z = np.float32(0.7978845608028654) * row[i] * (np.float32(1) + np.float32(0.044715) * row[i] * row[i])
+            row[i] *= np.float32(0.5) * (np.float32(1) + np.float32(math.tanh(z)))
+    elif code == 16:
+        for i in range(n):
+            row[i] *= np.float32(math.tanh(math.log1p(math.exp(row[i]))))
+    elif code == 17:
+        for i in range(n):
+            row[i] = min(max(row[i], np.float32(-3)), np.float32(3)) * np.float32(1 / 6)
+    elif code == 18:
+        for i in range(n):
+            z = np.float32(math.sin(np.float32(0.5) * row[i]))
+            row[i] = np.float32(-2) * z * z
+    elif code == 19:
+        for i in range(n):
+            row[i] /= np.float32(1) + abs(row[i])
+    elif code == 20:
+        for i in range(n):
+            z = math.pi * np.float64(row[i])
+            # Near zero the difference would lose the digits that the series has.
+            row[i] = np.float32(math.sin(z) / z - 1 if abs(z) > 0.01 else z * z * (z * z / 120 - 1 / 6))
+    elif code == 21:
+        for i in range(n):
+            row[i] *= row[i]
+    elif code == 22:
+        for i in range(n):
+            row[i] = abs(row[i])
+    elif code == 23:
+        for i in range(n):
+            row[i] = np.float32(math.sin(math.sinh(np.float32(2) * row[i])))
+    elif code == ROOT:
+        for i in range(n):
             row[i] = np.sqrt(row[i])
+    elif code >= _ADDRESSES:
+        _call(code, row.ctypes.data, n)  # type: ignore[call-arg]  # Numba gives the first argument
 
 
 @njit(nogil=True, fastmath=FAST_MATH)
-def _source(v: Any, kernel: Any, bias: float, window: Any, out: Any) -> None:
-    """Edge response of one kernel on a window (y0, y1, x0, x1): v is the zero-padded input channel."""
-    k = kernel.shape[0]
+def _inputs(v: Any, channel: Any, window: Any, k: int, line: Any, out: Any) -> None:
+    """Vectors of 16 channels of the zero-padded input (C, h, w), at the pixels that a window (y0, y1, x0, x1) takes."""
     y0, y1, x0, x1 = window
-    width = x1 - x0
-    for y in range(y0, y1):
-        row = out[y - y0, :width]
-        row[:] = np.float32(bias)
-        if k == 3:
-            p, q, t = v[y, x0 : x0 + width + 2], v[y + 1, x0 : x0 + width + 2], v[y + 2, x0 : x0 + width + 2]
-            p1, p2, q1, q2, t1, t2 = p[1:], p[2:], q[1:], q[2:], t[1:], t[2:]
-            a0, a1, a2 = kernel[0, 0], kernel[0, 1], kernel[0, 2]
-            b0, b1, b2 = kernel[1, 0], kernel[1, 1], kernel[1, 2]
-            c0, c1, c2 = kernel[2, 0], kernel[2, 1], kernel[2, 2]
-            for x in range(width):
-                row[x] += (
-                    a0 * p[x]
-                    + a1 * p1[x]
-                    + a2 * p2[x]
-                    + b0 * q[x]
-                    + b1 * q1[x]
-                    + b2 * q2[x]
-                    + c0 * t[x]
-                    + c1 * t1[x]
-                    + c2 * t2[x]
-                )
-        else:
+    across = x1 - x0 + k - 1
+    alike = True
+    for lane in range(LANES):
+        alike = alike and channel[lane] == channel[0]
+    for y in range(y1 - y0 + k - 1):
+        if alike:
+            source = v[channel[0], y0 + y, x0 : x0 + across]
+            for x in range(across):
+                store(out, y * across + x, spread(source[x]))
+            continue
+        for lane in range(LANES):
+            source, part = v[channel[lane], y0 + y, x0 : x0 + across], line[lane * across : (lane + 1) * across]
+            for x in range(across):
+                part[x] = source[x]
+        at = 0
+        while at < across and across >= LANES:
+            at = min(at, across - LANES)
+            transpose(line, at, across, out, (y * across + at) * LANES, LANES)
+            at += LANES
+        for x in range(at, across):
+            for lane in range(LANES):
+                out[(y * across + x) * LANES + lane] = line[lane * across + x]
+
+
+@njit(nogil=True, fastmath=FAST_MATH)
+def _source(inputs: Any, kernels: Any, bias: Any, k: int, rows: int, columns: int, out: Any) -> None:
+    """Edge responses of 16 kernels (k², 16) on a window; four pixels at a time share what is loaded of the kernels."""
+    across = columns + k - 1
+    for y in range(rows):
+        x = 0
+        while x + 3 < columns:
+            one = two = three = four = load(bias, 0)
+            for a in range(k):
+                at = (y + a) * across + x
+                for b in range(k):
+                    weight = load(kernels, a * k + b)
+                    one += weight * load(inputs, at + b)
+                    two += weight * load(inputs, at + b + 1)
+                    three += weight * load(inputs, at + b + 2)
+                    four += weight * load(inputs, at + b + 3)
+            store(out, y * columns + x, one)
+            store(out, y * columns + x + 1, two)
+            store(out, y * columns + x + 2, three)
+            store(out, y * columns + x + 3, four)
+            x += 4
+        while x < columns:
+            one = load(bias, 0)
             for a in range(k):
                 for b in range(k):
-                    weight = kernel[a, b]
-                    line = v[y + a, x0 + b : x0 + b + width]
-                    for x in range(width):
-                        row[x] += weight * line[x]
+                    one += load(kernels, a * k + b) * load(inputs, (y + a) * across + x + b)
+            store(out, y * columns + x, one)
+            x += 1
 
 
 @njit(nogil=True, fastmath=FAST_MATH)
-def _widen(line: Any, taps: Any, r: int, start: int, stop: int, offset: int, even: Any, odd: Any, row: Any) -> None:
-    """Along one row: row[X − start] = sum_t taps[X % r, t] · line[X // r + t + offset] for X from start to stop."""
-    width = taps.shape[1]
-    for b in range(r):
-        first = (start - b + r - 1) // r
-        count = (stop - 1 - b) // r + 1 - first
-        if count <= 0:
-            continue
-        here = row if r == 1 else (odd if r == 2 and b == 1 else even)
-        at = first + offset
-        c0, c1, c2 = taps[b, 0], taps[b, 1 % width], taps[b, 2 % width]
-        l0 = line[at : at + count]
-        if width == 1:
-            for x in range(count):
-                here[x] = c0 * l0[x]
-        else:
-            l1, l2 = line[at + 1 : at + 1 + count], line[at + 2 : at + 2 + count]
-            for x in range(count):
-                here[x] = c0 * l0[x] + c1 * l1[x] + c2 * l2[x]
-            for t in range(3, width):
-                weight = taps[b, t]
-                lt = line[at + t : at + t + count]
-                for x in range(count):
-                    here[x] += weight * lt[x]
-        if r > 2:
-            place = r * first + b - start
-            for x in range(count):
-                row[place + r * x] = even[x]
-    if r == 2:
-        # Interleaving two rows vectorises, storing each with stride 2 does not.
-        ahead = start % 2
-        pairs = (stop - start - ahead) // 2
-        if ahead:
-            row[0] = odd[0]
-        rows, odds = row[ahead : ahead + 2 * pairs], odd[ahead : ahead + pairs]
-        for x in range(pairs):
-            rows[2 * x] = even[x]
-            rows[2 * x + 1] = odds[x]
-        if ahead + 2 * pairs < stop - start:
-            row[stop - start - 1] = even[pairs]
+def _mix(
+    source: Any, at: int, apart: int, taps: Any, tap: int, many: int, count: int, out: Any, to: int, every: int
+) -> None:
+    """Weighted sums of so many vectors: out[to + every·x] = Σ_t taps[tap + t] · source[at + apart·t + x], t < many."""
+    first = load(taps, tap)
+    if many == 1:
+        for x in range(count):
+            store(out, to + every * x, first * load(source, at + x))
+    elif many == 2:
+        second = load(taps, tap + 1)
+        for x in range(count):
+            store(out, to + every * x, first * load(source, at + x) + second * load(source, at + apart + x))
+    else:
+        second, third = load(taps, tap + 1), load(taps, tap + 2)
+        for x in range(count):
+            total = first * load(source, at + x) + second * load(source, at + apart + x)
+            total += third * load(source, at + 2 * apart + x)
+            for t in range(3, many):
+                total += load(taps, tap + t) * load(source, at + t * apart + x)
+            store(out, to + every * x, total)
 
 
 @njit(nogil=True, fastmath=FAST_MATH)
-def _step(
-    z: Any, have: Any, size: Any, r: int, ty: Any, tx: Any, want: Any, code: int, erf: Any, lines: Any, wide: Any,
-    out: Any,
+def _row(
+    z: Any, have: Any, size: Any, r: int, ty: Any, tx: Any, spans: Any, Y: int, X0: int, X1: int, line: Any,
+    out: Any, to: int,
 ) -> None:  # fmt: skip
-    """One separable step: the window ``want`` of activation(taps applied to z); z is the window ``have`` of an image.
+    """Row Y of a step, columns X0 to X1, from the window ``have`` of an image ``size`` with zeros around it.
 
-    ``size`` is the whole image's (rows, columns) before the step: outside of it there are zeros. ``lines`` and ``wide``
-    are scratch. First every row is widened, then rows are combined: both run along contiguous memory.
+    First rows are combined, then columns; each of the r sub-positions has its own taps, those that are not zero from
+    ``spans[sub, 0]`` up to and not with ``spans[sub, 1]``.
     """
-    line = lines[0]
-    reach = ty.shape[1] // 2
-    y0, y1, x0, x1 = have
-    Y0, Y1, X0, X1 = want
-    columns, across = x1 - x0, X1 - X0
-    for x in range(reach):
-        line[x] = 0
-        line[reach + columns + x] = 0
-    for y in range(y1 - y0):
-        source = z[y]
-        middle = line[reach : reach + columns]
-        for x in range(columns):
-            middle[x] = source[x]
-        _widen(line, tx, r, X0, X1, -x0, lines[1], lines[2], wide[y])
-    for Y in range(Y0, Y1):
-        base, sub = Y // r, Y % r
-        row = out[Y - Y0]
-        # The taps that are not zero and lie inside the image; then one pass over the row for every two of them.
-        low, high = max(0, reach - base), min(2 * reach, reach + size[0] - 1 - base)
-        while low < high and ty[sub, low] == 0:
-            low += 1
-        while high > low and ty[sub, high] == 0:
-            high -= 1
-        at = base - reach - y0
-        if ty[sub, low] == 0:
-            # Zero-insertion leaves this row empty; what lies at ``at + low`` need not be in the window at all.
-            for x in range(across):
-                row[x] = 0
-        elif high == low:
-            c0 = ty[sub, low]
-            for x in range(across):
-                out[Y - Y0, x] = c0 * wide[at + low, x]
+    y0, _, x0, x1 = have
+    width = ty.shape[0] // r // LANES
+    reach, columns = width // 2, x1 - x0
+    base, sub = Y // r, Y % r
+    low, high = max(spans[sub, 0], reach - base), min(spans[sub, 1], reach + size[0] - base)
+    if high <= low:
+        out[to * LANES : (to + X1 - X0) * LANES] = 0
+        return
+    line[: reach * LANES] = 0
+    line[(reach + columns) * LANES : (2 * reach + columns) * LANES] = 0
+    above = (base - reach + low - y0) * columns
+    _mix(z, above, columns, ty, sub * width + low, high - low, columns, line, reach, 1)
+    for b in range(r):
+        first = (X0 - b + r - 1) // r
+        count = (X1 - 1 - b) // r + 1 - first
+        if count > 0:
+            low, high = spans[b]
+            if high <= low:
+                for x in range(count):
+                    store(out, to + r * (first + x) + b - X0, spread(np.float32(0)))
+            else:
+                _mix(line, first - x0 + low, 1, tx, b * width + low, high - low, count, out, to + r * first + b - X0, r)
+
+
+@njit(nogil=True, fastmath=FAST_MATH)
+def _rows_of_maps(row: Any, count: int, lanes: int, flat: Any, to: int, apart: int, square: Any) -> None:
+    """The numbers of the first lanes of vectors, as rows of so many maps that lie ``apart``, from element ``to`` on."""
+    x = 0
+    while x < count:
+        # The last columns overlap with those before them.
+        x = max(min(x, count - LANES), 0)
+        if lanes == LANES and count >= LANES:
+            transpose(row, x * LANES, LANES, flat, to + x, apart)
+        elif count >= LANES:
+            transpose(row, x * LANES, LANES, square, 0, LANES)
+            for lane in range(lanes):
+                for i in range(LANES):
+                    flat[to + lane * apart + x + i] = square[lane * LANES + i]
         else:
-            c0, c1 = ty[sub, low], ty[sub, low + 1]
-            for x in range(across):
-                out[Y - Y0, x] = c0 * wide[at + low, x] + c1 * wide[at + low + 1, x]
-            for t in range(low + 2, high + 1):
-                c0 = ty[sub, t]
-                for x in range(across):
-                    out[Y - Y0, x] += c0 * wide[at + t, x]
-        if code != 0:
-            activate(code, row[:across], erf)
+            for lane in range(lanes):
+                for i in range(count):
+                    flat[to + lane * apart + i] = row[i * LANES + lane]
+        x += LANES
 
 
 @njit(nogil=True, fastmath=FAST_MATH)
 def expand_convolution(
-    v: Any, kernels: Any, bias: Any, channel: Any, phase: Any, upscale: int, own: int,
-    fed: Any, gain: Any, factors: Any, taps: Any, codes: Any, sizes: Any, windows: Any, erf: Any, first: Any,
-    second: Any, lines: Any, wide: Any, out: Any,
+    v: Any, kernels: Any, bias: Any, select: Any, sources: Any, fed: Any, phases: Any, upscale: int,
+    gain: Any, factors: Any, taps: Any, spans: Any, codes: Any, operands: Any, sizes: Any, windows: Any, erf: Any,
+    scratch: Any, parts: Any, out: Any, top: int,
 ) -> None:  # fmt: skip
-    """Maps of some neurons on a window; see `Expansion` for the arguments. Gains of no channel: the paper's maps."""
-    steps = factors.shape[0]
-    for n in range(kernels.shape[0]):
+    """Maps of some neurons on a window; see `Expansion` for the arguments. Gains of no channel: the paper's maps.
+
+    ``codes`` and ``operands`` are of the layer's own activation, then of each step's. ``scratch`` is memory for
+    vectors, whose parts end before the vectors ``parts``; ``top`` is the row of ``out`` with which the window begins.
+    Sixteen maps are computed side by side.
+    """
+    steps, k, grouped = factors.shape[0], kernels.shape[2], kernels.shape[1]
+    inputs, first = scratch[: LANES * parts[0]], scratch[LANES * parts[0] : LANES * parts[1]]
+    second, line = scratch[LANES * parts[1] : LANES * parts[2]], scratch[LANES * parts[2] : LANES * parts[3]]
+    row = scratch[LANES * parts[3] : LANES * parts[4]]
+    flat, apart, wide = out.reshape(-1), out.shape[1] * out.shape[2], out.shape[2]
+    weights, shares = np.empty((k * k, LANES), np.float32), np.empty(LANES, np.float32)
+    own = np.empty((2, steps, taps.shape[2] * taps.shape[3], LANES), np.float32)
+    channels, square = np.empty(LANES, np.int64), np.empty(LANES * LANES, np.float32)
+    for start in range(0, select.shape[0], LANES):
+        lanes = min(LANES, select.shape[0] - start)
+        for lane in range(LANES):
+            n = select[start + min(lane, lanes - 1)]
+            j, phase = fed[n], phases[n]
+            channels[lane], shares[lane] = sources[n], bias[j]
+            for a in range(k):
+                for b in range(k):
+                    weights[a * k + b, lane] = kernels[j, sources[n] % grouped, a, b]
+            for s in range(steps):
+                py, px = (phase // upscale, phase % upscale) if s == 0 else (0, 0)
+                for b in range(factors[s]):
+                    for t in range(taps.shape[3]):
+                        own[0, s, b * taps.shape[3] + t, lane] = taps[s, py, b, t]
+                        own[1, s, b * taps.shape[3] + t, lane] = taps[s, px, b, t]
         window = windows[0]
-        target = out[n] if steps == 0 else first
-        _source(v[channel[n]], kernels[n], bias[n], window, target)
-        for y in range(window[1] - window[0]):
-            row = target[y, : window[3] - window[2]]
-            if gain.shape[0]:
-                weights = gain[fed[n], window[0] + y, window[2] : window[3]]
-                for x in range(row.shape[0]):
-                    row[x] *= row[x] * weights[x]
-            activate(own, row, erf)
+        rows, columns = window[1] - window[0], window[3] - window[2]
+        _inputs(v, channels, window, k, line, inputs)
+        _source(inputs, weights.reshape(-1), shares, k, rows, columns, first)
+        if gain.shape[0]:
+            for lane in range(lanes):
+                for y in range(rows):
+                    for x in range(columns):
+                        at = (y * columns + x) * LANES + lane
+                        first[at] *= first[at] * gain[fed[select[start + lane]], window[0] + y, window[2] + x]
+        activate(codes[0], operands[0, 0], operands[0, 1], first[: rows * columns * LANES], erf)
+        if steps == 0:
+            for y in range(rows):
+                part = first[y * columns * LANES : (y + 1) * columns * LANES]
+                _rows_of_maps(part, columns, lanes, flat, start * apart + (top + y) * wide, apart, square)
         here, there = first, second
         for s in range(steps):
-            py, px = (phase[n] // upscale, phase[n] % upscale) if s == 0 else (0, 0)
-            result = out[n] if s == steps - 1 else there
-            _step(
-                here, windows[s], sizes[s], factors[s], taps[s, py], taps[s, px], windows[s + 1], codes[s], erf, lines,
-                wide, result,
-            )  # fmt: skip
+            Y0, Y1, X0, X1 = windows[s + 1]
+            across, last = X1 - X0, s == steps - 1
+            r = factors[s]
+            ty, tx = own[0, s, : r * taps.shape[3]].reshape(-1), own[1, s, : r * taps.shape[3]].reshape(-1)
+            for Y in range(Y0, Y1):
+                target, to = (row, 0) if last else (there, (Y - Y0) * across)
+                _row(here, windows[s], sizes[s], r, ty, tx, spans[s], Y, X0, X1, line, target, to)
+                part = target[to * LANES : (to + across) * LANES]
+                activate(codes[s + 1], operands[s + 1, 0], operands[s + 1, 1], part, erf)
+                if last:
+                    _rows_of_maps(part, across, lanes, flat, start * apart + (top + Y - Y0) * wide, apart, square)
             here, there = there, here
 
 
 @njit(nogil=True, fastmath=FAST_MATH)
 def expand_linear(
-    v: Any, channel: Any, scale: Any, share: Any, frequency: float, window: Any, own: int, head: int, erf: Any, out: Any
-) -> None:
-    """Maps φ_head(φ_own(frequency · (scale · v_i + share))) of some neurons, on a window of their feature i."""
+    v: Any, channel: Any, scale: Any, share: Any, frequency: float, window: Any, codes: Any, operands: Any, erf: Any,
+    out: Any,
+) -> None:  # fmt: skip
+    """Maps φ_head(φ_own(frequency · (scale · v_i + share))) of some neurons, on a window of their feature i.
+
+    ``codes`` and ``operands`` are of these two activations.
+    """
     y0, y1, x0, x1 = window
     for n in range(out.shape[0]):
         a, b, f = scale[n], share[n], np.float32(frequency)
@@ -275,13 +412,8 @@ def expand_linear(
             row, line = out[n, y - y0], v[channel[n], y, x0:x1]
             for x in range(x1 - x0):
                 row[x] = f * (a * line[x] + b)
-            if own == _FINER:
-                for x in range(x1 - x0):
-                    row[x] *= abs(row[x]) / f + np.float32(1)
-                activate(_SIN, row, erf)
-            else:
-                activate(own, row, erf)
-            activate(head, row, erf)
+            activate(codes[0], operands[0, 0], operands[0, 1], row, erf)
+            activate(codes[1], operands[1, 0], operands[1, 1], row, erf)
 
 
 @njit(nogil=True, fastmath=FAST_MATH)

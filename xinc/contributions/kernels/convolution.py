@@ -14,14 +14,29 @@ makes one pixel of a map as cheap as the handful of source responses behind it.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from xinc.contributions.kernels.compiled import CODES, ERF, ROOT, expand_convolution
+from xinc.contributions.kernels.compiled import ERF, ROOT, expand_convolution
+from xinc.contributions.kernels.forms import packed
 from xinc.contributions.maps import LayerMaps
+from xinc.runtime.lanes import LANES, aligned
 from xinc.trace.layers import Array, Convolution
+from xinc.trace.route import Stage, is_plain
+from xinc.trace.windows import pair
+
+#: NumPy's names of what lies beyond the edges.
+_PADDING: dict[str, Any] = {
+    "zeros": "constant", "valid": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap",
+}  # fmt: skip
+
+
+#: Vectors (64 bytes each) of scratch memory that an expansion takes where it can: they stay in a core's cache.
+_SCRATCH = 2**13
 
 
 @lru_cache(maxsize=64)
@@ -45,12 +60,16 @@ def _taps(factor: int, kernel_size: int, phase: int | None) -> np.ndarray:
 class _Plan:
     """The steps of a layer's expansion, as arrays for the compiled code.
 
-    ``factors`` (S,), ``taps`` (S, phases, r, 2·reach + 1), ``codes`` (S,), ``sizes`` (S, 2) image before each step.
+    ``factors`` (S,), ``taps`` (S, phases, r, 2·reach + 1), ``spans`` (S, r, 2) from which tap on and up to which they
+    are not zero, in any phase; ``sizes`` (S, 2) image before each step; ``codes`` (S + 1,) and ``operands`` (S + 1, 2)
+    of the layer's own activation, then of each step's.
     """
 
     factors: np.ndarray
     taps: np.ndarray
+    spans: np.ndarray
     codes: np.ndarray
+    operands: np.ndarray
     sizes: np.ndarray
     reaches: tuple[int, ...]
 
@@ -62,16 +81,17 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
     steps: list[tuple[int, int, bool, str]] = []  # factor, kernel size, is it zero-insertion, activation
     factor, inserted = layer.upscale, True
     for stage in maps.later:
-        steps.append((factor, stage.kernel_size, inserted, stage.activation))
-        factor, inserted = stage.upscale, False
+        assert isinstance(stage, Stage)
+        steps.append((factor, stage.kernel.size[0], inserted, stage.activation))
+        factor, inserted = pair(stage.upscale)[0], False
     if factor != 1:
         steps.append((factor, 1, inserted, "identity"))
-    codes = [CODES[name] for _, _, _, name in steps]
-    if maps.gain is not None:
-        codes = [CODES["identity"]] * (len(steps) - 1) + [ROOT] * bool(steps)
-    elif maps.head_activation != "identity":
+    if maps.gain is None and maps.head_activation != "identity":
         steps.append((1, 1, False, maps.head_activation))
-        codes.append(CODES[maps.head_activation])
+    names = [layer.activation, *(name for _, _, _, name in steps)]
+    codes, operands = packed(names if maps.gain is None else ["identity"] * len(names))
+    if maps.gain is not None:
+        codes[-1] = ROOT
     phases = [[_taps(f, k, p) for p in range(f)] if zeros else [_taps(f, k, None)] for f, k, zeros, _ in steps]
     reach = max((t.shape[1] // 2 for p in phases for t in p), default=0)
     largest = max((f for f, _, _, _ in steps), default=1)
@@ -82,6 +102,9 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
             own = taps.shape[1] // 2
             table[s, p, : taps.shape[0], reach - own : reach + own + 1] = taps
         reaches.append(group[0].shape[1] // 2)
+    used = (table != 0).any(1)
+    first, last = used.argmax(-1), used.shape[-1] - used[..., ::-1].argmax(-1)
+    spans = np.stack([first, np.where(used.any(-1), last, first)], axis=-1)
     sizes, size = [], np.array(shape)
     for f, _, _, _ in steps:
         sizes.append(size)
@@ -89,10 +112,34 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
     return _Plan(
         np.array([f for f, _, _, _ in steps], np.int64),
         table,
-        np.array(codes, np.int64),
+        spans,
+        codes,
+        operands,
         np.array(sizes, np.int64).reshape(-1, 2),
         tuple(reaches),
     )
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Rows of a window, expanded at a time: the first of them, their `Expansion.windows`, and where in scratch memory
+    each part of what `expand_convolution` puts there ends.
+    """
+
+    row: int
+    windows: np.ndarray
+    parts: np.ndarray
+
+
+_OWN = threading.local()
+
+
+def _scratch(vectors: int) -> np.ndarray:
+    """Memory of this thread for at least so many vectors, kept, because new memory costs more than its use."""
+    held: np.ndarray | None = getattr(_OWN, "scratch", None)
+    if held is None or held.size < vectors * LANES:
+        held = _OWN.scratch = aligned((vectors * LANES,))
+    return held
 
 
 class Expansion:
@@ -102,29 +149,45 @@ class Expansion:
 
     Parameters
     ----------
-    maps : a layer whose `LayerMaps.layer` is a `Convolution`.
+    maps : of a layer that it `takes`.
     v : (C_in, h, w) its input, float32.
     """
+
+    #: See `xinc.contributions.expansion.in_tiles`.
+    in_tiles = True
+
+    @staticmethod
+    def takes(maps: LayerMaps) -> bool:
+        """Whether it is a convolution of square kernels, one pixel after the other, with the paper's stages after it.
+
+        Whatever lies beyond the edges of its input, and in however many groups its channels are.
+        """
+        layer = maps.layer
+        if not isinstance(layer, Convolution) or not is_plain(maps.later):
+            return False
+        kernel = layer.kernel
+        return kernel.size[0] == kernel.size[1] and kernel.stride == kernel.dilation == (1, 1)
 
     def __init__(self, maps: LayerMaps, v: Array) -> None:
         layer = maps.layer
         assert isinstance(layer, Convolution)
-        self.shape = (v.shape[-2] * maps.scale(), v.shape[-1] * maps.scale())
-        self._plan = _plan(maps, (v.shape[-2], v.shape[-1]))
-        pad = layer.kernel_size // 2
-        self._v = np.pad(np.asarray(v), ((0, 0), (pad, pad), (pad, pad)))
-        self._kernels = np.asarray(layer.weight)
-        self._bias = np.asarray(layer.bias) / np.float32(layer.channels[0])
-        self._own = CODES[layer.activation]
+        size = (v.shape[-2], v.shape[-1])
+        self.shape = maps.resolution(size)
+        self._plan = _plan(maps, layer.response_size(size))
+        top, bottom, left, right = layer.kernel.around
+        self._v = np.pad(np.asarray(v), ((0, 0), (top, bottom), (left, right)), _PADDING[layer.kernel.padding])
+        # Of one kind, whatever holds the weights: for another, compiled code would be compiled once more.
+        self._kernels = np.require(np.asarray(layer.weight), requirements=["C", "W"])
+        self._bias = np.asarray(layer.bias) / np.float32(self._kernels.shape[1])
         self._gain = np.empty((0, 0, 0), np.float32)
         if maps.gain is not None:
-            self._gain = np.asarray(maps.gain) * np.float32(1 / maps.spread() ** 2)
+            self._gain = np.asarray(maps.gain) * np.float32(1 / maps.spread())
             self._bias = np.zeros_like(self._bias)
-            self._own = CODES["identity"] if len(self._plan.codes) else ROOT
         self._upscale = layer.upscale
         self._i = maps.neurons.in_channel.astype(np.int64)
         self._j = maps.neurons.out_channel.astype(np.int64)
         self._phase = maps.neurons.phase.astype(np.int64)
+        self._bands = lru_cache(maxsize=256)(self._cut)
 
     def windows(self, window: tuple[int, int, int, int]) -> np.ndarray:
         """(S + 1, 4) windows (y0, y1, x0, x1) of the source and of each step's output that ``window`` asks for."""
@@ -137,7 +200,7 @@ class Expansion:
             found.insert(0, np.array([low[0], high[0], low[1], high[1]], np.int64))
         return np.stack(found)
 
-    def expand(
+    def __call__(
         self, select: np.ndarray, window: tuple[int, int, int, int] | None = None, out: np.ndarray | None = None
     ) -> np.ndarray:
         """Maps (n, y1 − y0, x1 − x0) of the selected neurons on a window (default: the whole frame).
@@ -149,21 +212,40 @@ class Expansion:
         out : where to write, float32.
         """
         wanted = (0, self.shape[0], 0, self.shape[1]) if window is None else window
-        windows = self.windows(wanted)
         if out is None:
             out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
-        # Every step's result but the last lies in one of two buffers.
-        inner = windows[: max(len(windows) - 1, 1)]
-        rows, columns = int((inner[:, 1] - inner[:, 0]).max()), int((inner[:, 3] - inner[:, 2]).max())
-        buffers = np.empty((2, rows, columns), np.float32)
-        span = int((windows[:, 3] - windows[:, 2]).max())
-        lines = np.empty((3, span + self._plan.taps.shape[-1] + 1), np.float32)
-        wide = np.empty((rows, span), np.float32)
-        j = self._j[select]
-        i = self._i[select]
-        expand_convolution(
-            self._v, self._kernels[j, i], self._bias[j], i, self._phase[select], self._upscale, self._own,
-            j, self._gain, self._plan.factors, self._plan.taps, self._plan.codes, self._plan.sizes, windows, ERF,
-            buffers[0], buffers[1], lines, wide, out,
-        )  # fmt: skip
+        select = np.ascontiguousarray(select, np.int64)
+        target = out if out.flags.c_contiguous else np.empty_like(out, order="C")
+        plan = self._plan
+        for band in self._bands(*wanted):
+            expand_convolution(
+                self._v, self._kernels, self._bias, select, self._i, self._j, self._phase, self._upscale, self._gain,
+                plan.factors, plan.taps, plan.spans, plan.codes, plan.operands, plan.sizes, band.windows, ERF,
+                _scratch(band.parts[-1]), band.parts, target, band.row,
+            )  # fmt: skip
+        if target is not out:
+            out[...] = target
         return out
+
+    def _cut(self, *window: int) -> list[_Band]:
+        """The bands of rows of a window that scratch memory of `_SCRATCH` vectors suffices for, one row at least."""
+        y0, y1, x0, x1 = window
+        rows = y1 - y0
+        while (found := self._band(0, (y0, y0 + rows, x0, x1))).parts[-1] > _SCRATCH and rows > 1:
+            rows = -(-rows // 2)
+        starts = range(y0 + rows, y1, rows)
+        return [found, *(self._band(y - y0, (y, min(y + rows, y1), x0, x1)) for y in starts)]
+
+    def _band(self, row: int, window: tuple[int, int, int, int]) -> _Band:
+        windows = self.windows(window)
+        spans = windows[:, 1::2] - windows[:, ::2]
+        around = spans[0] + self._kernels.shape[2] - 1
+        inner = spans[: max(len(spans) - 1, 1)].prod(1)
+        parts = [
+            around.prod(),
+            inner[::2].max(),
+            inner[1::2].max(initial=0),
+            max(around[1], spans[:, 1].max() + self._plan.taps.shape[-1]),
+            spans[-1, 1],
+        ]
+        return _Band(row, windows, np.cumsum(parts))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinc.contributions.kernels.compiled import CODES, ERF, expand_gained_linear, expand_linear
+from xinc.contributions.kernels.compiled import ERF, expand_gained_linear, expand_linear
+from xinc.contributions.kernels.forms import packed
 from xinc.contributions.maps import LayerMaps
 from xinc.trace.layers import Array, Linear
 
@@ -16,9 +17,17 @@ class LinearExpansion:
 
     Parameters
     ----------
-    maps : a layer whose `LayerMaps.layer` is a `Linear`.
+    maps : of a layer that it `takes`.
     v : (C_in, h, w) its input, float32.
     """
+
+    #: See `xinc.contributions.expansion.in_tiles`.
+    in_tiles = True
+
+    @staticmethod
+    def takes(maps: LayerMaps) -> bool:
+        """Whether it is a fully connected layer of real numbers with nothing after it."""
+        return isinstance(maps.layer, Linear) and not maps.layer.complex_valued and not maps.later
 
     def __init__(self, maps: LayerMaps, v: Array) -> None:
         layer, neurons = maps.layer, maps.neurons
@@ -36,12 +45,13 @@ class LinearExpansion:
         self._bias, self._frequency = bias, layer.frequency
         self._fed, self._gain = neurons.fed.astype(np.int64), None if maps.gain is None else np.asarray(maps.gain)
         self._whole = neurons.granularity == "input"
-        self._own, self._head = CODES[layer.activation], CODES[maps.head_activation]
+        own = "identity" if self._sums or maps.gain is not None else layer.activation
+        self._codes, self._operands = packed([own, maps.head_activation])
 
-    def expand(
+    def __call__(
         self, select: np.ndarray, window: tuple[int, int, int, int] | None = None, out: np.ndarray | None = None
     ) -> np.ndarray:
-        """Maps (n, y1 − y0, x1 − x0) of the selected neurons on a window, as `Expansion.expand`."""
+        """Maps (n, y1 − y0, x1 − x0) of the selected neurons on a window, as `Expansion` does."""
         wanted = (0, self._v.shape[1], 0, self._v.shape[2]) if window is None else window
         if out is None:
             out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
@@ -52,11 +62,11 @@ class LinearExpansion:
             part = self._v[:, wanted[0] : wanted[1], wanted[2] : wanted[3]]
             v = np.tensordot(self._weight[self._j[select]], part, 1)
             channel, scale = np.arange(len(select)), np.ones(len(select), np.float32)
-            share, own, inner = np.zeros_like(scale), CODES["identity"], (0, part.shape[1], 0, part.shape[2])
+            share, inner = np.zeros_like(scale), (0, part.shape[1], 0, part.shape[2])
         else:
-            v, channel, inner, own = self._v, self._i[select], wanted, self._own
+            v, channel, inner = self._v, self._i[select], wanted
             scale, share = self._scale[select], self._share[select]
-        expand_linear(v, channel, scale, share, self._frequency, inner, own, self._head, ERF, out)
+        expand_linear(v, channel, scale, share, self._frequency, inner, self._codes, self._operands, ERF, out)
         return out
 
     def _expand_gained(

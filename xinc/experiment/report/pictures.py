@@ -18,6 +18,8 @@ THUMBNAIL = (176, 110)
 #: Of each colour channel a still keeps so many levels, evenly spread: half as many bytes, and nothing to be seen of it.
 _LEVELS = 64
 _ROUNDED = [round(round(value / 255 * (_LEVELS - 1)) * 255 / (_LEVELS - 1)) for value in range(256)]
+#: A chart has fewer colours, a picture more; of what lies between, both ways of writing are tried.
+_FEW, _MANY = 600, 2000
 #: Settings of WebP. Charts are smallest without loss, pictures with it.
 _LOSSLESS: dict[str, Any] = {"lossless": True, "method": 1, "quality": 30}
 _LOSSY: dict[str, Any] = {"quality": 78, "method": 4}
@@ -85,8 +87,14 @@ def enlarged(image: np.ndarray, width: int) -> Encoded:
 
 
 def _still(image: Image) -> Encoded:
-    plain, lossy = _webp(image.point(_ROUNDED * 3), **_LOSSLESS), _webp(image, **_LOSSY)
-    return Encoded("image/webp", min(plain, lossy, key=len), *image.size)
+    rounded = image.point(_ROUNDED * 3)
+    colours = rounded.getcolors(_MANY)  # None if there are more
+    written = []
+    if colours is not None:
+        written.append(_webp(rounded, **_LOSSLESS))
+    if colours is None or len(colours) > _FEW:
+        written.append(_webp(image, **_LOSSY))
+    return Encoded("image/webp", min(written, key=len), *image.size)
 
 
 def _thumbnail(image: Image) -> Encoded:

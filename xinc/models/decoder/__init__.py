@@ -9,12 +9,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from xinc.errors import InputError
-from xinc.models.architecture import Architecture
+from xinc.models.architecture import ActivationSetting, Architecture
 from xinc.settings import StrictModel
-
-Activation = Literal[
-    "relu", "leaky_relu", "relu6", "elu", "gelu", "silu", "hardswish", "sin", "tanh", "sigmoid", "softplus", "identity"
-]
 
 
 class DecoderSettings(StrictModel):
@@ -36,7 +32,9 @@ class DecoderSettings(StrictModel):
         description="Channels entering each block and the head, instead of the rule by fc_dim, size, reduction and "
         "lower_width.",
     )
-    activation: Activation = Field("gelu", description="Activation of stem and blocks.")
+    activation: ActivationSetting = Field(
+        "gelu", description="Activation of stem and blocks, e.g. `gelu` or `leaky_relu(0.2)`."
+    )
     output_activation: Literal["identity", "sigmoid", "tanh", "centred"] = Field(
         "tanh", description="Activation from the head to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2."
     )

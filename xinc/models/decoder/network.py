@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from xinc.errors import InputError
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.models.decoder import DecoderArchitecture
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import activation
 from xinc.trace.layers import Convolution, Trace
 
 
@@ -41,10 +41,6 @@ class Decoder(DecoderArchitecture, INR):
         k = settings.head_kernel_size
         self.head = nn.Conv2d(widths[-1], 3, k, padding=k // 2)
 
-    @property
-    def output_activation(self) -> str:
-        return str(self.settings.output_activation)
-
     def colours_of(self, response: Tensor) -> Tensor:
         return OUTPUT_ACTIVATIONS[self.output_activation](response) + self.settings.output_offset
 
@@ -57,7 +53,7 @@ class Decoder(DecoderArchitecture, INR):
         n, _, h, w = embedded.shape
         height, width = self.settings.start_shape(self.resolution)
         fc_h, fc_w = height // h, width // w
-        x = ACTIVATIONS[self.settings.activation](self.stem(embedded))
+        x = activation(self.settings.activation)(self.stem(embedded))
         return x.view(n, -1, fc_h, fc_w, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, -1, height, width)
 
     def render(self, inputs: Tensor) -> Tensor:
@@ -68,9 +64,9 @@ class Decoder(DecoderArchitecture, INR):
 
     def decode(self, x: Tensor) -> Tensor:
         """(n, fc_dim, fc_h, fc_w) -> (n, 3, H, W)."""
-        activation = ACTIVATIONS[self.settings.activation]
+        activated = activation(self.settings.activation)
         for block, stride in zip(self.blocks, self.settings.strides, strict=True):
-            x = activation(F.pixel_shuffle(block(x), stride))
+            x = activated(F.pixel_shuffle(block(x), stride))
         return self.colours_of(self.head(x))
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from xinc.models import architectures
+from xinc.models.architecture import ActivationSetting
 from xinc.models.mlp import MLPArchitecture
 from xinc.settings import StrictModel
 
@@ -23,8 +24,8 @@ class FFN(MLPArchitecture):
         sigma: float = Field(10.0, gt=0, description="Standard deviation of B, in cycles per unit of coordinate.")
         hidden_width: int = Field(104, ge=1, description="Channels of every hidden layer.")
         layers: int = Field(3, ge=2, description="Number of linear layers.")
-        activation: Literal["relu", "gelu", "silu", "tanh", "elu", "leaky_relu"] = Field(
-            "relu", description="Activation between the layers."
+        activation: ActivationSetting = Field(
+            "relu", description="Activation between the layers, e.g. `relu` or `elu(0.5)`."
         )
         output_activation: Literal["identity", "sigmoid", "tanh", "centred"] = Field(
             "identity",

@@ -21,7 +21,6 @@ from xinc.models.base import INR
 from xinc.models.imports import MIN_PSNR
 from xinc.models.imports.parts import Imported, Layout
 from xinc.runtime.progress import Progress
-from xinc.trace.layers import Linear, Trace
 
 #: Pixels of the first look, how many combinations get a second one, and its pixels.
 _FIRST, _KEPT, _SECOND = 256, 16, 4096
@@ -225,9 +224,9 @@ def decibels(error: float) -> float:
 def _response(model: INR, frame: int, pixels: np.ndarray) -> tuple[Tensor, np.ndarray]:
     """Responses (3, P) of the last layer at pixels (row-major numbers), and which: all, where layers mix them."""
     trace = model.trace(frame)
-    if all(isinstance(layer, Linear) for layer in trace.layers):
-        some = trace.input.flatten(1)[:, pixels][:, None]
-        return Trace(some, trace.layers).output().flatten(1), pixels
+    some = trace.at(pixels[None])
+    if some is not None:
+        return some.output().flatten(1), pixels
     response = trace.output()
     return response.flatten(1), np.arange(response.shape[-2] * response.shape[-1])
 

@@ -40,7 +40,7 @@ def read(tensors: Tensors, hints: Hints) -> Imported:
         "fourier_features": len(encoding),
         "hidden_width": hidden,
         "layers": count,
-        "activation": hints.take("activation", "relu"),
+        "activation": hints.activation("relu"),
         "output_activation": hints.take("output_activation", "identity"),
     }
     return one_frame("ffn", settings, state, hints)

@@ -22,8 +22,8 @@ DECODER_HINTS = (
 
 #: The code base's names of activations.
 ACTIVATIONS = {
-    "relu": "relu", "leaky": "leaky_relu", "relu6": "relu6", "gelu": "gelu", "sin": "sin", "swish": "silu",
-    "silu": "silu", "softplus": "softplus", "hardswish": "hardswish",
+    "relu": "relu", "leaky": "leaky_relu", "leaky01": "leaky_relu(0.1)", "relu6": "relu6", "gelu": "gelu",
+    "sin": "sin", "swish": "silu", "silu": "silu", "softplus": "softplus", "hardswish": "hardswish",
 }  # fmt: skip
 
 

@@ -17,9 +17,13 @@ from xinc.frames import frame_list
 from xinc.models._pruned import set_masks, split
 from xinc.models.base import INR
 from xinc.models.storage import build, check_finite
+from xinc.trace.activations import activation
 
 #: Names of hints, and values that they may take together.
 Axes: TypeAlias = Mapping[tuple[str, ...], Sequence[tuple[Any, ...]]]
+
+#: What the names of tensors begin with that networks of one frame each have for themselves.
+PER_FRAME = ("weights.", "biases.", "tables")
 
 
 @dataclass
@@ -57,7 +61,7 @@ class Imported:
         """Represent only these of its frames."""
         at = [self.frames.index(f) for f in frames]
         for name, tensor in self.state.items():
-            if name == "embeddings" or name.startswith(("weights.", "biases.")):
+            if name == "embeddings" or name.startswith(PER_FRAME):
                 self.state[name] = tensor[at]
         self.frames = list(frames)
 
@@ -107,8 +111,8 @@ class Tensors(dict[str, Tensor]):
         hint = f" ({close}?)" if close.startswith("did you mean") else ""
         raise InputError(f"{self.path} lacks the tensor '{name}'{hint}.")
 
-    def shaped(self, name: str, *shape: int | None) -> Tensor:
-        """The tensor called ``name`` as float32; `InputError` unless it has this shape (None: any length)."""
+    def shaped(self, name: str, *shape: int | None, of_complex: bool = False) -> Tensor:
+        """The tensor called ``name`` as float32, or complex64; `InputError` unless it has this shape (None: any)."""
         tensor = self[name]
         fits = len(tensor.shape) == len(shape) and all(
             want in (None, have) for want, have in zip(shape, tensor.shape, strict=True)
@@ -119,19 +123,20 @@ class Tensors(dict[str, Tensor]):
                 f"{self.path}: tensor '{name}' has shape {tuple(tensor.shape)}, expected "
                 f"({expected}{',' * (len(shape) == 1)})."
             )
-        if tensor.is_complex():
+        if tensor.is_complex() and not of_complex:
             raise InputError(
-                f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}: networks of "
-                "complex weights, such as WIRE's, cannot be dissected; give one of real weights."
+                f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}: of networks of "
+                "complex weights only WIRE's are read, whose layers are all complex but the first; give one of real "
+                "weights."
             )
-        if not tensor.is_floating_point():
+        if not (tensor.is_floating_point() or tensor.is_complex()):
             raise InputError(
                 f"{self.path}: tensor '{name}' is of type {str(tensor.dtype).removeprefix('torch.')}, expected "
                 "floating point numbers; a quantised network has its scale beside them."
             )
         if tensor.is_meta:
             raise InputError(f"{self.path}: tensor '{name}' has no values, on the device 'meta': save it with them.")
-        values = tensor.to_dense().float()
+        values = tensor.to_dense().to(torch.complex64 if of_complex else torch.float32)
         if name not in self._read:
             check_finite({name: values}, self.path)
             self._read.add(name)
@@ -263,6 +268,15 @@ class Hints:
         if value not in known:
             raise InputError(f"{self.path}: {name} is {value!r}: {nearest(value, known)}.")
         return known[value]
+
+    def activation(self, default: str) -> str:
+        """The hint ``activation``, said as in settings, where a wave has its frequency from another hint."""
+        said = str(self.take("activation", default))
+        try:
+            activation(said, 1.0)
+        except InputError as error:
+            raise InputError(f"{self.path}: activation is {said!r}: {error}") from None
+        return said
 
     def number(self, name: str, default: float) -> float:
         """A hint that is a positive number."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from xinc.errors import InputError
 from xinc.models.imports.ffn import one_frame
 from xinc.models.imports.parts import Hints, Imported, Layout, Tensors, listed, single
-from xinc.models.siren import HiddenActivation
 
 HINTS = (
     "resolution", "convention", "activation", "omega", "first_omega", "hidden_features", "layers", "coordinates",
@@ -107,13 +106,19 @@ def _meaning(naming: str, hints: Hints) -> dict[str, Any]:
     usual = CONVENTIONS["siren" if naming == "notebook" else naming]
     if "convention" in hints:
         usual = CONVENTIONS[hints.choice("convention", "siren", {name: name for name in CONVENTIONS})]
-    activations = {name: name for name in get_args(HiddenActivation)}
     omega = hints.number("omega", usual["omega"])
     first = usual["first_omega"] if "omega" not in hints or usual["first_omega"] != usual["omega"] else omega
     return {
-        "activation": hints.choice("activation", usual["activation"], activations),
+        "activation": hints.activation(usual["activation"]),
         "omega": omega,
         "first_omega": hints.number("first_omega", first),
+        **placing(hints, usual),
+    }
+
+
+def placing(hints: Hints, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that say where pixels lie and what becomes of the output: hints, or what is usual."""
+    return {
         "coordinates": hints.choice("coordinates", usual["coordinates"], _same("stretched", "square", "height")),
         "coordinate_order": hints.choice(
             "coordinate_order",

@@ -45,6 +45,40 @@ def find_tensors(content: Mapping[str, Any], path: Any, hints: Mapping[str, Any]
     return _unwrapped(Tensors(path, named), hints, layouts)
 
 
+def weights_for(names: Iterable[str], content: Mapping[str, Any], path: Any) -> dict[str, Tensor]:
+    """The weights in a checkpoint for a module whose tensors have these names.
+
+    They are those of the file's state dict as they are; without what wrappers put before their names, or without one
+    more prefix; or made whole of parts (`recomposed`). Where none of these has all the names and no others, the nearest
+    to the file: without wrappers' prefixes.
+
+    Raises
+    ------
+    InputError : there are no weights, or several networks' below different prefixes.
+    """
+    wanted, state = set(names), _state(content, path, {})
+    plain = {_without_wrappers(name): tensor for name, tensor in state.items()}
+    for whole in (state, plain, recomposed(plain)):
+        if whole.keys() == wanted:
+            return whole
+        below: dict[str, dict[str, Tensor]] = {}
+        for prefix in (one for depth in range(1, _DEPTH + 1) for one in _prefixes(whole, depth)):
+            some = {name.removeprefix(prefix): t for name, t in whole.items() if name.startswith(prefix)}
+            if some.keys() == wanted:
+                below[prefix] = some
+        if len(below) > 1:
+            raise _several(path, below)
+        if below:
+            return next(iter(below.values()))
+    return plain
+
+
+def _without_wrappers(name: str) -> str:
+    while (shorter := name.removeprefix("module.").removeprefix("_orig_mod.")) != name:
+        name = shorter
+    return name
+
+
 def _state(content: Mapping[str, Any], path: Any, hints: Mapping[str, Any]) -> dict[str, Tensor]:
     named = hints.get("weights")
     if named is not None:
@@ -137,7 +171,8 @@ def _plain(name: str) -> str:
         for wrapper in _WRAPPERS:
             shorter = shorter.removeprefix(wrapper)
         if shorter == name:
-            return name.replace("blocks.0.", "")
+            # HNeRV's code has a level of blocks too many in some files; a HiNeRV's stages are called so.
+            return name if "decoder.blocks." in name else name.replace("blocks.0.", "")
         name = shorter
 
 
@@ -150,9 +185,7 @@ def _unwrapped(tensors: Tensors, hints: Mapping[str, Any], layouts: tuple[Layout
     if known(tensors):
         return tensors
     for depth in range(1, _DEPTH + 1):
-        prefixes = dict.fromkeys(
-            ".".join(parts[:depth]) + "." for name in tensors if len(parts := name.split(".")) > depth
-        )
+        prefixes = _prefixes(tensors, depth)
         below = {
             prefix: Tensors(
                 tensors.path, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -161,11 +194,20 @@ def _unwrapped(tensors: Tensors, hints: Mapping[str, Any], layouts: tuple[Layout
         }
         fitting = [prefix for prefix, some in below.items() if known(some)]
         if len(fitting) > 1:
-            raise InputError(
-                f"{tensors.path} holds several networks, below {', '.join(repr(one) for one in fitting)}: save the one "
-                "that is meant by itself."
-            )
+            raise _several(tensors.path, fitting)
         if fitting:
             beside = {name: tensor for name, tensor in tensors.items() if not name.startswith(fitting[0])}
             return Tensors(tensors.path, below[fitting[0]], beside)
     return tensors
+
+
+def _prefixes(names: Iterable[str], depth: int = 1) -> list[str]:
+    """What names begin with, up to and with their n-th dot, each once."""
+    return list(dict.fromkeys(".".join(parts[:depth]) + "." for name in names if len(parts := name.split(".")) > depth))
+
+
+def _several(path: Any, prefixes: Iterable[str]) -> InputError:
+    return InputError(
+        f"{path} holds several networks, below {', '.join(repr(one) for one in prefixes)}: save the one that is meant "
+        "by itself."
+    )

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
 
 from xinc.models.architecture import Architecture
+
+Coordinates: TypeAlias = Annotated[
+    Literal["square", "stretched", "height"],
+    Field(
+        description="square: the longer side spans the range; stretched: both do, as in most authors' code; height: "
+        "the rows do, and columns have the same scale, as in COIN's."
+    ),
+]
+CoordinateOrder: TypeAlias = Annotated[
+    Literal["row_column", "column_row"], Field(description="What comes first; column_row is (x, y).")
+]
+CoordinateRange: TypeAlias = Annotated[tuple[float, float], Field(description="Ends of the range of coordinates.")]
+Pixels: TypeAlias = Annotated[
+    Literal["corners", "centres"],
+    Field(
+        description="corners: the ends of the range are the first and the last pixel; centres: they are half a pixel "
+        "beyond these."
+    ),
+]
+OutputActivation: TypeAlias = Annotated[
+    Literal["identity", "sigmoid", "tanh", "centred"],
+    Field(
+        description="Activation from the last layer to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2, as of "
+        "networks that are fitted to colours from -1 to 1."
+    ),
+]
 
 
 class MLPArchitecture(Architecture):

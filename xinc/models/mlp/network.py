@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.models.mlp import MLPArchitecture
-from xinc.trace.activations import activate
-from xinc.trace.layers import Linear, Trace
+from xinc.trace.activations import Activation, activation
+from xinc.trace.layers import BaseTrace, Linear, Trace
 
 
 def pixel_coordinates(
@@ -60,18 +61,24 @@ class MLP(MLPArchitecture, INR):
         self, settings: Any, resolution: tuple[int, int], frames: Sequence[int], num_frames: int, seed: int = 0
     ) -> None:
         super().__init__(settings, resolution, frames, num_frames, seed)
-        widths = self.widths()
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        generators = [_generator(seed, frame) for frame in self.frames]
-        for at, (c_in, c_out) in enumerate(itertools.pairwise(widths)):
+        generators = [generator_of(seed, frame) for frame in self.frames]
+        for at, (c_in, c_out) in enumerate(self.channels_of_layers()):
             drawn = [self.initial(at, c_in, c_out, g) for g in generators]
             self.weights.append(nn.Parameter(torch.stack([weight for weight, _ in drawn])))
             self.biases.append(nn.Parameter(torch.stack([bias for _, bias in drawn])))
 
+    #: Of networks that PyTorch trains on a CPU, pixels that one takes at a time, which bounds memory; None: all.
+    pixels_at_once: ClassVar[int | None] = None
+
     def widths(self) -> list[int]:
         """Channels from the encoded coordinates to the three colours."""
         raise NotImplementedError
+
+    def channels_of_layers(self) -> list[tuple[int, int]]:
+        """(C_in, C_out) of every linear layer."""
+        return list(itertools.pairwise(self.widths()))
 
     def initial(self, at: int, c_in: int, c_out: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Initial weight (C_out, C_in) and bias (C_out,) of layer number ``at``."""
@@ -93,16 +100,27 @@ class MLP(MLPArchitecture, INR):
         return None
 
     def hidden_activation(self) -> tuple[str, float]:
-        """Name and frequency of the hidden layers' activation."""
+        """Activation and frequency of the hidden layers."""
         raise NotImplementedError
 
     def frequency(self, at: int) -> float:
         """Frequency of hidden layer number ``at``."""
         return self.hidden_activation()[1]
 
-    @property
-    def output_activation(self) -> str:
-        return str(self.settings.output_activation)
+    def activation(self, at: int) -> Activation:
+        """Activation of hidden layer number ``at``."""
+        return activation(self.hidden_activation()[0], self.frequency(at))
+
+    def activated(self, at: int, z: Tensor) -> Tensor:
+        """What hidden layer number ``at`` makes of its pre-activation in training: the same, but for gradients."""
+        return self.activation(at)(z)
+
+    def slope(self, at: int) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """From the gradient of `activated` and its argument z to the gradient of z; None: that of the activation.
+
+        `xinc.training.tiles` knows those of the usual activations.
+        """
+        return None
 
     def forward(self, frames: Tensor) -> Tensor:
         at = torch.as_tensor([self.frames.index(self.check_frame(int(f))) for f in frames], device=frames.device)
@@ -112,35 +130,55 @@ class MLP(MLPArchitecture, INR):
 
     def colours(self, encoded: Tensor, at: Tensor | None = None) -> Tensor:
         """(P, channels) -> (networks, P, 3); ``at`` selects networks by position."""
-        name = self.hidden_activation()[0]
         x = encoded
         for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             w, b = (weight, bias) if at is None else (weight[at], bias[at])
             x = torch.matmul(x, w.transpose(1, 2)) + b[:, None, :]
             if k < len(self.weights) - 1:
                 frequency = self.frequency(k)
-                x = activate(name, x if frequency == 1.0 else frequency * x, frequency)
+                x = self.activated(k, x if frequency == 1.0 else frequency * x)
         return OUTPUT_ACTIVATIONS[self.output_activation](x)
 
     @torch.no_grad()
-    def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
+    def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> BaseTrace:
         at = self.frames.index(self.check_frame(frame))
         height, width = resolution or self.resolution
         encoded = self.encode(self.grid((height, width), self.weights[0].device))
-        name, last = self.hidden_activation()[0], len(self.weights) - 1
+        last = len(self.weights) - 1
         layers = tuple(
             Linear(
                 f"layer{k + 1}",
                 w[at].detach(),
                 b[at].detach(),
-                *(("identity",) if k == last else (name, self.frequency(k))),
+                *(("identity",) if k == last else (str(self.activation(k)), self.frequency(k))),
             )
             for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True))
         )
         return Trace(encoded.T.reshape(-1, height, width).contiguous(), layers)
 
 
-def _generator(*numbers: int) -> torch.Generator:
+class Placed:
+    """A network whose settings say where pixels lie."""
+
+    settings: Any
+
+    def grid(self, resolution: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
+        """Coordinates (H·W, 2) of every pixel, row-major."""
+        s = self.settings
+        return pixel_coordinates(
+            resolution, device, coordinates=s.coordinates, order=s.coordinate_order, ends=s.coordinate_range,
+            pixels=s.pixels,
+        )  # fmt: skip
+
+
+class PlacedMLP(Placed, MLP):
+    """One whose settings also say how wide and deep it is: coordinates, hidden layers, colours."""
+
+    def widths(self) -> list[int]:
+        return [2, *[self.settings.hidden_width] * (self.settings.layers - 1), 3]
+
+
+def generator_of(*numbers: int) -> torch.Generator:
     """A generator whose stream belongs to these numbers alone."""
     seed = int(np.random.SeedSequence(list(numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))
     return torch.Generator().manual_seed(seed)
@@ -149,3 +187,9 @@ def _generator(*numbers: int) -> torch.Generator:
 def uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator) -> Tensor:
     """Uniform in [-bound, bound]."""
     return (torch.rand(shape, generator=generator) * 2 - 1) * bound
+
+
+def usual_initial(c_in: int, c_out: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """PyTorch's initial weight (C_out, C_in) and bias (C_out,) of a linear layer: uniform up to 1/√C_in."""
+    bound = 1 / math.sqrt(c_in)
+    return uniform((c_out, c_in), bound, generator), uniform((c_out,), bound, generator)

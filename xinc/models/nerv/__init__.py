@@ -7,10 +7,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from xinc.models import architectures
-from xinc.models.decoder import Activation, DecoderArchitecture, DecoderSettings
+from xinc.models.decoder import DecoderArchitecture, DecoderSettings
 from xinc.settings import StrictModel
-
-__all__ = ["Activation", "NeRV", "NeRVSettings"]
 
 
 class NeRVSettings(DecoderSettings):

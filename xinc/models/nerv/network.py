@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from xinc.models.decoder.network import Decoder
 from xinc.models.nerv import NeRV, NeRVSettings
-from xinc.trace.activations import ACTIVATIONS
+from xinc.trace.activations import activation
 
 
 class Network(NeRV, Decoder):
@@ -53,7 +53,7 @@ class Network(NeRV, Decoder):
 
     def start(self, embedded: Tensor) -> Tensor:
         for layer in self.stem_hidden:
-            embedded = ACTIVATIONS[self.settings.activation](layer(embedded))
+            embedded = activation(self.settings.activation)(layer(embedded))
         return super().start(embedded)
 
     def inputs(self, frames: Tensor) -> Tensor:

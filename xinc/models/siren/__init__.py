@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
+from xinc.errors import InputError
 from xinc.models import architectures
-from xinc.models.mlp import MLPArchitecture
+from xinc.models.architecture import ACTIVATION_SCHEMA
+from xinc.models.mlp import (
+    CoordinateOrder,
+    CoordinateRange,
+    Coordinates,
+    MLPArchitecture,
+    OutputActivation,
+    Pixels,
+)
 from xinc.settings import StrictModel
+from xinc.trace.activations import activation, spelt_real
 
-#: Activations of hidden layers: waves (which have a frequency), and others.
-HiddenActivation = Literal["sin", "finer", "gauss", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "softplus"]
-WITH_FREQUENCY = ("sin", "finer", "gauss")
+#: Activations whose layers have a frequency.
+WITH_FREQUENCY = ("sin", "cos", "finer", "gauss", "sinc")
+
+
+def _hidden(said: str) -> str:
+    """An activation of hidden layers: a wave without values of its own, because `omega` has its frequency."""
+    found = activation(said, 1.0)
+    spelt_real(str(found))
+    if found.name in WITH_FREQUENCY:
+        if "(" in said:
+            raise InputError(f"'{said}' has values: write {found.name}, and its frequency as omega")
+        return found.name
+    return str(found)
+
+
+HiddenActivation: TypeAlias = Annotated[str, AfterValidator(_hidden), WithJsonSchema(ACTIVATION_SCHEMA)]
 
 
 @architectures.register("siren")
@@ -26,29 +49,20 @@ class SIREN(MLPArchitecture):
         hidden_width: int = Field(104, ge=1, description="Channels of every hidden layer.")
         layers: int = Field(5, ge=2, description="Number of linear layers.")
         activation: HiddenActivation = Field(
-            "sin", description="Activation of the hidden layers; others than sin are for networks of the same layout."
+            "sin",
+            description="Activation of the hidden layers, e.g. `sin`, `finer`, `gauss` or `elu(0.5)`; others than sin "
+            "are for networks of the same layout.",
         )
         omega: float = Field(
-            30.0, gt=0, description="ω0, the frequency of every sine; a Gaussian's s. ReLU and its like have none."
+            30.0,
+            gt=0,
+            description="ω0, the frequency of every sine, cosine or sinc; a Gaussian's s. ReLU and its like have none.",
         )
         first_omega: float | None = Field(
             None, gt=0, description="Frequency of the first layer; `omega` when left out."
         )
-        coordinates: Literal["square", "stretched", "height"] = Field(
-            "square",
-            description="square: the longer side spans the range; stretched: both do, as in its authors' code; height: "
-            "the rows do, and columns have the same scale, as in COIN's.",
-        )
-        coordinate_order: Literal["row_column", "column_row"] = Field(
-            "row_column", description="What comes first; column_row is (x, y)."
-        )
-        coordinate_range: tuple[float, float] = Field((-1.0, 1.0), description="Ends of the range of coordinates.")
-        pixels: Literal["corners", "centres"] = Field(
-            "corners",
-            description="corners: the ends of the range are the first and the last pixel; centres: they are half a "
-            "pixel beyond these.",
-        )
-        output_activation: Literal["identity", "sigmoid", "tanh", "centred"] = Field(
-            "identity",
-            description="Activation from the last layer to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2.",
-        )
+        coordinates: Coordinates = "square"
+        coordinate_order: CoordinateOrder = "row_column"
+        coordinate_range: CoordinateRange = (-1.0, 1.0)
+        pixels: Pixels = "corners"
+        output_activation: OutputActivation = "identity"

@@ -1,1 +1,1 @@
-"""An architecture and an analysis for xinc."""
+"""An architecture, an analysis and an activation for xinc."""
