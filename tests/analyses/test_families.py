@@ -35,9 +35,8 @@ def results(architecture: str, psnr: float) -> dict[str, xr.Dataset]:
         "quality": xr.Dataset(
             {
                 "mean_psnr": psnr, "mean_ssim": 0.9, "explained": 0.99, "bits_per_pixel": ("bits", [32.0, 8.0]),
-                "training_seconds": ("epoch", [1.0, 30.0]),
             },
-            {"bits": [32, 8], "epoch": [1, 40]},
+            {"bits": [32, 8]},
             of | {"parameters": 1000, "output_activation": "tanh"},
         ),
         "distribution": xr.Dataset({"gini": frames, "below_mean": frames}, {"layer": layers}, of),
@@ -71,7 +70,7 @@ def results(architecture: str, psnr: float) -> dict[str, xr.Dataset]:
 
 
 @pytest.fixture
-def result(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+def result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> xr.Dataset:
     """Two seeds of a NeRV, one FFN, and an FFN that has learned nothing."""
     made: dict[Path, xr.Dataset] = {}
     records = []
@@ -81,8 +80,12 @@ def result(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
         ("fourier", 0, "ffn", 31.0),
         ("poor", 0, "ffn", 12.0),
     ):
+        network = tmp_path / "results" / "clip" / model / f"seed{seed}"
+        network.mkdir(parents=True)
+        epochs = "".join(f"{epoch},30\n" for epoch in range(1, 41))
+        (network / "history.csv").write_text("epoch,cpu_seconds\n" + epochs)
         for analysis, one in results(architecture, psnr).items():
-            path = Path(f"results/clip/{model}/seed{seed}/{analysis}")
+            path = network / analysis
             made[path] = one
             records.append(Record(analysis, "clip", model, seed, path))
     monkeypatch.setattr(Record, "open", lambda self: made[self.path])
@@ -95,7 +98,7 @@ def test_numbers_of_networks_and_layers(result: xr.Dataset) -> None:
     assert families.labels == ["fourier (ffn)", "nerv"]
     assert families.networks_of("nerv")["psnr"].tolist() == [33, 35]
     assert families.networks_of("nerv")["bits_per_pixel"].tolist() == [8, 8]
-    assert families.networks_of("nerv")["seconds"].tolist() == [30, 30]
+    assert families.networks_of("nerv")["cpu_seconds"].tolist() == [30, 30]
     np.testing.assert_allclose(families.layers_of("fourier", "gini"), [0.05, 0.25, 0.45])
     np.testing.assert_allclose(families.layers_of("fourier", "gini", last=True), [0.45])
     np.testing.assert_allclose(families.layers_of("fourier", "dead"), [0.2, 0, 0])
@@ -141,7 +144,7 @@ def test_the_figure_has_a_row_for_each_family(result: xr.Dataset) -> None:
 def test_networks_whose_training_took_no_time_are_drawn(result: xr.Dataset, seconds: float, tmp_path: Path) -> None:
     """As of networks that were not trained here."""
     untimed = result.copy()
-    untimed["seconds"] = untimed["seconds"] * 0 + seconds
+    untimed["cpu_seconds"] = untimed["cpu_seconds"] * 0 + seconds
     with style.context():
         figures: Any = make_analysis("families", {}).plot(untimed)
         layout.save(figures[NAME], tmp_path / NAME)

@@ -14,11 +14,12 @@ from PIL import Image
 
 from xinc.analyses.making import make_analysis
 from xinc.analyses.page_numbers import read, rounded, written
-from xinc.analyses.paper_claims.costs import bytes_below, job_seconds, training_seconds
+from xinc.analyses.paper_claims.costs import bytes_below, job_seconds
 from xinc.analyses.paper_claims.measured import numbers_of
 from xinc.analyses.paper_claims.page import NAME, Study, page, ratios_in_words
 from xinc.analyses.paper_claims.statements import FALLS, PARTLY, STANDS, STATEMENTS, UNMEASURED, outcome
 from xinc.analyses.results import Project, Record
+from xinc.analyses.trained import trained
 from xinc.plotting import layout, style
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "explanation"
@@ -291,9 +292,15 @@ def test_time_and_disk(tmp_path: Path) -> None:
         (Path(folder) / name).stat().st_size for folder, _, names in os.walk(tmp_path / "logs") for name in names
     )
     assert bytes_below(tmp_path / "nothing") == 0
-    assert math.isnan(training_seconds(tmp_path))
+
+
+def test_what_a_training_took(tmp_path: Path) -> None:
+    assert math.isnan(trained(tmp_path).seconds)
     (tmp_path / "history.csv").write_text("epoch,psnr,seconds\n1,20,30.5\n2,21,61.5\n")
-    assert training_seconds(tmp_path) == 61.5
+    assert (trained(tmp_path).epochs, trained(tmp_path).seconds) == (2, 61.5)
+    assert math.isnan(trained(tmp_path).cpu_seconds), "not noted by earlier versions"
+    (tmp_path / "history.csv").write_text("epoch,seconds,cpu_seconds\n1,20,30.5\n2,21,61.5\n")
+    assert trained(tmp_path).cpu_seconds == 61.5
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_history_has_a_row_an_epoch(name):
     settings = training(epochs=5, batch_size=2, warmup=0.5)
     history = fit(make(name), targets(), settings)
     assert [row["epoch"] for row in history.rows] == [1, 2, 3, 4, 5]
-    assert list(history.rows[0]) == ["epoch", "learning_rate", "loss", "psnr", "seconds"]
+    assert list(history.rows[0]) == ["epoch", "learning_rate", "loss", "psnr", "seconds", "cpu_seconds"]
     per_epoch = 2 if name in OF_VIDEOS else 1
     expected = [learning_rate((n + 1) * per_epoch - 1, 5 * per_epoch, settings) for n in range(5)]
     assert [row["learning_rate"] for row in history.rows] == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 import signal
@@ -62,7 +63,7 @@ def resumed(path, name, settings, data=None):
 
 
 def without_seconds(history):
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in history.rows]
+    return [{key: value for key, value in row.items() if not key.endswith("seconds")} for row in history.rows]
 
 
 @pytest.mark.parametrize("name", [*sorted(SMALL), *(pytest.param(n, marks=pytest.mark.slow) for n in OTHERS)])
@@ -77,8 +78,9 @@ def test_the_end_is_that_of_an_undisturbed_run(tmp_path, name, after):
     assert without_seconds(history) == without_seconds(expected)
     assert history.psnr == expected.psnr
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), whole.parameters(), strict=True))
-    seconds = [row["seconds"] for row in history.rows]
-    assert seconds == sorted(seconds)
+    for name in ("seconds", "cpu_seconds"):
+        times = [row[name] for row in history.rows]
+        assert times == sorted(times)
 
 
 def test_it_does_go_on_rather_than_begin_anew(tmp_path, monkeypatch):
@@ -159,6 +161,20 @@ def test_time_before_the_interruption_counts(tmp_path):
     assert (history.stopped, len(history.rows)) == ("time_budget", 21)
 
 
+def test_checkpoints_of_before_cpu_time_was_noted_go_on(tmp_path):
+    path = tmp_path / "c.pt"
+    settings = interrupted(path, "nerv", 12, 9)
+    checkpoint = Checkpoint(path, make("nerv"), targets(), settings)
+    state = checkpoint.read()
+    del state["cpu_seconds"]
+    for row in state["rows"]:
+        del row["cpu_seconds"]
+    checkpoint.write(state)
+    _, history = resumed(path, "nerv", settings)
+    assert len(history.rows) == 12
+    assert all(math.isnan(row["cpu_seconds"]) for row in history.rows), "it is not known what it was before"
+
+
 @pytest.fixture
 def video(tmp_path):
     from tests.helpers.small import write_clip
@@ -188,7 +204,9 @@ def state_of(place):
 
 def rows_of(place):
     with open(place / "history.csv", newline="") as file:
-        return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+        return [
+            {key: value for key, value in row.items() if not key.endswith("seconds")} for row in csv.DictReader(file)
+        ]
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def test_trained_network_and_history(video):
         assert found == pytest.approx(-10 * np.log10(np.mean(error.astype(float) ** 2)), abs=1e-3)
     with open(history, newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "learning_rate", "loss", "psnr", "seconds"]
+    assert list(rows[0]) == ["epoch", "learning_rate", "loss", "psnr", "seconds", "cpu_seconds"]
     for row, kept in zip(rows, record.rows, strict=True):
         assert {key: float(value) for key, value in row.items()} == pytest.approx(kept, rel=1e-8)
     training = torch.load(output, weights_only=True)["training"]

@@ -36,7 +36,7 @@ def sentences(output: str) -> list[str]:
     ("damaged", "file", "needed_by"),
     [
         pytest.param("results/clip/video.zarr", "frames/c/0/0/0/0", "intensity", marks=exhaustive),
-        (f"{NERV}/canvas.zarr/block2", "input/c.0.0.0.0", "intensity"),
+        (f"{NERV}/canvas.zarr", "block2/input/c.0.0.0.0", "intensity"),
         pytest.param(f"{NERV}/model.pt", "", "quality", marks=exhaustive),
     ],
 )

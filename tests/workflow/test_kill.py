@@ -80,7 +80,7 @@ def content(results: Path) -> dict[str, bytes]:
             found[name] = b"".join(np.ascontiguousarray(t.numpy()).tobytes() for t in weights.values())
         elif path.name == "history.csv":
             rows = path.read_text().splitlines()
-            found[name] = "\n".join(row.rsplit(",", 1)[0] for row in rows).encode()
+            found[name] = "\n".join(row.rsplit(",", 2)[0] for row in rows).encode()
         elif path.is_file():
             found[name] = path.read_bytes()
     return found

@@ -120,7 +120,7 @@ def contents(root: Path) -> dict[str, Any]:
             weights = content.pop("state_dict")
             found[name] = (content, {key: tensor.numpy().tobytes() for key, tensor in weights.items()})
         elif path.name == "history.csv":
-            found[name] = [line.rpartition(",")[0] for line in path.read_text(encoding="utf-8").splitlines()]
+            found[name] = [line.rsplit(",", 2)[0] for line in path.read_text(encoding="utf-8").splitlines()]
         elif path.is_file() and path.name != ".snakemake_timestamp":
             found[name] = path.read_bytes()
     return found

@@ -7,7 +7,7 @@ from xinc.registry import Registry
 #: Modules of this package that are not analyses.
 SUPPORT_MODULES = (
     *("analyse", "annotated", "base", "claim", "draw", "few", "given", "making", "markdown", "page_numbers", "plot"),
-    *("results", "run", "subject", "tables"),
+    *("results", "run", "subject", "tables", "trained"),
 )
 
 analyses: Registry = Registry("analysis", __name__, "xinc.analyses")

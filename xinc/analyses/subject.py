@@ -71,7 +71,18 @@ class Subject:
 
     @cached_property
     def canvas(self) -> dict[str, xr.Dataset]:
-        """Per layer, in network order, the dataset with the lazy ``contribution`` (frame, neuron, y, x)."""
+        """Per layer, in network order, the dataset with the lazy ``contribution`` (frame, neuron, y, x).
+
+        Raises
+        ------
+        InputError : the canvas is damaged or of another version, or lacks a layer that the workflow made.
+        """
+        if self.canvas_path is not None and self.canvas_path.exists():
+            lacking = [name for name in self.layers or () if not (self.canvas_path / name).exists()]
+            if lacking:
+                raise InputError(
+                    f"{self.canvas_path} lacks {', '.join(lacking)}: remove it and run again, which makes it anew."
+                )
         return dict(_opened("canvas", self.canvas_path, False, self.layers))
 
     @cached_property

@@ -112,8 +112,7 @@ def check_one_network(layers: Mapping[str, xr.Dataset], place: Path | Location) 
         found = ", but ".join(f"{', '.join(names)} of network {network}" for network, names in networks.items())
         raise InputError(
             f"{place} mixes layers of different networks: {found}. The network was made again since some of them were "
-            "written: run the workflow again, and remove the folders of layers that it no longer makes; or open "
-            "layers one by one."
+            "written: remove the canvas and make it again, or open layers one by one."
         )
 
 

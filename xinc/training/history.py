@@ -23,7 +23,8 @@ class History:
     Attributes
     ----------
     rows : epoch, learning_rate, loss (mean squared error), psnr (dB; mean over frames of the PSNR while training,
-        before clamping) and seconds since the start.
+        before clamping), seconds since the start, and CPU seconds of the process (all its threads; for comparing
+        trainings on a machine with other work).
     psnr : (frames,) dB of the finished network, clamped to [0, 1].
     stopped : what ended the training.
     """
@@ -48,7 +49,7 @@ def psnr(mse: Tensor) -> Tensor:
 
 
 def write_history(record: History, path: str | Path) -> None:
-    """One row an epoch: epoch, learning_rate, loss, psnr (dB), seconds; a reader sees the whole file or none."""
+    """One row an epoch, see `History`; a reader sees the whole file or none."""
     with whole_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(record.rows[0]))
         writer.writeheader()

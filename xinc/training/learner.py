@@ -60,6 +60,7 @@ class Learner:
         self.targets, self.device = targets, device
         self.history, self.done = History(), False
         self._start = self._looked = self._kept = time.monotonic()
+        self._cpu_start = time.process_time()
         model.to(device).train()
         model.before_training(targets)
         self.steps = steps_of(model, targets, settings)
@@ -71,8 +72,8 @@ class Learner:
         self._room = Room(self.steps.part, self.steps.parts)
         if device.type == "cuda":
             self._allocate()
-        #: Epochs trained but not looked at: last learning rate, errors (frames,), seconds.
-        self._pending: list[tuple[float, Tensor, float]] = []
+        #: Epochs trained but not looked at: last learning rate, errors (frames,), seconds, CPU seconds.
+        self._pending: list[tuple[float, Tensor, float, float]] = []
         if checkpoint is not None:
             state = checkpoint.read()
             if state is not None:
@@ -87,6 +88,11 @@ class Learner:
         """Seconds of training so far, those before an interruption included."""
         return time.monotonic() - self._start
 
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of the process since training began, those before an interruption included."""
+        return time.process_time() - self._cpu_start
+
     def epoch(self) -> Iterator[None]:
         """The next epoch, a step at a time; at its end the history, a checkpoint and whether to stop are seen to."""
         number, rate, errors = len(self.history.rows) + len(self._pending), 0.0, []
@@ -97,7 +103,7 @@ class Learner:
             errors.append(self._fitting(batch, rate))
             yield
         with self._on_stream():
-            self._pending.append((rate, torch.cat(errors), self.seconds))
+            self._pending.append((rate, torch.cat(errors), self.seconds, self.cpu_seconds))
         last = number + 1 == self.settings.epochs
         late = time.monotonic() - self._looked >= LOOK_EVERY
         if self.device.type == "cpu" or late or last or self.settings.target_psnr is not None:
@@ -162,7 +168,7 @@ class Learner:
         """Read the results of all epochs since the last look."""
         if self._stream is not None:
             self._stream.synchronize()
-        for rate, mse, seconds in self._pending:
+        for rate, mse, seconds, cpu_seconds in self._pending:
             loss, reached = float(mse.mean()), psnr(mse)
             number = len(self.history.rows) + 1
             if not math.isfinite(loss):
@@ -171,7 +177,8 @@ class Learner:
                     f"{self.settings.learning_rate:g}) or lengthen warmup (now {self.settings.warmup:g})."
                 )
             mean = float(reached.mean())
-            row = {"epoch": number, "learning_rate": rate, "loss": loss, "psnr": mean, "seconds": seconds}
+            row = {"epoch": number, "learning_rate": rate, "loss": loss, "psnr": mean}
+            row |= {"seconds": seconds, "cpu_seconds": cpu_seconds}
             self.history.rows.append(row)
             self._reached = float(reached.min()) if self.model.per_frame else mean
         self.progress.update(len(self._pending), PSNR=f"{mean:.2f} dB")
@@ -223,6 +230,7 @@ class Learner:
                 "generator": self.steps.generator.get_state(),
                 "rows": self.history.rows,
                 "seconds": self.seconds,
+                "cpu_seconds": self.cpu_seconds,
             }
         )
         self._kept = time.monotonic()
@@ -236,8 +244,10 @@ class Learner:
             own = {name: torch.zeros_like(parameter).copy_(kept[name]) for name in ("exp_avg", "exp_avg_sq")}
             self.optimiser.state[parameter] = {"step": kept["step"].to(self.device), **own}
         self.steps.generator.set_state(state["generator"])
-        self.history.rows = [dict(row) for row in state["rows"]]
+        # Checkpoints of before CPU seconds were noted have none.
+        self.history.rows = [{**row, "cpu_seconds": row.get("cpu_seconds", math.nan)} for row in state["rows"]]
         self._start -= state["seconds"]
+        self._cpu_start -= state.get("cpu_seconds", math.nan)
 
 
 def steps_of(model: INR, targets: Tensor, settings: TrainingSettings) -> Steps:

@@ -14,7 +14,7 @@ class Families(ProjectAnalysis):
     """Networks of different architectures on the same video: quality, time, and what their contributions look like.
 
     A row is a model; dots of the first two columns are its networks (videos and seeds), those of the others its layers,
-    medians over networks and frames; light for the last layer, the one that makes the colours. PSNR and time of
+    medians over networks and frames; light for the last layer, the one that makes the colours. PSNR and CPU time of
     training; inequality of |C| (Gini coefficient: 0 where all contributions are equal, 1 where one is everything);
     neurons without contribution; how far maps agree with the effect of ablation (median r over neurons, ring: gained
     maps); and the PSNR that is lost with a share of the weights, removed by contribution, by magnitude, or at random.
@@ -28,7 +28,7 @@ class Families(ProjectAnalysis):
     judges = False
     undefined = {
         **dict.fromkeys(("bits_per_pixel", "psnr", "ssim", "explained"), "networks without the analysis quality"),
-        **dict.fromkeys(("epochs", "seconds"), "networks that were not trained here"),
+        **dict.fromkeys(("epochs", "cpu_seconds"), "networks that were not trained here"),
         "lost": "networks without the analysis pruning, and criteria and shares that it was not asked for",
         "measured": "layers without the analysis that measures this",
     }

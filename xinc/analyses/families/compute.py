@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from xinc.analyses.results import Project, Record
+from xinc.analyses.trained import trained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +43,7 @@ _OF_NETWORK = {
     "ssim": ("mean over frames of SSIM", "1"),
     "explained": ("share of the variance of colours that the reconstruction explains", "1"),
     "epochs": ("epochs of the training", "1"),
-    "seconds": ("time of the training", "s"),
+    "cpu_seconds": ("CPU time of the training", "s"),
     "counted": ("whether the network has learned its video", "1"),
 }
 
@@ -56,7 +58,8 @@ def compute(settings: Families.Settings, project: Project) -> xr.Dataset:
     rows: list[tuple[int, str, bool, dict[str, float]]] = []
     for at, (key, records) in enumerate(sorted(by_network.items())):
         results = {record.analysis: record.open() for record in records}
-        networks.append(dict(zip(("video", "model", "seed_of"), key, strict=True)) | _network(settings, results))
+        networks.append(dict(zip(("video", "model", "seed_of"), key, strict=True)))
+        networks[-1] |= _network(settings, records[0].path.parent, results)
         layers = _layers(results)
         rows += [(at, layer, n == len(layers) - 1, found) for n, (layer, found) in enumerate(layers.items())]
     result = xr.Dataset(
@@ -88,13 +91,16 @@ def _column(values: list[Any]) -> np.ndarray:
     return np.array(values, object if values and isinstance(values[0], str) else None)
 
 
-def _network(settings: Families.Settings, results: Mapping[str, xr.Dataset]) -> dict[str, Any]:
+def _network(settings: Families.Settings, folder: Path, results: Mapping[str, xr.Dataset]) -> dict[str, Any]:
     of = next(iter(results.values())).attrs
+    took = trained(folder)
     found: dict[str, Any] = {
         "architecture": str(of.get("architecture", "")),
         "shared_weights": bool(of.get("shared_weights", False)),
         "parameters": 0,
-        **dict.fromkeys(("bits_per_pixel", "psnr", "ssim", "explained", "epochs", "seconds"), NAN),
+        **dict.fromkeys(("bits_per_pixel", "psnr", "ssim", "explained"), NAN),
+        "epochs": took.epochs,
+        "cpu_seconds": took.cpu_seconds,
         "counted": False,
         "lost": _lost(results.get("pruning"), settings.share),
     }
@@ -107,8 +113,6 @@ def _network(settings: Families.Settings, results: Mapping[str, xr.Dataset]) -> 
             "explained": float(quality["explained"]),
             "counted": float(quality["mean_psnr"]) >= settings.min_psnr,
         }
-        if "training_seconds" in quality:
-            found |= {"epochs": float(quality["epoch"][-1]), "seconds": float(quality["training_seconds"].max())}
     return found
 
 

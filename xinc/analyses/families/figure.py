@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from xinc.analyses.families import Families as Analysis
 
 #: Of the columns, from left to right: what is shown, and the words above it.
-_COLUMNS = ("PSNR (dB)", "training (min)", "inequality of |C|", "without\ncontribution", "agreement\nwith effect", "")
+_COLUMNS = (
+    "PSNR (dB)",
+    "training,\nCPU min",
+    "inequality of |C|",
+    "without\ncontribution",
+    "agreement\nwith effect",
+    "",
+)
 
 #: Of criteria that are none.
 _REMOVED = {"random": "removed at random"}
@@ -58,7 +65,7 @@ def _figure(families: Families, title: str) -> Figure:
     for row, model in enumerate(families.models):
         own = families.networks_of(model)
         _dots(axes[0], row, own["psnr"].to_numpy(float))
-        minutes = own["seconds"].to_numpy(float) / 60
+        minutes = own["cpu_seconds"].to_numpy(float) / 60
         _dots(axes[1], row, minutes[minutes > 0])
         _layers(axes[2], row, families, model, "gini")
         _layers(axes[3], row, families, model, "dead")

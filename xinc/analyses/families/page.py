@@ -97,10 +97,10 @@ def _body(families: Families) -> Iterable[str]:
     yield "## Quality and time"
     yield wrapped(
         "Medians over videos and seeds, with the range in brackets. Size is at 8 bits a weight; of a family with a "
-        "network for each frame, parameters are those of all frames. Times are those of the training as it ran."
+        "network for each frame, parameters are those of all frames. Times are CPU time, all threads together."
     )
     yield table(
-        ["family", "networks for", "parameters", "bits a pixel", "PSNR, dB", "SSIM", "epochs", "minutes"],
+        ["family", "networks for", "parameters", "bits a pixel", "PSNR, dB", "SSIM", "epochs", "CPU minutes"],
         [_quality(families, at) for at in range(len(families.models))],
     )
     yield "## What their canvases show"
@@ -162,7 +162,7 @@ def _quality(families: Families, at: int) -> list[str]:
         spread(own["psnr"].to_numpy(float), ".1f"),
         spread(own["ssim"].to_numpy(float), ".3f"),
         spread(own["epochs"].to_numpy(float), ".0f"),
-        spread(own["seconds"].to_numpy(float) / 60, ".1f"),
+        spread(own["cpu_seconds"].to_numpy(float) / 60, ".1f"),
     ]
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xinc.analyses.paper_claims.costs import bytes_below, job_seconds, training_seconds
+from xinc.analyses.paper_claims.costs import bytes_below, job_seconds
 from xinc.analyses.paper_claims.measured import Number, numbers_of, variances
 from xinc.analyses.released.numbers import DEFINITIONS, GROUPINGS
 from xinc.analyses.results import Project, Record
+from xinc.analyses.trained import trained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +108,7 @@ def _network(
         canvas_bytes=size,
         epochs=epochs,
         epochs_within=epochs_within,
-        seconds=training_seconds(folder),
+        seconds=trained(folder).seconds,
         counted=low <= bits <= high and psnr >= settings.min_psnr,
     )
 

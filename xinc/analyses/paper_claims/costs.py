@@ -35,15 +35,6 @@ def _seconds(folders: Iterable[Path]) -> Iterable[float]:
                 yield from (float(row["s"]) for row in csv.DictReader(lines, delimiter="\t"))
 
 
-def training_seconds(folder: Path) -> float:
-    """Seconds that the training of the network in a folder took, by its ``history.csv``; NaN where there is none."""
-    file = folder / "history.csv"
-    if not file.is_file():
-        return float("nan")
-    with open(file, encoding="utf-8", newline="") as lines:
-        return max((float(row["seconds"]) for row in csv.DictReader(lines)), default=float("nan"))
-
-
 def bytes_below(path: Path) -> int:
     """Bytes of the files in a folder, 0 where there is none."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
