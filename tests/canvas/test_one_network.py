@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -52,15 +51,6 @@ def test_an_analysis_refuses_it_too(mixed):
     with pytest.raises(InputError, match=f"{mixed} mixes layers"):
         Subject(video, canvas_path=mixed).canvas  # noqa: B018
     assert list(Subject(video, canvas_path=mixed, layers=["head"]).canvas) == ["head"]
-
-
-def test_a_layer_that_the_workflow_made_is_missed(nerv, write):
-    canvas = write(nerv)
-    subject = Subject(canvas.parent / "video.zarr", canvas_path=canvas, layers=["block1", "head"])
-    assert list(subject.canvas) == ["block1", "head"]
-    shutil.rmtree(canvas / "block1")
-    with pytest.raises(InputError, match=f"^{canvas} lacks block1: remove it and run again, which makes it anew.$"):
-        Subject(subject.video_path, canvas_path=canvas, layers=subject.layers).canvas  # noqa: B018
 
 
 def test_without_the_old_layer_it_opens(mixed, nerv):

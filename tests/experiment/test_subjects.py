@@ -40,5 +40,5 @@ def test_one_that_is_missing_is_an_error(canvases: list[str]) -> None:
     """As when its folder was removed: the canvas as a whole is still there for Snakemake."""
     shutil.rmtree(Path(canvases[0]) / "head")
     subject = subject_from("maps", {"video": "v", "canvas": canvases[0], "layers": LAYERS})
-    with pytest.raises(InputError, match=r"Unknown layer 'head' of the canvas .*: expected one of block1, block2\."):
+    with pytest.raises(InputError, match=r"canvas.zarr lacks head: remove it and run again, which makes it anew\."):
         subject.canvas  # noqa: B018
