@@ -604,31 +604,33 @@ PRUNING: dict[str, dict[str, Case]] = {
 }
 
 
-def standing(name: str, value: float, null: np.ndarray) -> Case:
+def standing(name: str, find: Callable[[], tuple[float, np.ndarray]]) -> Case:
     """A result of the analysis of faithfulness with one of its numbers and where it stands among chance's."""
-    return lambda: (
-        xr.Dataset({name: ("layer", [value]), f"{name}_null": labelled([null], ("layer",))}, {"layer": ["layer"]}),
-        "layer",
-    )
+
+    def case() -> tuple[Any, str]:
+        value, null = find()
+        found = {name: ("layer", [value]), f"{name}_null": labelled([null], ("layer",))}
+        return xr.Dataset(found, {"layer": ["layer"]}), "layer"
+
+    return case
 
 
 def maps_of(own: float, other: float) -> Case:
     """Maps of 40 neurons that agree so well with effects, and so well with those of another neuron."""
     noise = np.random.default_rng(0).normal(0, 0.3, (2, 40))
-    return standing("own_over_other", *paired_difference(own + noise[0], other + noise[1], 500, rng()))
+    return standing("own_over_other", lambda: paired_difference(own + noise[0], other + noise[1], 500, rng()))
 
 
 def totals_of(contribution: float, weights: float) -> Case:
     """Totals of 60 neurons that follow their effects by so much."""
     effects, *noise = np.random.default_rng(1).normal(size=(3, 1, 60))
     totals = [share * effects + n for share, n in zip((contribution, weights), noise, strict=True)]
-    return standing("over_magnitude", *ranked_better(*totals, effects, 500, rng()))
+    return standing("over_magnitude", lambda: ranked_better(*totals, effects, 500, rng()))
 
 
 def idle(effect: float, count: int) -> Case:
     """So many neurons without contribution, of such an effect, among 30 whose effects lie between 0 and 1."""
-    found = effect_of_idle(np.full(count, effect), np.linspace(0, 1, 30), 500, rng())
-    return standing("idle_effect", *found)
+    return standing("idle_effect", lambda: effect_of_idle(np.full(count, effect), np.linspace(0, 1, 30), 500, rng()))
 
 
 def rng() -> np.random.Generator:

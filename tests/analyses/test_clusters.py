@@ -297,6 +297,7 @@ def written(subjects: Make, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     return {"two": root / "two", "one": root / "one"}
 
 
+@pytest.mark.slow
 def test_results_are_labelled_and_seeds_sorted(written: Mapping[str, Path]) -> None:
     result = open_result(written["two"]).load()
     assert result["seed"].values.tolist() == [1, 3]
@@ -314,7 +315,7 @@ def test_results_are_labelled_and_seeds_sorted(written: Mapping[str, Path]) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", [pytest.param("two", marks=pytest.mark.slow), "one"])
+@pytest.mark.parametrize("which", ["two", "one"])
 def test_figures_are_drawn_from_the_result_alone(written: Mapping[str, Path], which: str, tmp_path: Path) -> None:
     analysis = make_analysis("clusters")
     result = open_result(written[which]).load()

@@ -143,6 +143,7 @@ def test_errors_made_of_collisions_are_found(subject: Subject) -> None:
     assert float(found["error_ratio_null"][0, 2].sel(null="p_value")) < 0.05
 
 
+@pytest.mark.slow
 def test_it_is_written_drawn_and_a_table(subject: Subject, tmp_path: Path) -> None:
     run_analysis("collisions", {"frames": "all"}, subject, tmp_path / "result", {"model": "hashgrid"})
     found = open_result(tmp_path / "result").load()

@@ -124,10 +124,9 @@ def sharded(stores, tmp_path):
     return root
 
 
-@pytest.mark.parametrize("chunks", [pytest.param(None, marks=pytest.mark.slow), {}])
-@pytest.mark.parametrize(
-    "picked", ["a frame", *(pytest.param(p, marks=pytest.mark.slow) for p in ("whole", "neurons"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("chunks", [None, {}])
+@pytest.mark.parametrize("picked", ["a frame", "whole", "neurons"])
 def test_shards_of_earlier_versions(stores, sharded, tmp_path, chunks, picked):
     pick = PICKED[picked]
     for name in LAYERS:
