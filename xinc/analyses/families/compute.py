@@ -32,6 +32,8 @@ MEASURES: dict[str, str] = {
 }
 #: Of the maps of `faithfulness`, those that are taken.
 _MAPS = {"contribution": "agreement", "gained": "gained_agreement", "other": "other_agreement"}
+#: Neurons of a layer from which on a correlation between two rankings of them is looked at: of two it is 1 or -1.
+LEAST_RANKED = 10
 #: By what weights are removed: the criteria of `pruning`, ranked together over all layers.
 CRITERIA = ("contribution", "magnitude", "random")
 _OF_NETWORK = {
@@ -82,7 +84,7 @@ def compute(settings: Families.Settings, project: Project) -> xr.Dataset:
             "measure": np.array(list(MEASURES), object),
             "meaning": ("measure", np.array(list(MEASURES.values()), object)),
         },
-        {"share": settings.share, "min_psnr": settings.min_psnr},
+        {"share": settings.share, "min_psnr": settings.min_psnr, "least_ranked": LEAST_RANKED},
     )
     return _described(result)
 
@@ -150,7 +152,8 @@ def _layers(results: Mapping[str, xr.Dataset]) -> dict[str, dict[str, float]]:
             ("other", "other_agreement"),
         ):
             put(faithful["median_agreement"].sel(map=map_, drop=True), measure)
-        ranking = faithful["ranking"].sel(effect="absolute", drop=True)
+        enough = (faithful["neuron"] >= 0).sum("sample") >= LEAST_RANKED
+        ranking = faithful["ranking"].sel(effect="absolute", drop=True).where(enough)
         for total, measure in (("contribution", "ranking"), ("weights", "weights_ranking")):
             put(ranking.sel(total=total, drop=True), measure)
     return found

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from xinc.analyses.families.page import NAME, Families, page
 from xinc.analyses.page_numbers import rounded, written
@@ -76,7 +77,9 @@ def _figure(families: Families, title: str) -> Figure:
     axes[0].set_ylim(count - 0.5, -0.5)
     if axes[1].lines:
         axes[1].set_xscale("log")
+        axes[1].xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=20))
         axes[1].xaxis.set_major_formatter("{x:g}")
+        axes[1].xaxis.set_minor_formatter(NullFormatter())
     axes[2].set_xlim(-0.03, 1.03)
     axes[3].set_xlim(-0.03, 1.03)
     axes[4].set_xlim(min(-0.03, axes[4].get_xlim()[0]), 1.03)

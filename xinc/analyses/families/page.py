@@ -35,6 +35,7 @@ class Families:
         self.layers = measured.join(self.networks[["video", "model", "seed"]], how="inner")
         self.share = float(result.attrs["share"])
         self.min_psnr = float(result.attrs["min_psnr"])
+        self.least_ranked = int(result.attrs["least_ranked"])
         self.criteria = [str(name) for name in result["criterion"].values]
         order = self.networks.sort_values(["shared_weights", "model"])
         self.models = list(dict.fromkeys(order["model"]))
@@ -108,7 +109,8 @@ def _body(families: Families) -> Iterable[str]:
         "Median over the layers below the last, with their range; where there is one, its number is that of the last "
         "layer behind the stroke. Inequality is the Gini coefficient of |C| over neurons and pixels. Agreement is the "
         "correlation over pixels of a neuron's map with the effect of taking it out, median over neurons; *ranking* "
-        "the correlation over neurons of Σ|C|, or of the norm of weights, with the total effect."
+        f"the correlation over neurons of Σ|C|, or of the norm of weights, with the total effect, of layers with "
+        f"{families.least_ranked} neurons or more."
     )
     yield table(
         [
