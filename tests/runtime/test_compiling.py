@@ -43,24 +43,23 @@ def inner(row):
 
 @njit(nogil=True)
 def outer(maps):
-    total = np.zeros(maps.shape[0])
+    total, line = np.zeros(maps.shape[0]), np.empty(maps.shape[1], maps.dtype)
     for n in range(maps.shape[0]):
-        row = maps[n].copy()
-        inner(row.reshape(-1))
-        total[n] = row.sum() / maps.shape[1]
+        line[:] = maps[n]
+        inner(line.reshape(-1))
+        for x in range(maps.shape[1]):
+            total[n] += line[x] / maps.shape[1]
     return total
 """
 
 USE = """
 import sys
 import numpy as np
-import numba
 from kernels import outer
 found = outer(np.arange(6, dtype=np.float32).reshape(2, 3))
 print(sum(outer.stats.cache_hits.values()), "numba.np.linalg" in sys.modules, found.tolist())
-# Another kind of array has to be compiled, of this function and of another.
+# Another kind of array has to be compiled.
 assert np.allclose(outer(np.arange(6, dtype=np.float64).reshape(2, 3)), found)
-assert numba.njit(lambda x: np.dot(x, x))(np.ones(3)) == 3
 """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 
 
 class Kept(FunctionCache):
@@ -20,10 +20,11 @@ class Kept(FunctionCache):
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = None  # also where the file system fails
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
-        return None  # an error of the file system
+            found = self._load_overload(sig, target_context)
+        return found
 
 
 def njit(**options: Any) -> Callable[[Any], Any]:
