@@ -118,11 +118,7 @@ class Jobs:
         """GPUs that a model's ``train`` or ``canvas`` job uses: one if its device is cuda, or auto and there is one."""
         section = self.config.file.models[model].training if job == "train" else self.config.canvases[model]
         device = section.device
-        return int(device == "cuda" or (device == "auto" and self._has_gpu))
-
-    @cached_property
-    def _has_gpu(self) -> bool:
-        return has_gpu()
+        return int(device == "cuda" or (device == "auto" and has_gpu()))
 
     @property
     def uses_regions(self) -> bool:
