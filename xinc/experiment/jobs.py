@@ -28,6 +28,7 @@ class Jobs:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._classes: dict[str, type[Analysis]] = {}  # the registry looks for entry points each time
 
     def jobs(self) -> Iterator[Made]:
         """Every job of the experiment: its rule and its wildcards; of the part of it that the configuration names."""
@@ -76,11 +77,11 @@ class Jobs:
         """Every result of two networks: (analysis, pair)."""
         return [(name, pair) for name in self.analyses_of("pair") for pair in self.config.pairs_of(name)]
 
-    @property
+    @cached_property
     def videos(self) -> list[str]:
         return sorted(self.config.videos)
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         return sorted(self.config.file.models)
 
@@ -89,7 +90,7 @@ class Jobs:
         """Seeds of any network."""
         return sorted({seed for _, _, seed in self.triples})
 
-    @property
+    @cached_property
     def analyses(self) -> list[str]:
         return sorted(self.config.analyses)
 
@@ -225,7 +226,14 @@ class Jobs:
         """Names of the configured analyses of this scope; of the project none where there is only a part of it."""
         if scope == "project" and self.config.file.part not in (None, "project"):
             return []
-        return [name for name in self.analyses if self._analysis(name).scope == scope]
+        return self._by_scope.get(scope, [])
+
+    @cached_property
+    def _by_scope(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.analyses:
+            found.setdefault(self._analysis(name).scope, []).append(name)
+        return found
 
     def seeds_of(self, analysis: str, video: str, model: str) -> list[int]:
         """Seeds of a model that an analysis of seeds compares on a video."""
@@ -237,7 +245,9 @@ class Jobs:
         return self.config.file.part == "project"
 
     def _analysis(self, name: str) -> type[Analysis]:
-        return analyses[name]
+        if name not in self._classes:
+            self._classes[name] = analyses[name]
+        return self._classes[name]
 
     @cached_property
     def triples(self) -> list[tuple[str, str, int]]:

@@ -34,23 +34,26 @@ from xinc.trace.activations import activations
 from xinc.training.settings import UNSEEN
 from xinc.video.sources.datasets import kind_of
 
-Method = TypeVar("Method", bound=Callable[..., Spec])
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+#: The settings and the code of a job, which thousands have in common.
+Own = tuple[Param, Param]
 
 
 def _once(method: Method) -> Method:
-    """Keep the specs that a method of a plan made, by its arguments: each is asked for by every job that follows."""
+    """Keep what a method of a plan made, by its arguments: each is asked for by every job that follows."""
 
     parameters = list(inspect.signature(method).parameters.values())[1:]
     names = [parameter.name for parameter in parameters]
     left_out = {one.name: one.default for one in parameters if one.default is not one.empty}
 
     @wraps(method)
-    def kept(self: Plan, *arguments: str | int, **named: str | int) -> Spec:
+    def kept(self: Plan, *arguments: Any, **named: Any) -> Any:
         values = left_out | dict(zip(names, arguments, strict=False)) | named
         key = (method.__name__, *(str(values[name]) for name in names))
-        if key not in self._specs:
-            self._specs[key] = method(self, **values)
-        return self._specs[key]
+        if key not in self._made:
+            self._made[key] = method(self, **values)
+        return self._made[key]
 
     return cast(Method, kept)
 
@@ -69,12 +72,18 @@ class Plan(Jobs):
         super().__init__(config)
         self._scripts = scripts
         self._contents = Contents(kept)
-        self._specs: dict[tuple[str, ...], Spec] = {}
+        self._made: dict[tuple[str, ...], Any] = {}
+        self._specs: dict[tuple[Any, ...], Spec] = {}
         self._code: dict[tuple[str, ...], Param] = {}
 
     def spec(self, rule: str, **wildcards: Any) -> Spec:
         """What the result of a rule of the workflow depends on, by the rule's name and wildcards."""
-        values = dict(wildcards)
+        key = (rule, *wildcards.items())
+        if key not in self._specs:
+            self._specs[key] = self._spec_of_rule(rule, wildcards)
+        return self._specs[key]
+
+    def _spec_of_rule(self, rule: str, values: dict[str, Any]) -> Spec:
         if rule.startswith("analysis"):
             return self._spec_of(**values)
         if rule in ("figure", "figure_of_seeds", "figure_of_pair", "figure_of_project"):
@@ -262,7 +271,6 @@ class Plan(Jobs):
             before[path] = self.spec(made.rule, **made.wildcards)
         return self._spec("report", settings, ["xinc.experiment.report.page"], before)
 
-    @_once
     def figure_spec(
         self,
         analysis: str,
@@ -273,6 +281,15 @@ class Plan(Jobs):
         other_seed: int | None = None,
     ) -> Spec:
         """Of the figures of an analysis, whatever its scope."""
+        of = (video, model, seed, other, other_seed)
+        scope = self._analysis(analysis).scope
+        named = [analysis, *(self.quoted(analysis, video, model) if scope == "network" else [])]
+        own = self._figure_of(analysis, tuple(named))
+        return Spec(*own, _upstream({result_path(one, *of): self._spec_of(one, *of) for one in named}))
+
+    @_once
+    def _figure_of(self, analysis: str, named: tuple[str, ...]) -> Own:
+        """Of the figures of an analysis, which show the results of those that are ``named``."""
         cls = self._analysis(analysis)
         settings = self._look() | {
             "analysis": analysis,
@@ -280,12 +297,8 @@ class Plan(Jobs):
             "question": cls.question,
             "section": cls.section,
         }
-        of = (video, model, seed, other, other_seed)
-        quoted = self.quoted(analysis, video, model) if cls.scope == "network" else []
-        named = [analysis, *quoted]
         modules = [name for one in named for name in _done_by(self._analysis(one), "figure")]
-        upstream = {result_path(one, *of): self._spec_of(one, *of) for one in named}
-        return self._spec("figure", settings, ["xinc.analyses.draw", *modules], upstream)
+        return self._own("figure", settings, ["xinc.analyses.draw", *modules])
 
     def _look(self) -> dict[str, Any]:
         """How figures are drawn; part of their jobs' settings, and of no other's."""
@@ -334,6 +347,11 @@ class Plan(Jobs):
         return before
 
     def _analysis_spec(self, analysis: str, before: Mapping[str, Spec], models: list[str]) -> Spec:
+        return Spec(*self._analysis_of(analysis, tuple(models)), _upstream(before))
+
+    @_once
+    def _analysis_of(self, analysis: str, models: tuple[str, ...]) -> Own:
+        """Of an analysis of networks of these models."""
         cls = self._analysis(analysis)
         modules = ["xinc.analyses.run", *_done_by(cls, "compute")]
         if models:
@@ -356,17 +374,19 @@ class Plan(Jobs):
             for prefix, model in named
             if "model" in cls.needs and self.module_of(model)
         }
-        return self._spec("analysis", settings | ({"declared": declared} if declared else {}), modules, before)
+        return self._own("analysis", settings | ({"declared": declared} if declared else {}), modules)
 
     def _spec(
         self, script: str, settings: dict[str, Any], modules: list[str], before: Mapping[str, Spec] | None = None
     ) -> Spec:
+        return Spec(*self._own(script, settings, modules), _upstream(before or {}))
+
+    def _own(self, script: str, settings: dict[str, Any], modules: list[str]) -> Own:
         scripts = [] if self._scripts is None else [self._scripts / f"{script}.py"]
-        upstream = {path: spec.digest for path, spec in (before or {}).items()}
         key = (script, *sorted(modules))
         if key not in self._code:  # the same for thousands of jobs
             self._code[key] = Param("code", code_of(modules, scripts) | self._foreign(modules))
-        return Spec(Param("settings", settings), self._code[key], Param("upstream", upstream))
+        return Param("settings", settings), self._code[key]
 
     def _foreign(self, modules: list[str]) -> dict[str, str]:
         """Version of each distribution but ours whose modules count, by name."""
@@ -427,6 +447,10 @@ def _done_by(cls: type[Analysis], part: Literal["compute", "figure"]) -> list[st
             "(docs/how-to/add-an-analysis.md)."
         )
     return found
+
+
+def _upstream(before: Mapping[str, Spec]) -> Param:
+    return Param("upstream", {path: spec.digest for path, spec in before.items()})
 
 
 def _plain(value: Any) -> Any:

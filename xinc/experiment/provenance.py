@@ -35,12 +35,14 @@ _NOT_COUNTED = frozenset(
 
 def digest(value: Any) -> str:
     """Sixteen hexadecimal digits of a value made of plain builtins, whatever the order of its dictionaries' keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=_refuse)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()[:16]
 
 
 def _refuse(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not a plain builtin and cannot be part of a digest")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=True, default=_refuse)
 
 
 def code_of(modules: Iterable[str], scripts: Iterable[Path] = ()) -> dict[str, str]:

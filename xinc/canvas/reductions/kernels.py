@@ -27,6 +27,9 @@ _SIDE_BY_SIDE = 256
 #: fewer than 2^21 by far: the trailing bits of all of them stay below a mark.
 _MARK, _TRAILING, _HELD = np.uint64(2**40), np.uint64(FINE_BITS + 1), 2**20
 
+#: Bins that are looked at together: a divisor of their number.
+_LOOKED_AT = 32
+
 #: The smallest magnitude of each bin, and how far one is from the next; after that of infinity they are not numbers.
 _LOWER = np.minimum(np.arange(2**COARSE_BITS, dtype=np.uint32) << np.uint32(FINE_BITS), np.uint32(0x7F800000))
 _STEP = np.where(_LOWER < 0x7F800000, np.spacing(_LOWER.view(np.float32)), np.nan).astype(np.float64)
@@ -176,16 +179,23 @@ def histogram(maps: Any, count: Any, area: Any) -> None:
 @njit(nogil=True)
 def _unpack(packed: Any, count: Any, area: Any) -> None:
     """Add the totals of `histogram` to numbers and sums, and begin anew."""
-    for b in range(packed.shape[0]):
-        if packed[b]:
-            each = _MARK + (np.uint64(b) << _TRAILING)
-            found = packed[b] // each
-            rest = (packed[b] - found * each) >> np.uint64(1)
-            count[b] += np.int64(found)
-            area[b] += np.float64(found) * _LOWER[b]
-            if rest:
-                area[b] += np.float64(rest) * _STEP[b]
-            packed[b] = 0
+    for first in range(0, packed.shape[0], _LOOKED_AT):
+        # Most bins are empty, of magnitudes that no map has.
+        some = np.uint64(0)
+        for b in range(first, first + _LOOKED_AT):
+            some |= packed[b]
+        if not some:
+            continue
+        for b in range(first, first + _LOOKED_AT):
+            if packed[b]:
+                each = _MARK + (np.uint64(b) << _TRAILING)
+                found = packed[b] // each
+                rest = (packed[b] - found * each) >> np.uint64(1)
+                count[b] += np.int64(found)
+                area[b] += np.float64(found) * _LOWER[b]
+                if rest:
+                    area[b] += np.float64(rest) * _STEP[b]
+                packed[b] = 0
 
 
 @njit(nogil=True)
