@@ -19,6 +19,7 @@ from xinc.interventions.deltas import cut
 from xinc.interventions.effects import Passes, of_region, region_masks
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.runtime.progress import Progress
 
 #: What a neuron's weights are multiplied by, in search of the factor that suits a region best; 0: without it.
@@ -179,6 +180,7 @@ class FrameError:
         with Progress(total, f"error of frame {self.frame}{label}") as progress:
             scores, null = self._scores(mask, blocks, progress)
             chosen = _best_of(scores, self._candidates)
+            give_freed_memory_back()
             found = self._verified(mask, chosen, progress)
         order = np.lexsort((-found["gain"], ~_harmless(found), ~found["stands_out"]))
         found = {"place": chosen} | found
