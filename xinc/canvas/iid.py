@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from xinc.canvas.layer import check_activations, recorded_neurons, restore_maps
 from xinc.canvas.iid_complex import Chain, complex_chains, initial
+from xinc.canvas.layer import check_activations, recorded_neurons, restore_maps
 from xinc.canvas.lazy import expanded_maps, lazy_dataset
 from xinc.canvas.reductions import sum_abs
 from xinc.canvas.schema import LayerRecord, StageRecord, record_of

@@ -131,7 +131,7 @@ def explain_error(
     one = FrameError(
         network, frame, goals[0], dict(zip(others, goals[1:], strict=True)), probes, candidates, granularity, seed
     )
-    return one.explain(mask[0])
+    return one.explain(mask[0], last=True)
 
 
 class FrameError:
@@ -171,8 +171,8 @@ class FrameError:
         self._elsewhere = elsewhere
         self._ablations: dict[str, Ablation] = {}
 
-    def explain(self, mask: np.ndarray, label: str = "") -> xr.Dataset:
-        """What `explain_error` returns, for a region (y, x) bool."""
+    def explain(self, mask: np.ndarray, label: str = "", last: bool = False) -> xr.Dataset:
+        """What `explain_error` returns, for a region (y, x) bool; after the ``last`` one, there can be no other."""
         if not mask.any():
             raise InputError("The region has no pixels: give a mask that is True somewhere.")
         blocks = _blocks(mask)
@@ -180,6 +180,8 @@ class FrameError:
         with Progress(total, f"error of frame {self.frame}{label}") as progress:
             scores, null = self._scores(mask, blocks, progress)
             chosen = _best_of(scores, self._candidates)
+            if last:  # what backward passes need is as large as all that comes
+                del self._passes
             give_freed_memory_back()
             found = self._verified(mask, chosen, progress)
         order = np.lexsort((-found["gain"], ~_harmless(found), ~found["stands_out"]))
@@ -249,11 +251,15 @@ class FrameError:
         inside = torch.as_tensor(mask, device=self._colours.device)
         before = self._squares()
         gains = np.zeros((len(chosen), len(FACTORS), 2))
-        for at, neuron in enumerate(chosen):
+        for at in np.argsort(chosen, kind="stable"):  # layer by layer
+            neuron = chosen[at]
             number, layer = self.coordinates["number"][1][neuron], str(self.coordinates["layer"][1][neuron])
             if layer not in self._ablations:
+                if not hasattr(self, "_passes"):  # no other region comes
+                    self._ablations.clear()
                 self._ablations[layer] = Ablation(self._model, self._trace, layer, self._granularity)
             gains[at] = _gains(self._ablations[layer], int(number), FACTORS, self._target, before, inside)
+            give_freed_memory_back()
             progress.update()
         region, rest = gains[..., 0], gains[..., 1]
         # The factor that gains most in the region of those that cost nothing in the rest; of all, where all cost.
