@@ -74,7 +74,8 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
     }
     for name, chain in complex_chains(records, layers).items():
         found[name] = _complex_layer(chain, maps, seed)
-    return {name: found[name] for name in records if found.get(name) is not None}
+    drawn = {name: found.get(name) for name in records}
+    return {name: layer for name, layer in drawn.items() if layer is not None}
 
 
 def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
