@@ -123,17 +123,10 @@ def _rankings_by_passes(session: Session, at: dict[str, Any], canvas: Any, model
     video = open_video(Path(session.sources[0].what).parents[2] / "video.zarr")  # type: ignore[arg-type]
     for by in ("gained", "effect", "blame"):
         found = session.ask({"ask": "rank", **at, "place": {"box": BOX}, "by": by, "count": 4}).head
-        more = {"video": video} if by == "blame" else {}
-        given = {} if by == "gained" else {"model": model}
-        expected = xinc.top_neurons(
-            canvas[at["layer"]],
-            box=BOX,
-            frames=[FRAME],
-            by=by,
-            count=4,
-            **more,
-            **given,  # type: ignore[arg-type]
-        )
+        more: dict[str, Any] = {"video": video} if by == "blame" else {}
+        more |= {} if by == "gained" else {"model": model}
+        measure: Any = by
+        expected = xinc.top_neurons(canvas[at["layer"]], box=BOX, frames=[FRAME], by=measure, count=4, **more)
         assert found["neuron"] == expected["neuron"].tolist()
         np.testing.assert_allclose(found[by], expected[by], rtol=1e-4)
         assert found["verdict"] == expected.attrs.get("verdict", "")
