@@ -15,7 +15,8 @@ import xinc
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
-from xinc.models.storage import build
+from xinc.interventions.criteria import CRITERIA, Calibration, scores
+from xinc.models.storage import build, save_model
 from xinc.training.learner import steps_of
 from xinc.training.loop import fit
 from xinc.training.settings import TrainingSettings
@@ -138,9 +139,61 @@ def test_kernels_of_the_last_layer_are_complete() -> None:
     np.testing.assert_allclose(maps.groupby("out_channel").sum(), expected, rtol=0, atol=2e-6)
 
 
-def test_pruning_of_scaled_weights_is_refused() -> None:
-    with pytest.raises(InputError, match="made of one, as by a scale"):
-        xinc.prune(make("scale"), 0.5, criterion="magnitude")
-    pruned = xinc.prune(make("shift"), 0.5, criterion="magnitude")
-    kept = [float((one != 0).float().mean()) for one in pruned.weights]
-    assert sum(kept) / len(kept) < 0.8
+@pytest.mark.parametrize("kind", ["scale", "both"])
+def test_pruning_is_of_the_weights_that_scales_multiply(kind: str, tmp_path: Path) -> None:
+    """The same masks in all frames; the images are those of the network with these weights set to zero."""
+    model = make(kind)
+    pruned = xinc.prune(model, 0.5, criterion="magnitude", budget="layer")
+    zeroed = make(kind)
+    for number, (own, before, after) in enumerate(zip(zeroed.weights, model.weights, pruned.weights, strict=True)):
+        squares = np.zeros(own.shape)
+        for frame in model.frames:
+            squares += model.trace(frame).layers[number].weight.double().square().numpy()
+        lowest = np.argsort(squares.ravel(), kind="stable")[: round(squares.size / 2)]
+        with torch.no_grad():
+            own.view(-1)[torch.from_numpy(lowest)] = 0
+        assert int((after == 0).sum()) == len(lowest)
+        assert torch.equal(after[after != 0], before[after != 0])
+        assert torch.equal(after, own), f"layer{number + 1}"
+    frames = torch.tensor(model.frames)
+    assert torch.equal(pruned(frames), zeroed(frames))
+    for frame in model.frames:
+        np.testing.assert_allclose(pruned.reconstruct(frame), by_hand(zeroed, frame), rtol=0, atol=2e-5)
+    save_model(pruned, tmp_path / "model.pt")
+    assert torch.equal(xinc.load_model(tmp_path / "model.pt")(frames), zeroed(frames))
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_scaled_weights_are_scored_in_all_frames(criterion: str) -> None:
+    """Against sums over frames by hand, of the weights that each frame has."""
+    model = make("both")
+    target = np.random.default_rng(0).random((3, 3, 5, 8), np.float32)
+    data = Calibration(model, [0, 3], target[[0, 2]], probes=4, seed=1)
+    found = scores(data, criterion, "weight")
+    assert [one.shape for one in found.values()] == [tuple(one.shape) for one in model.weights]
+    assert all(np.isfinite(one).all() and (one >= 0).all() for one in found.values())
+    of_frames = [model.trace(frame) for frame in (0, 3)]
+    weights = np.stack([trace.layers[1].weight.double().numpy() for trace in of_frames])
+    norms = np.stack([trace.input_of("layer2").double().square().sum((1, 2)).numpy() for trace in of_frames])
+    mean = np.sqrt(np.square(weights).mean(0))
+    totals = xinc.dissect(model, [0, 3], granularity="kernel")["layer2"]["contribution"].load()
+    total = abs(totals).sum(("frame", "y", "x")).values.reshape(6, 6).T
+    expected = {"magnitude": mean, "wanda": mean * np.sqrt(norms.sum(0)), "map_weight": mean * total}
+    if criterion in expected:
+        np.testing.assert_allclose(found["layer2"], expected[criterion], rtol=1e-4)
+    if criterion == "taylor":  # the product of gradient and weight is the same for W and for scale ⊙ W
+        image = model(torch.tensor([0, 3]))
+        error = (image - torch.from_numpy(target[[0, 2]])).square().sum()
+        own = model.weights[1]
+        product = (torch.autograd.grad(error, own)[0] * own).abs().detach().numpy()
+        np.testing.assert_allclose(found["layer2"], product, rtol=1e-3, atol=1e-4)
+
+
+def test_a_pruned_one_with_scales_trains_on() -> None:
+    model = make("both")
+    target = np.random.default_rng(0).random((3, 5, 8, 3), np.float32)
+    settings = TrainingSettings(epochs=3, learning_rate=1e-3, threads=1)
+    pruned = xinc.prune(model, 0.4, "taylor", target=target, finetune_epochs=3, training=settings)
+    before = xinc.prune(model, 0.4, "taylor", target=target)
+    assert all(torch.equal(a == 0, b == 0) for a, b in zip(pruned.weights, before.weights, strict=True))
+    assert not torch.equal(pruned.weights[1], before.weights[1])

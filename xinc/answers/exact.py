@@ -21,6 +21,7 @@ from xinc.interventions.effects import Passes, of_region
 from xinc.interventions.explanation import explain_error
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.runtime.progress import Progress
 from xinc.trace.layers import BaseTrace, Trace
 
@@ -88,6 +89,8 @@ class Study:
                 goal = None if target is None else _of(target[at], part.window)
                 for name, values in of_region(window, part.inside, goal, int(probes), generator, progress).items():
                     total[name] = total.get(name, 0) + values
+                del window
+                give_freed_memory_back()
         return total
 
     def best(self, estimate: np.ndarray, count: int | None) -> np.ndarray:
@@ -155,6 +158,8 @@ class Study:
                         for place, change in zip(places[batch], changes, strict=True):
                             yield at, int(place), change.double(), window
                         progress.update(len(batch))
+                    del one
+                    give_freed_memory_back()
 
 
 class WindowPasses(Passes):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from xinc.canvas.iid_complex import Chain, complex_chains, initial
 from xinc.canvas.layer import check_activations, recorded_neurons, restore_maps
 from xinc.canvas.lazy import expanded_maps, lazy_dataset
 from xinc.canvas.reductions import sum_abs
@@ -44,6 +45,10 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
     draw has fewer output channels, all sub-pixels of PixelShuffle among them; of one that treats all pixels alike, as
     in networks of coordinates, fewer pixels.
 
+    Complex layers, whose activations depend on the scale of responses, are those of a network as its training begins:
+    real and imaginary parts of all weights U(±1/√C_in), as PyTorch draws them, and inputs that the layers before make
+    of places U(±1), one for each pixel; in the maps there are no biases. That takes all layers before it in the canvas.
+
     Parameters
     ----------
     layers : of a canvas by name, in network order; gained maps are left out, those without a record, made by hand, and
@@ -65,8 +70,12 @@ def iid_layers(layers: Mapping[str, xr.Dataset], maps: int, seed: int = 0) -> di
     found = {
         name: _iid_layer(_with_kernels(record, layers[name], records), layers[name], said, maps, seed)
         for (name, record), said in zip(records.items(), before, strict=False)
+        if not layer_type(record.layer_type).complex_valued
     }
-    return {name: layer for name, layer in found.items() if layer is not None}
+    for name, chain in complex_chains(records, layers).items():
+        found[name] = _complex_layer(chain, maps, seed)
+    drawn = {name: found.get(name) for name in records}
+    return {name: layer for name, layer in drawn.items() if layer is not None}
 
 
 def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
@@ -119,6 +128,24 @@ def _iid_layer(record: LayerRecord, layer: xr.Dataset, before: str, maps: int, s
         weight = generator.standard_normal(weights, np.float32) * np.float32(deviation)
         inputs = _activated(before, generator.standard_normal((c_in, *size), np.float32))
         return restore_maps(record, arrays | {"weight": weight}), inputs
+
+    return lazy_dataset(record, range(min(-(-maps // len(neurons)), _DRAWS)), neurons, draw, kept_mb(DEFAULT_MB))
+
+
+def _complex_layer(chain: Chain, maps: int, seed: int) -> xr.Dataset:
+    """The last layer of a chain of complex ones."""
+    record, c_in, c_out = chain.last
+    height, width = record.resolution
+    record = record.model_copy(update={"resolution": (min(height, _SIDE), min(width, _SIDE))})
+    if record.granularity == "kernel":
+        c_out = min(c_out, -(-_NEURONS // c_in))
+    neurons = recorded_neurons(record, {"weight": (c_out, c_in), "bias": (c_out,)})
+
+    def draw(number: int) -> tuple[LayerMaps, Array]:
+        generator = np.random.default_rng([seed, zlib.crc32(record.layer.encode()), number])
+        inputs = chain.inputs(generator, record.resolution)
+        weight, bias = initial(chain.real, c_in, c_out, generator)
+        return restore_maps(record, {"weight": weight, "bias": bias}), inputs
 
     return lazy_dataset(record, range(min(-(-maps // len(neurons)), _DRAWS)), neurons, draw, kept_mb(DEFAULT_MB))
 

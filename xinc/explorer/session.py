@@ -25,6 +25,7 @@ from xinc.explorer.messages import Answer, Superseded, read_question, scaled
 from xinc.explorer.opened import Opened
 from xinc.explorer.sources import beginning, find_sources, first_of
 from xinc.plotting import style
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.runtime.kept import Kept
 from xinc.runtime.task import Cancelled, Task
 
@@ -126,6 +127,8 @@ class Session:
                 start = time.perf_counter()
                 self._thread.asked = subject, dict(question)
                 answer = self._answers[type(known)](known)
+                if self._turn(known) == "long":
+                    give_freed_memory_back()
                 spent = round((time.perf_counter() - start) * 1e3, 1)
         except Cancelled:
             raise Superseded from None

@@ -25,7 +25,7 @@ from xinc.trace.layers import BaseTrace, Trace
 Mode = Literal["zero", "mean"]
 
 #: Bytes that the changes of a batch of neurons may take.
-_BYTES = 256e6
+_BYTES = 64e6
 
 
 def ablate(

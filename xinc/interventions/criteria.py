@@ -14,7 +14,8 @@ pixels, the colours f, and the gradient g of the sum of squared errors:
 - ``gauss_newton``: E_u[⟨∂(u·f)/∂w, w⟩²], u = ±1 for each pixel and colour: what `xinc.effects` estimates;
 - ``random``: uniform in [0, 1).
 
-Of a linear layer each weight is a kernel, and the two are the same.
+Of a linear layer each weight is a kernel, and the two are the same. Of weights that differ between frames, as those of
+a COIN++ with scales, |w| is the root of the mean over the calibration frames of |w|².
 """
 
 from __future__ import annotations
@@ -80,6 +81,17 @@ class Calibration:
         """By layer, in network order."""
         return {layer.name: layer.arrays()["weight"] for layer in self.layers()}
 
+    def sizes(self, unit: str) -> dict[str, np.ndarray]:
+        """|w| of every weight, or ‖w_n‖₂ of every kernel, by layer, float64; over frames as the module says."""
+        if "weight" not in self.model.varying:
+            return {name: _size(weight, unit) for name, weight in self.weights().items()}
+        squares: dict[str, Any] = {}
+        for frame in self.frames:
+            for layer in self.model.trace(frame).layers:
+                own = np.square(_size(layer.arrays()["weight"], unit))
+                squares[layer.name] = squares.get(layer.name, 0) + own / len(self.frames)
+        return {name: np.sqrt(square) for name, square in squares.items()}
+
     @cached_property
     def totals(self) -> dict[str, np.ndarray]:
         """Σ_p |C_n(p)| over the frames, (C_out, C_in) of every layer; of the network as it is when first asked for."""
@@ -107,7 +119,7 @@ def scores(data: Calibration, criterion: str, unit: str) -> dict[str, np.ndarray
 
 
 def _magnitude(data: Calibration, unit: str) -> dict[str, np.ndarray]:
-    return {name: _size(w, unit) for name, w in data.weights().items()}
+    return data.sizes(unit)
 
 
 def _wanda(data: Calibration, unit: str) -> dict[str, np.ndarray]:
@@ -116,17 +128,17 @@ def _wanda(data: Calibration, unit: str) -> dict[str, np.ndarray]:
         trace = data.model.trace(frame)
         for layer, v in zip(trace.layers, trace.inputs().values(), strict=True):
             squares[layer.name] = squares.get(layer.name, 0) + layer.energies(v).cpu().numpy()
-    found = {}
+    found, sizes = {}, data.sizes(unit)
     for layer in data.layers():
-        size = _size(layer.arrays()["weight"], unit)
+        size = sizes[layer.name]
         found[layer.name] = size * _spread(np.sqrt(squares[layer.name])[layer.reads()], size)
     return found
 
 
 def _contribution(data: Calibration, unit: str) -> dict[str, np.ndarray]:
-    found = {}
+    found, sizes = {}, data.sizes("weight")
     for name, total in data.totals.items():
-        size = _size(data.weights()[name], "weight")
+        size = sizes[name]
         if unit == "weight":
             whole = size.reshape(*total.shape, -1).sum(-1)
             total = size * _spread(np.divide(total, whole, out=np.zeros_like(total), where=whole > 0), size)
@@ -135,9 +147,9 @@ def _contribution(data: Calibration, unit: str) -> dict[str, np.ndarray]:
 
 
 def _map_weight(data: Calibration, unit: str) -> dict[str, np.ndarray]:
-    weights = data.weights()
+    sizes = data.sizes(unit)
     return {
-        name: (size := _size(weights[name], unit)) * (total if size.ndim == 2 else _spread(total, size))
+        name: (size := sizes[name]) * (total if size.ndim == 2 else _spread(total, size))
         for name, total in data.totals.items()
     }
 

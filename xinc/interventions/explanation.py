@@ -19,6 +19,7 @@ from xinc.interventions.deltas import cut
 from xinc.interventions.effects import Passes, of_region, region_masks
 from xinc.models.base import INR
 from xinc.runtime.devices import full_precision
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.runtime.progress import Progress
 
 #: What a neuron's weights are multiplied by, in search of the factor that suits a region best; 0: without it.
@@ -130,7 +131,7 @@ def explain_error(
     one = FrameError(
         network, frame, goals[0], dict(zip(others, goals[1:], strict=True)), probes, candidates, granularity, seed
     )
-    return one.explain(mask[0])
+    return one.explain(mask[0], last=True)
 
 
 class FrameError:
@@ -170,8 +171,8 @@ class FrameError:
         self._elsewhere = elsewhere
         self._ablations: dict[str, Ablation] = {}
 
-    def explain(self, mask: np.ndarray, label: str = "") -> xr.Dataset:
-        """What `explain_error` returns, for a region (y, x) bool."""
+    def explain(self, mask: np.ndarray, label: str = "", last: bool = False) -> xr.Dataset:
+        """What `explain_error` returns, for a region (y, x) bool; after the ``last`` one, there can be no other."""
         if not mask.any():
             raise InputError("The region has no pixels: give a mask that is True somewhere.")
         blocks = _blocks(mask)
@@ -179,6 +180,9 @@ class FrameError:
         with Progress(total, f"error of frame {self.frame}{label}") as progress:
             scores, null = self._scores(mask, blocks, progress)
             chosen = _best_of(scores, self._candidates)
+            if last:  # what backward passes need is as large as all that comes
+                del self._passes
+            give_freed_memory_back()
             found = self._verified(mask, chosen, progress)
         order = np.lexsort((-found["gain"], ~_harmless(found), ~found["stands_out"]))
         found = {"place": chosen} | found
@@ -247,11 +251,15 @@ class FrameError:
         inside = torch.as_tensor(mask, device=self._colours.device)
         before = self._squares()
         gains = np.zeros((len(chosen), len(FACTORS), 2))
-        for at, neuron in enumerate(chosen):
+        for at in np.argsort(chosen, kind="stable"):  # layer by layer
+            neuron = chosen[at]
             number, layer = self.coordinates["number"][1][neuron], str(self.coordinates["layer"][1][neuron])
             if layer not in self._ablations:
+                if not hasattr(self, "_passes"):  # no other region comes
+                    self._ablations.clear()
                 self._ablations[layer] = Ablation(self._model, self._trace, layer, self._granularity)
             gains[at] = _gains(self._ablations[layer], int(number), FACTORS, self._target, before, inside)
+            give_freed_memory_back()
             progress.update()
         region, rest = gains[..., 0], gains[..., 1]
         # The factor that gains most in the region of those that cost nothing in the rest; of all, where all cost.

@@ -46,15 +46,22 @@ def bundle(model: INR, frames: list[int]) -> list[list[int]]:
 def places(model: INR, frame: int) -> list[Place]:
     """Where the weights of every layer lie, in network order, of the network that represents a frame.
 
-    They are found by their memory, which a trace shares with the network, so that it works for every architecture.
+    They are found by their memory, which a trace shares with the network, so that it works for every architecture. A
+    network whose trace has numbers of a parameter times factors of the frame, as COIN++ has with scales, says so in its
+    attribute ``scaled_weights``, names of parameters by layer: a number that is zero stays zero in every frame.
 
     Raises
     ------
     InputError : a layer's weights are not those of a parameter, but made from it, or another layer's as well.
     """
     found: list[Place] = []
+    scaled: dict[str, str] = getattr(model, "scaled_weights", {})
     for layer in model.trace(frame).layers:
-        one = _place(model, layer.name, layer.arrays()["weight"])
+        weight = layer.arrays()["weight"]
+        if layer.name in scaled:
+            found.append(Place(layer.name, scaled[layer.name], None, tuple(weight.shape)))
+            continue
+        one = _place(model, layer.name, weight)
         if one is None:
             raise InputError(
                 f"The weights of layer '{layer.name}' of this {model.name} are not a parameter of it as it is, but "

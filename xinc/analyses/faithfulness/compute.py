@@ -20,6 +20,7 @@ from xinc.analyses.faithfulness.names import EFFECTS, MAPS, TOTALS
 from xinc.analyses.subject import Subject
 from xinc.frames import select_frames
 from xinc.interventions.effects import effects
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.statistics.standing import NULL, labelled
 
 if TYPE_CHECKING:
@@ -36,17 +37,17 @@ def compute(settings: Faithfulness.Settings, subject: Subject) -> xr.Dataset:
     frames = select_frames(first["frame"].values.tolist(), settings.frames)
     granularity = {name: str(layer.attrs["xinc"]["granularity"]) for name, layer in layers.items()}
     drawn = {name: _draw(name, layer.sizes["neuron"], settings) for name, layer in layers.items()}
-    estimated = _estimated(subject, frames, granularity, settings)
+    estimated = _estimated(subject, frames, granularity, drawn, settings)
+    give_freed_memory_back()
     found: dict[str, list[Measured]] = {name: [] for name in layers}
     for frame in frames:
         one = Frame(model, frame, granularity, settings.probes, settings.seed)
         for name, layer in layers.items():
             generator = np.random.default_rng([settings.seed, frame, *name.encode()])
             measured = one.measure(layer, name, drawn[name], generator)
-            measured.totals |= {
-                key: values[len(found[name])] for key, values in _of_layer(estimated, name, drawn[name]).items()
-            }
+            measured.totals |= {key: values[len(found[name])] for key, values in estimated[name].items()}
             found[name].append(measured)
+            give_freed_memory_back()
     parts = [_summary(found[name], settings, np.random.default_rng([settings.seed, *name.encode()])) for name in layers]
     result = xr.concat([part.drop_vars("sample") for part in parts], xr.Variable("layer", list(layers)), join="outer")
     for name, values in drawn.items():
@@ -84,20 +85,23 @@ def _draw(name: str, count: int, settings: Faithfulness.Settings) -> np.ndarray:
 
 
 def _estimated(
-    subject: Subject, frames: list[int], granularity: dict[str, str], settings: Faithfulness.Settings
-) -> xr.Dataset:
-    """Estimates for all neurons of all layers, from gradients."""
+    subject: Subject,
+    frames: list[int],
+    granularity: dict[str, str],
+    drawn: dict[str, np.ndarray],
+    settings: Faithfulness.Settings,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Estimates from gradients, (frame, n) by layer and total, of the neurons drawn; of all at once they are made."""
     target = subject.video["frames"].sel(frame=frames).transpose("frame", "y", "x", "channel").values
     # A canvas has one granularity, or each layer the default of its type.
     chosen = set(granularity.values())
     of = chosen.pop() if len(chosen) == 1 else None
-    return effects(subject.model, frames, target=target, probes=settings.probes, granularity=of, seed=settings.seed)
-
-
-def _of_layer(estimated: xr.Dataset, name: str, drawn: np.ndarray) -> dict[str, np.ndarray]:
-    """(frame, n) by total."""
-    own = estimated.isel(region=0, neuron=np.flatnonzero(estimated["layer"].values == name)[drawn])
-    return {"taylor": np.abs(own["alignment"].values), "gauss_newton": own["squared_effect"].values}
+    every = effects(subject.model, frames, target=target, probes=settings.probes, granularity=of, seed=settings.seed)
+    found = {}
+    for name, neurons in drawn.items():
+        own = every.isel(region=0, neuron=np.flatnonzero(every["layer"].values == name)[neurons])
+        found[name] = {"taylor": np.abs(own["alignment"].values), "gauss_newton": own["squared_effect"].values}
+    return found
 
 
 def _summary(frames: list[Measured], settings: Faithfulness.Settings, generator: np.random.Generator) -> xr.Dataset:

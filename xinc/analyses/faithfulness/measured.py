@@ -21,6 +21,7 @@ from xinc.interventions.ablation import Ablation
 from xinc.models.base import INR
 from xinc.models.storage import build
 from xinc.runtime.devices import full_precision
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.trace.layers import Array, BaseTrace
 
 #: Bytes that the maps of one kind may take at a time.
@@ -100,11 +101,13 @@ class Frame:
             agreement = {kind: pearson(values, effect) for kind, values in maps.items()}
             agreement["other"][other < 0] = np.nan
             parts.append(agreement)
-            sums = [maps["contribution"], maps["gained"], effect, np.square(effect, dtype=np.float64)]
-            totals.append(np.stack([values.sum((1, 2), dtype=np.float64) for values in sums]))
+            sums = [values.sum((1, 2), dtype=np.float64) for values in (maps["contribution"], maps["gained"], effect)]
+            totals.append(np.stack([*sums, np.square(effect, dtype=np.float64).sum((1, 2))]))
             if start <= middle < start + size:
                 at = middle - start
                 example = (example[0], np.stack([maps["contribution"][at], maps["gained"][at], effect[at]]))
+            del maps, effect
+            give_freed_memory_back()
         contribution, gain, absolute, squared = np.concatenate(totals, axis=1)
         weights, activation_weights = norms(gained, v)
         idle, idle_neurons = self._idle(layer, one, len(drawn))
@@ -143,12 +146,17 @@ def effect_maps(one: Ablation, neurons: Any) -> np.ndarray:
 
 def pearson(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Pearson's r of each of the maps (n, H, W) with that of the others; NaN where one is constant."""
-    a, b = (values.reshape(len(values), -1).astype(np.float64) for values in (maps, others))
-    spread = np.stack([np.ptp(a, axis=1), np.ptp(b, axis=1)]).min(0) > 0
-    a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
+    return np.array([_pearson(*pair) for pair in zip(maps, others, strict=True)], np.float64)
+
+
+def _pearson(map_: np.ndarray, other: np.ndarray) -> float:
+    """Of one map (H, W): both in float64 take more than all maps of a block in float32."""
+    a, b = (values.ravel().astype(np.float64) for values in (map_, other))
+    if not min(np.ptp(a), np.ptp(b)) > 0:
+        return float("nan")
+    a, b = a - a.mean(), b - b.mean()
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = (a * b).sum(1) / np.sqrt(np.square(a).sum(1) * np.square(b).sum(1))
-    return np.where(spread, found, np.nan)
+        return float((a * b).sum() / np.sqrt(np.square(a).sum() * np.square(b).sum()))
 
 
 def norms(maps: LayerMaps, v: Array) -> tuple[np.ndarray, np.ndarray]:

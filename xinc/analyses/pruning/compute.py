@@ -19,6 +19,7 @@ from xinc.interventions.criteria import FIXED, UNITS, Calibration
 from xinc.interventions.places import places
 from xinc.interventions.pruning import Left, Scores, apply, calibrations, choose, finetune, left, score, steps_to
 from xinc.models.base import INR
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.runtime.progress import Progress
 from xinc.training.settings import TrainingSettings
 
@@ -167,7 +168,9 @@ class _Study:
 
     def _scores(self, model: INR, criterion: str, unit: str, seed: int = 0) -> Scores:
         same = model is self.model and seed == 0
-        return score(self.calibration if same else [one.of(model, seed) for one in self.calibration], criterion, unit)
+        found = score(self.calibration if same else [one.of(model, seed) for one in self.calibration], criterion, unit)
+        give_freed_memory_back(cycles=True)
+        return found
 
     def _choice(
         self, scores: Scores, unit: str, share: float, criterion: str, whole: bool = True, model: INR | None = None
@@ -192,6 +195,7 @@ class _Study:
         s = self.settings
         training = TrainingSettings(learning_rate=s.learning_rate, batch_size=1, threads=s.threads, epochs=self.epochs)
         finetune(model, self.target, self.epochs, training)
+        give_freed_memory_back(cycles=True)
 
     def psnr(self, model: INR) -> float:
         """Mean over the frames evaluated of PSNR in dB, colours clamped."""

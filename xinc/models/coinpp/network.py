@@ -64,6 +64,15 @@ class Network(COINPP, Placed, INR):
         """Frequency of hidden layer number ``at``."""
         return float(self.settings.omega if at > 0 else self.settings.first_omega or self.settings.omega)
 
+    @property
+    def scaled_weights(self) -> dict[str, str]:
+        """Parameters by the layers that have their numbers times scales of the frame, see `xinc.interventions.places`.
+
+        None without scales.
+        """
+        hidden = range(self.settings.layers - 1) if self.settings.modulate_scale else ()
+        return {f"layer{k + 1}": f"weights.{k}" for k in hidden}
+
     def forward(self, frames: Tensor) -> Tensor:
         return self.render(self.inputs(frames))
 
