@@ -29,6 +29,7 @@ def test_values_and_defaults():
     ("values", "message"),
     [
         ({}, "Setting 'models.name' is missing."),
+        ({"name": "a", "rate": float("inf")}, "Setting 'models.rate' is inf: input should be a finite number."),
         ({"name": "a", "rate": 0}, "Setting 'models.rate' is 0: input should be greater than 0."),
         (
             {"name": "a", "inner": {"depth": "x"}},

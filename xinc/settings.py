@@ -13,9 +13,9 @@ Model = TypeVar("Model", bound="StrictModel")
 
 
 class StrictModel(BaseModel):
-    """A section of settings: unknown keys are errors, values do not change once validated."""
+    """A section of settings: unknown keys are errors, numbers are finite, values do not change once validated."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def validate(model: type[Model], values: Any, where: str) -> Model:

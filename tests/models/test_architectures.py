@@ -147,3 +147,22 @@ def test_unknown_setting_names_the_nearest(name):
     key = next(iter(architectures[name].Settings.model_fields))
     with pytest.raises(InputError, match=f"Unknown setting '{name}.{key}x': did you mean '{key}'"):
         make(name, **{f"{key}x": 1})
+
+
+@pytest.mark.parametrize(
+    ("resolution", "frames", "message"),
+    [
+        ((0, 8), [0], r"resolution .* is \(0, 8\); expected two positive integers"),
+        ((-4, 8), [0], r"is \(-4, 8\); expected two positive"),
+        ((2.5, 8), [0], r"is \(2.5, 8\); expected two positive"),
+        ("16x32", [0], "expected two positive integers"),
+        ((4, 8), [], "needs at least one frame"),
+        ((4, 8), [0, 0], r"frames \[0, 0\]; expected indices from 0 on, each once"),
+        ((4, 8), [-1], r"frames \[-1\]; expected indices"),
+    ],
+)
+@pytest.mark.parametrize("name", ["siren", "coinpp", "hinerv"])
+def test_sizes_and_frames_that_make_no_network(name, resolution, frames, message):
+    settings = {"strides": [2, 2], "channels": 4} if name == "hinerv" else {"hidden_width": 4}
+    with pytest.raises(InputError, match=message):
+        build(name, settings, resolution, frames, 2)

@@ -82,3 +82,8 @@ def test_settings_that_make_no_network(values: dict[str, Any], message: str) -> 
 def test_one_position_cannot_be_normalised() -> None:
     with pytest.raises(InputError, match=r"strides \[4, 4\] make 16x16 pixels out of one"):
         build("enerv", {"strides": [4, 4], "fc_dim": 8}, (16, 16), [0], 1)
+
+
+def test_an_expansion_to_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match=r"expansion 0.1 of this enerv makes less than one channel of 8.*least 0.125"):
+        build("enerv", {"strides": [2, 2], "fc_dim": 8, "expansion": 0.1}, (16, 16), [0], 1)

@@ -177,6 +177,12 @@ def test_too_many_entries_are_refused() -> None:
         HashGrid.check(settings, (8, 8))
 
 
+@pytest.mark.parametrize("given", [{"levels": 2000}, {"levels": 2, "level_scale": 1e300}])
+def test_too_many_vertices_are_refused(given: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=r"vertices along a side: at most 2,147,483,648 are possible"):
+        HashGrid.check(HashGrid.Settings(log2_entries=3, **given), (8, 8))
+
+
 def test_the_two_precisions_of_tiny_cuda_nn_differ() -> None:
     """Where base · s^l is whole: 55 vertices at level 3 or 54; files of either are read."""
     double, single = (grid_levels(HashGrid.Settings(rules=rules)) for rules in ("tiny-cuda-nn", "tiny-cuda-nn-float32"))

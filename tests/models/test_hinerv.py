@@ -111,6 +111,12 @@ def test_settings_that_make_no_network(values: dict[str, Any], message: str) -> 
         validate(HiNeRVSettings, values, "hinerv")
 
 
+def test_an_expansion_to_nothing_is_refused() -> None:
+    settings = {"strides": [2, 2], "channels": 8, "expansions": [1, 0.2]}
+    with pytest.raises(InputError, match=r"have 0.2, which makes less than one channel of 4: give at least 0.25"):
+        build("hinerv", settings, (16, 24), [0], 1)
+
+
 def test_resolutions_that_do_not_fit() -> None:
     with pytest.raises(InputError, match=r"Resolution 16x25 cannot be produced by strides \[2, 2\]"):
         build("hinerv", {"strides": [2, 2]}, (16, 25), [0], 1)

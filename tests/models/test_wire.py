@@ -147,6 +147,16 @@ def test_steps_take_some_pixels_at_a_time(model: INR) -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 5, 9, 40])
+def test_gradients_of_wavelets_that_are_almost_zero(count: int) -> None:
+    """Where e^a is a subnormal number, which torch.polar has infinite gradients for, outside whole SIMD vectors."""
+    z = torch.linspace(9.1, 10.3, count).requires_grad_()
+    activation("wire(2.0, 1.0)")(z).real.sum().backward()
+    x = z.detach().double()
+    expected = torch.exp(-x.square()) * (-2 * x * torch.cos(2 * x) - 2 * torch.sin(2 * x))
+    np.testing.assert_allclose(z.grad, expected, rtol=1e-3, atol=1e-42)
+
+
 @pytest.mark.parametrize("layout", ["factored", pytest.param("dense", marks=pytest.mark.slow)])
 def test_canvases_keep_complex_numbers(model: INR, layout: str, tmp_path: Path) -> None:
     settings = CanvasSettings(layout=layout, gain=True, granularity="kernel")

@@ -40,15 +40,25 @@ def build(
 
     Raises
     ------
-    InputError : unknown architecture, invalid settings, no frames, or a resolution they cannot produce.
+    InputError : unknown architecture, invalid settings, no frames or some twice, or a resolution they cannot produce.
     """
     cls = architectures[architecture]
     if not isinstance(settings, cls.Settings):
         settings = validate(cls.Settings, settings, architecture)
     size = (int(resolution[0]), int(resolution[1]))
+    if min(size) < 1 or size != tuple(resolution):
+        raise InputError(
+            f"The resolution of a network of architecture '{architecture}' is {tuple(resolution)}; expected two "
+            "positive integers, height and width in pixels."
+        )
     if len(frames) == 0:
         raise InputError(
             f"A network of architecture '{architecture}' needs at least one frame to represent: give some."
+        )
+    if len(set(frames)) < len(frames) or min(frames) < 0:
+        raise InputError(
+            f"A network of architecture '{architecture}' is to represent the frames {list(frames)}; expected indices "
+            "from 0 on, each once."
         )
     cls.check(settings, size)
     model: INR = cls.network()(settings, size, frames, num_frames, seed)

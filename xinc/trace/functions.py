@@ -16,8 +16,10 @@ def _square(z: Tensor) -> Tensor:
 
 
 def _wire(z: Tensor, omega: float, scale: float) -> Tensor:
+    """φ(z) in parts: torch.polar has gradients that are infinite or NaN where e^a is below the normal numbers."""
     size, angle = _wire_exponent(z, omega, scale)
-    return torch.polar(torch.exp(size), angle)
+    size = torch.exp(size)
+    return torch.complex(size * torch.cos(angle), size * torch.sin(angle))
 
 
 def _wire_response(z: Tensor, omega: float, scale: float) -> Tensor:

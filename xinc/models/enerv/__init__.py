@@ -108,7 +108,12 @@ class ENeRV(Architecture):
                 f"The strides {list(settings.strides)} make {resolution[0]}x{resolution[1]} pixels out of one, over "
                 "which an E-NeRV cannot normalise: give smaller strides."
             )
-        settings.stem_width()
+        width = settings.stem_width()
+        if int(width * settings.expansion) < 1:
+            raise InputError(
+                f"The expansion {settings.expansion:g} of this enerv makes less than one channel of {width}: give at "
+                f"least {1 / width:.3g}."
+            )
 
     @classmethod
     def layers_of(cls, settings: ENeRVSettings) -> list[str]:

@@ -17,6 +17,8 @@ from xinc.trace.lookup import Axis, Level
 
 #: Of all levels together.
 _MOST_ENTRIES = 2**24
+#: Of a side of the finest level: numbers of vertices have 32 bits.
+_MOST_VERTICES = 2**31
 
 
 @architectures.register("hashgrid")
@@ -57,6 +59,12 @@ class HashGrid(MLPArchitecture):
 
     @classmethod
     def check(cls, settings: Any, resolution: tuple[int, int]) -> None:
+        finest = math.log2(settings.base_resolution) + (settings.levels - 1) * math.log2(settings.level_scale)
+        if finest > math.log2(_MOST_VERTICES):
+            raise InputError(
+                f"The finest level of this hashgrid has about 2^{finest:.0f} vertices along a side: at most "
+                f"{_MOST_VERTICES:,} are possible; lower levels, level_scale or base_resolution."
+            )
         entries = sum(level.entries for level in grid_levels(settings))
         if entries > _MOST_ENTRIES:
             raise InputError(

@@ -142,6 +142,13 @@ class HiNeRV(Architecture):
     @classmethod
     def check(cls, settings: HiNeRVSettings, resolution: tuple[int, int]) -> None:
         divided(resolution, settings.strides)
+        widths = settings.widths(settings.channels or 280)[1:] if settings.size is None else []
+        for width, (_, expansion) in zip(widths, settings.blocks(), strict=False):
+            if int(expansion * width) < 1:
+                raise InputError(
+                    f"The expansions of this hinerv have {expansion:g}, which makes less than one channel of {width}: "
+                    f"give at least {1 / width:.3g}."
+                )
 
     @classmethod
     def layers_of(cls, settings: HiNeRVSettings) -> list[str]:

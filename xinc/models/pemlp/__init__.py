@@ -26,7 +26,7 @@ class PEMLP(MLPArchitecture):
     """
 
     class Settings(StrictModel):
-        frequencies: int = Field(10, ge=0, description="N; k goes from 0 to N - 1.")
+        frequencies: int = Field(10, ge=0, le=100, description="N; k goes from 0 to N - 1.")
         hidden_width: int = Field(256, ge=1, description="Channels of every hidden layer.")
         layers: int = Field(5, ge=2, description="Number of linear layers.")
         activation: ActivationSetting = Field(
