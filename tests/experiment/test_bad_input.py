@@ -117,6 +117,10 @@ SETTINGS: dict[str, tuple[Values, list[str]]] = {
         changed("canvas.granularity", "input"),
         ["'canvas.granularity' is 'input'", "model 'nerv'", "expected kernel"],
     ),
+    "granularity of a grid": (
+        changed("models", {"grid": {"architecture": "hashgrid"}}, changed("canvas.granularity", "output")),
+        ["'canvas.granularity' is 'output'", "model 'grid'", "expected kernel"],
+    ),
     "choice": (changed("analyses.intensity.edges", "sobell"), ["is 'sobell'", "'sobel' or 'scharr'"]),
     "pairs of frames": (changed("analyses.released.offset", "cityscapes"), ["'cityscapes'", "integer", "'released'"]),
     "empty tile": (changed("analyses.released.lattices", [[0, 8]]), ["released.lattices", "0", "at least", "1"]),

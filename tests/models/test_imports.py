@@ -58,8 +58,7 @@ def test_contributions_add_up_to_the_output(network, path):
     """Completeness: the last layer's maps, summed per colour, are the network's response there."""
     model = loaded(network, path)
     frame = model.frames[-1]
-    granularity = "kernel" if "input" in model.granularities else None
-    canvas = dissect_function(model, [frame], granularity=granularity)
+    canvas = dissect_function(model, [frame], granularity="kernel")
     assert list(canvas.children) == model.layer_names()
     last = canvas[model.layer_names()[-1]]["contribution"].sel(frame=frame).load()
     summed = torch.from_numpy(last.groupby("out_channel").sum().transpose("out_channel", "y", "x").values)
@@ -79,14 +78,17 @@ def test_it_is_kept_as_an_ordinary_file(network, path, tmp_path):
 
 
 def test_every_tensor_is_looked_at(network, path):
-    """A tensor that is missing or cut is refused, by its name; those that no frame depends on may be anything."""
+    """A tensor that is missing, cut or flat is refused, by its name; those that no frame depends on may be anything."""
     idle = {"head_layers.0.weight", "head_layers.0.bias"}
     held = network.content.get("state_dict") or network.content.get("model") or network.content
     plain = {name.removeprefix("module.").removeprefix("blocks.0."): name for name in held}
     for name, full in plain.items():
         if name in idle:
             continue
-        for changed in ({k: v for k, v in held.items() if k != full}, held | {full: _cut(held[full])}):
+        changes = [{k: v for k, v in held.items() if k != full}, held | {full: _cut(held[full])}]
+        if isinstance(held[full], torch.Tensor) and held[full].ndim > 1:
+            changes.append(held | {full: held[full].flatten()})
+        for changed in changes:
             content = dict(network.content)
             if held is network.content:
                 content = changed

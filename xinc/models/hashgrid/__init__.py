@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -52,6 +52,9 @@ class HashGrid(MLPArchitecture):
             "identity",
             description="Activation from the last layer to colours; tanh means tanh/2 + 1/2, centred x/2 + 1/2.",
         )
+
+    #: The entries of the grid have no other; left out, the layers behind it have that of an MLP.
+    granularities: ClassVar[tuple[str, ...]] = ("kernel",)
 
     @classmethod
     def layers_of(cls, settings: Any) -> list[str]:

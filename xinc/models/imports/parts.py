@@ -170,7 +170,7 @@ class Tensors(dict[str, Tensor]):
         """PixelShuffle factors of blocks: each makes r² times the channels that enter the next, at the end ``last``."""
         found = []
         for name, after in zip(blocks, [*blocks[1:], last], strict=True):
-            made, wanted = self.shaped(name, None, None, None, None).shape[0], self[after].shape[1]
+            made, wanted = (self.shaped(one, None, None, None, None).shape[at] for at, one in enumerate((name, after)))
             factor = math.isqrt(made // wanted)
             if factor < 1 or factor**2 * wanted != made:
                 raise InputError(
