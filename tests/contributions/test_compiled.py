@@ -133,6 +133,7 @@ def test_any_window_of_any_neurons(drawn, data):
     np.testing.assert_allclose(found, whole[select, y0:y1, x0:x1], rtol=0, atol=REPEAT * largest(whole))
 
 
+@pytest.mark.slow
 @given(st.integers(2, 5), st.sampled_from([1, 3]), st.sampled_from([7, 9]), st.integers(0, 99))
 def test_rows_that_zero_insertion_leaves_empty(stride, kernel, head, seed):
     """A narrow box after zero-insertion: most rows are zero, and a single one of them needs no source at all."""

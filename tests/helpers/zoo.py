@@ -343,7 +343,7 @@ CASES = {
 
 
 #: Those that are tried whenever any are.
-QUICK = ("sequential", "decoder", "FiLM", "ConvNeXt", "residual MLP")
+QUICK = ("sequential", "decoder", "ConvNeXt")
 
 
 def made(name: str) -> nn.Module:

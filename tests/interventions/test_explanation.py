@@ -39,7 +39,9 @@ def psnr(image: np.ndarray, target: np.ndarray, mask: np.ndarray) -> float:
     return float(-10 * np.log10(np.square(np.clip(image, 0, 1).astype(float) - target)[mask].mean()))
 
 
-@pytest.mark.parametrize("name", ["nerv", "hnerv", "ffn", "siren"])
+@pytest.mark.parametrize(
+    "name", ["nerv", *(pytest.param(name, marks=pytest.mark.slow) for name in ("hnerv", "ffn", "siren"))]
+)
 def test_planted_faults_are_named(name: str) -> None:
     model = larger(name)
     goal, other = image_of(model, 2), image_of(model, 0)

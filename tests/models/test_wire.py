@@ -184,6 +184,7 @@ def test_gained_maps_of_the_last_layer_are_its_effect(model: INR) -> None:
     np.testing.assert_allclose(gained, exact, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_gains_of_complex_channels_are_means_over_phases() -> None:
     """A change of any phase in a channel changes colours by |g| |Δ| cos: half of the square on average."""
     model = build("wire", {**SMALL, "layers": 2}, (6, 9), [0], 1).eval()

@@ -283,10 +283,9 @@ def test_a_module_that_decides_is_recorded_by_hooks() -> None:
     "name",
     [
         "nerv",
-        "finer",
         *(
             pytest.param(one, marks=pytest.mark.slow)
-            for one in ("nerv of three blocks", "hnerv", "ffn", "siren", "gauss")
+            for one in ("nerv of three blocks", "hnerv", "ffn", "siren", "gauss", "finer")
         ),
     ],
 )

@@ -63,6 +63,7 @@ assert np.allclose(outer(np.arange(6, dtype=np.float64).reshape(2, 3)), found)
 """
 
 
+@pytest.mark.slow
 def test_code_is_loaded_without_getting_ready_to_compile_and_more_is_compiled_then(tmp_path: Path) -> None:
     (tmp_path / "kernels.py").write_text(KERNELS)
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])

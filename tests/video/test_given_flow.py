@@ -61,6 +61,7 @@ def test_flow_given_is_the_flow_of_the_video(collage: VideoSettings, exact: xr.D
     assert "occluded" not in video
 
 
+@pytest.mark.slow
 def test_flow_given_is_used_and_the_estimate_scored_against_it(collage: VideoSettings, exact: xr.Dataset) -> None:
     video = build_video(collage)
     flow = build_flow(video)
