@@ -49,7 +49,7 @@ def test_what_a_result_made_anew_brings_about_is_told(workspace: Workspace) -> N
 
 def test_what_differs_upstream_is_told(workspace: Workspace) -> None:
     workspace.configure(EDITS["one analysis fewer"][0])
-    assert plan(workspace) == {"report": "other inputs, other upstream and settings"}
+    assert plan(workspace) == {"report": "other inputs, other settings and upstream"}
 
 
 def test_the_plan_of_the_example_fits_a_screen(tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def in_words(reason: str) -> str:
         if part.startswith("Missing output files"):
             found.append("not made yet")
         elif part.startswith("Params have changed"):
-            kinds = dict.fromkeys(re.findall(r"\b(settings|code|upstream) [0-9a-f]+", part))
+            # Snakemake tells them in the order of a set, which is another one each time.
+            kinds = [kind for kind in ("settings", "code", "upstream") if re.search(rf"\b{kind} [0-9a-f]+", part)]
             found.append(f"other {' and '.join(kinds) or 'params'}")
         elif part.startswith("Input files updated by another job"):
             found.append("after jobs before it")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 
 def give_freed_memory_back(cycles: bool = False) -> None:
@@ -16,10 +18,23 @@ def give_freed_memory_back(cycles: bool = False) -> None:
     Parameters
     ----------
     cycles : also what only objects hold that hold each other, as those of a training do with its network; Python looks
-        for these among all objects of the process, which takes tenths of a second where many packages are imported.
+        for these among all objects of the process, or those made in a block of `looking_at_new_objects`.
     """
     if cycles:
         gc.collect()
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
+
+
+@contextlib.contextmanager
+def looking_at_new_objects() -> Iterator[None]:
+    """A block in which Python does not look for cycles among the objects that are there when it begins.
+
+    There are a million of them where many packages are imported: looking at all takes tenths of a second each time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -19,7 +19,7 @@ from xinc.interventions.criteria import FIXED, UNITS, Calibration
 from xinc.interventions.places import places
 from xinc.interventions.pruning import Left, Scores, apply, calibrations, choose, finetune, left, score, steps_to
 from xinc.models.base import INR
-from xinc.runtime.freed import give_freed_memory_back
+from xinc.runtime.freed import give_freed_memory_back, looking_at_new_objects
 from xinc.runtime.progress import Progress
 from xinc.training.settings import TrainingSettings
 
@@ -52,7 +52,8 @@ def compute(settings: Pruning.Settings, subject: Subject) -> xr.Dataset:
     # Of a linear layer a kernel is a weight: both would be the same.
     units = ["weight"] if all(len(one.shape) == 2 for one in places(model, model.frames[0])) else list(UNITS)
     parts = []
-    with Progress(len(units) * (len(study.criteria) + settings.draws - 1), "criteria") as progress:
+    criteria = len(units) * (len(study.criteria) + settings.draws - 1)
+    with Progress(criteria, "criteria") as progress, looking_at_new_objects():
         for unit in units:
             parts.append(study.of_unit(unit, progress))
     result = xr.concat(parts, xr.Variable("unit", units))
