@@ -208,6 +208,7 @@ def test_a_list_of_what_is_returned_is_a_list(site):
 
 
 @pytest.mark.slow
+@exhaustive
 def test_site_shows_what_notebooks_come_to(site):
     unanswered = (site / "tutorials" / f"{READ_AFTER_DEMO.stem}.html").read_text("utf-8")
     assert "cell_input" in unanswered

@@ -9,7 +9,7 @@ import xarray as xr
 
 from tests.helpers.degenerate import KINDS, results
 from tests.helpers.judged import CLAIMS
-from tests.helpers.tiers import EXHAUSTIVE
+from tests.helpers.tiers import EXHAUSTIVE, exhaustive
 from xinc.analyses import analyses
 from xinc.analyses.findings import Findings
 from xinc.analyses.findings.names import DECIDED, HOLDS, INAPPLICABLE, UNMEASURED
@@ -91,6 +91,7 @@ def test_few_claims_hold_even_if_nobody_says_that_nothing_was_learned(kind: str)
     assert warning.startswith("Not checked (all networks)")
 
 
+@exhaustive
 def test_claims_are_judged_on_the_same_network_trained() -> None:
     """The NeRV learns, and the FFN, which is too small, does not: of it nothing is said, nor of the two together."""
     result = findings("trained")

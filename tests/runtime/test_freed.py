@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 
 from xinc.runtime.freed import give_freed_memory_back, looking_at_new_objects
