@@ -46,6 +46,8 @@ ROWS = {
     "box": ("box, a quarter of each side → list", "500"),
     "memory": ("the server's memory at the end (MB)", ""),
 }
+#: Seconds between two rounds: a browser ignores addresses beyond 200 in ten seconds.
+_PAUSE = 0.1
 _PAGE = ROOT / "docs" / "how-to" / "explore.md"
 _BEGIN, _END = "<!-- latency: python -m benchmarks.explorer --write -->", "<!-- latency: end -->"
 _NERV = {"example": {"fc_dim": 37, "strides": [4, 2, 2]}}
@@ -221,6 +223,7 @@ def interactions(page: Page, case: Case, rounds: int) -> dict[str, float]:
             _until(page, _painted(*views))
             times.append([page.run(f"performance.getEntriesByName('xinc {one}')[0].duration") for one in views])
             _until(page, "document.querySelector('.xinc-explorer').dataset.pending === '0'")
+            time.sleep(_PAUSE)
         return [round(statistics.median(each)) for each in zip(*times, strict=True)]
 
     found = dict(zip(("list", "thumbnails"), timed(lambda _: f"{at}&pixel={pixel()}", "list", "thumbs0"), strict=True))

@@ -257,6 +257,22 @@ def test_an_address_brings_a_view_back(page: Page, server: Server) -> None:
     assert heading(page, "Neurons") == "Neurons that make pixel (1, 2)"
 
 
+def test_the_address_is_written_no_more_often_than_browsers_take(page: Page) -> None:
+    """Beyond a hundred times in half a minute they ignore it, or refuse it by an error."""
+    page.run(
+        "window.written = 0; const write = history.replaceState.bind(history);"
+        "history.replaceState = (...all) => { window.written += 1; return write(...all); };"
+        "for (let at = 0; at < 150; at += 1) document.querySelector('.frame').dispatchEvent("
+        "new KeyboardEvent('keydown', { key: at % 2 ? 'ArrowLeft' : 'ArrowRight', bubbles: true })); 0"
+    )
+    settle(page)
+    page.run("document.querySelector('.frame').focus()")
+    page.press("ArrowDown")
+    settle(page)
+    assert 20 < page.run("window.written") <= 80
+    assert heading(page, "Neurons") == "Neurons that make pixel (4, 30)", "what is shown is the last state all the same"
+
+
 @pytest.mark.parametrize(
     "text", ["#network=nothing/at/all&layer=x&frame=99&pixel=999,0&neuron=999999", "#%%%&box=1,2,3", "#pins=:,head:x"]
 )

@@ -1530,12 +1530,36 @@ function render({ model, el }) {
 
 export default { render };
 
+/** How many times the address may be written in how many milliseconds: browsers ignore, or refuse, more than 100. */
+const WRITES = 80, IN = 30_000;
+
+/** Write `fragment(state)` into the address: of each state it is told of, or of the last one once there is room again. */
+function addressWriter(fragment) {
+    const times = [];
+    let last = null, due = null;
+    const write = () => {
+        due = null;
+        if (location.hash === fragment(last)) return;
+        times.push(performance.now());
+        history.replaceState(null, "", fragment(last));
+    };
+    return (state) => {
+        last = state;
+        if (due !== null) return;
+        const now = performance.now();
+        while (times.length && times[0] < now - IN) times.shift();
+        if (times.length < WRITES) write();
+        else due = setTimeout(write, times[0] + IN - now);
+    };
+}
+
 const alone = document.getElementById("xinc-explorer");
 if (alone && document.body.classList.contains("xinc-page")) {
     const page = mount(alone, {
         ...overHttp(), alone: true, start: fromFragment(location.hash),
-        changed: (state) => history.replaceState(null, "", `#${toFragment(state)}`),
+        changed: addressWriter((state) => `#${toFragment(state)}`),
         link: (state) => `#${toFragment(state)}`,
     });
-    window.addEventListener("hashchange", () => page.set(fromFragment(location.hash)));
+    // Of the event: an answer that comes in between may have put the old state back into the address.
+    window.addEventListener("hashchange", (event) => page.set(fromFragment(new URL(event.newURL).hash)));
 }
