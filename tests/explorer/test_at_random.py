@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.browser import Page, opened
-from tests.helpers.explorer_page import drawn, listed, same_colours, settle, spot, view, visit
+from tests.helpers.explorer_page import drawn, listed, same_colours, settle, spot, visit
 from tests.helpers.tiers import exhaustive
 from xinc.explorer import server as served
 from xinc.explorer.server import page_file, serving
@@ -19,6 +19,7 @@ from xinc.explorer.session import Session
 
 pytestmark = [pytest.mark.slow, exhaustive]
 
+STATE = "document.querySelector('.xinc-explorer').dataset.state"
 #: Seconds that it goes on; with XINC_PATIENT=1 the half hour.
 SECONDS = 1800 if os.environ.get("XINC_PATIENT") else 12
 PICTURES = ("Frame of the video", "Sum over neurons of |C|: arrows", "Map of the neuron")
@@ -58,11 +59,11 @@ def test_whatever_a_hand_may_do(results: Path, monkeypatch: pytest.MonkeyPatch) 
                     )
             settle(page)
             done += 1
-            assert page.errors == [], page.run("location.hash")
-            assert page.run("document.querySelector('.xinc-explorer').dataset.state === location.hash.slice(1)")
+            assert page.errors == [], page.run(STATE)
             if done % 5 == 0:
                 check(page, session)
                 memory.append(held(page))
+        page.wait(f"{STATE} === location.hash.slice(1)", 35)  # written at most so many times in half a minute
     server_mb, page_mb = np.array(memory).T
     half = len(memory) // 2
     print(f"{done} rounds; MB at the start, in the middle and at the end: server {server_mb[[0, half, -1]].round()}, ")
@@ -83,7 +84,7 @@ def held(page: Page) -> tuple[float, float]:
 
 def check(page: Page, session: Session) -> None:
     """That the list and the map are those of the state."""
-    now = view(page)
+    now = dict(part.split("=", 1) for part in page.run(STATE).split("&"))
     at = {"network": now["network"], "layer": now["layer"], "frame": int(now["frame"])}
     place = {key: [int(one) for one in now[key].split(",")] for key in ("pixel", "box") if key in now}
     if "instance" in now:

@@ -11,6 +11,7 @@ import xinc
 from tests.helpers.tiny import tiny
 from xinc.interventions.ablation import Ablation
 from xinc.interventions.criteria import CRITERIA
+from xinc.interventions.idle import without_effect
 from xinc.models.base import INR
 
 
@@ -64,3 +65,17 @@ def test_pruning(model: INR, criterion: str) -> None:
     zeros = (pruned.tables == 0).sum(1)  # type: ignore[operator, union-attr]
     assert zeros.tolist() == [21, 21]
     assert pruned.weights[0].all()  # type: ignore[index, operator]
+
+
+def test_numbers_without_effect_are_those_that_are_zero_or_not_read(
+    model: INR, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by ablation, which is not asked about them."""
+    other = copy.deepcopy(model)
+    other.tables.data[1, [3, 17]] = 0  # type: ignore[index, operator, union-attr]
+    expected = xinc.ablate(other, "grid", frames=[2], maps=False)["absolute_effect"].values[0] == 0
+    trace = other.trace(2)
+    np.testing.assert_array_equal(without_effect(other, trace, "grid", "kernel", np.arange(64)), expected)
+    assert expected[[3, 17]].all()
+    monkeypatch.setattr(Ablation, "change", None)
+    assert without_effect(other, trace, "grid", "kernel", np.array([3, 17])).tolist() == [True, True]

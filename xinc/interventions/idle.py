@@ -7,7 +7,7 @@ from torch import Tensor
 
 from xinc.interventions.ablation import Ablation
 from xinc.models.base import INR
-from xinc.trace.layers import BaseTrace
+from xinc.trace.layers import BaseTrace, Layer
 
 #: Pixels of a network of coordinates at which effects are looked for first.
 _FEW = 256
@@ -23,8 +23,15 @@ def without_effect(model: INR, trace: BaseTrace, layer: str, granularity: str, n
     """Whether no pixel changes when a neuron is ablated, exactly as by `xinc.ablate`: (n,) bool of neurons (n,).
 
     Pixels of a network of coordinates do not know of each other: there most neurons are seen to have an effect at a few
-    of them, and only what is left is looked for at all.
+    of them, and only what is left is looked for at all. Numbers of a look-up that are 0, or that no pixel reads, have
+    none, and are not looked for.
     """
+    own = trace.layers[trace.position(layer)]
+    if own.sparse:
+        found = _not_read(own, trace.input_of(layer))[neurons]
+        if not found.all():
+            found[~found] = _unchanged(Ablation(model, trace, layer, granularity), neurons[~found])
+        return found
     few = _thinned(trace)
     if few is not None:
         left = _unchanged(Ablation(model, few, layer, granularity), neurons)
@@ -33,6 +40,15 @@ def without_effect(model: INR, trace: BaseTrace, layer: str, granularity: str, n
             found[left] = _unchanged(Ablation(model, trace, layer, granularity), neurons[left])
         return found
     return _unchanged(Ablation(model, trace, layer, granularity), neurons)
+
+
+def _not_read(layer: Layer, v: Tensor) -> np.ndarray:
+    """Whether a number of a look-up is 0 or read by no pixel of its input: (N,) bool."""
+    entries, _ = layer.edges()
+    read = layer.energies(v).cpu().numpy()[entries] > 0
+    weights = layer.neuron_sums("kernel", layer.arrays()).cpu().numpy()
+    unread: np.ndarray = ~read | (weights == 0)
+    return unread
 
 
 def _unchanged(ablation: Ablation, neurons: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ class PixelsPerNeuron(NetworkAnalysis):
         "pixels": "past the last neuron of a layer",
         **dict.fromkeys(("null_curve", "null_median", "null_almost_none"), "layers without a record, made by hand"),
         **dict.fromkeys(("dead_zero_input", "dead_no_effect"), "dead neurons of a canvas without a network"),
-        **dict.fromkeys(("zero_input", "no_effect"), "convolutions, whose dead neurons alone are looked at"),
+        **dict.fromkeys(("zero_input", "no_effect"), "convolutions and look-ups, where the dead alone are looked at"),
         **dict.fromkeys(
             ("output_dead", "output_zero_input", "output_no_effect"),
             "layers of which a neuron is not an input feature",

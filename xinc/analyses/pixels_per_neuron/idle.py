@@ -27,12 +27,13 @@ IDLE = {
 def idle_neurons(subject: Subject, layer: str, dead: xr.DataArray) -> xr.Dataset:
     """The counts `IDLE` of a layer by frame, from which of its neurons (frame, neuron) are dead.
 
-    Of a layer of convolutions only the dead neurons are looked at, one by one, and the counts of all are NaN; so are
+    Of convolutions and look-ups only the dead neurons are looked at, one by one, and the counts of all are NaN; so are
     those of outputs where a neuron is not an input feature of a linear layer, and all of them without a network.
     """
     known = subject.model_path is not None and "xinc" in subject.canvas[layer].attrs
     record = subject.canvas[layer].attrs["xinc"] if known else {}
-    pixelwise = known and not layer_type(record["layer_type"]).mixes
+    kind = layer_type(record["layer_type"]) if known else None
+    pixelwise = kind is not None and not kind.mixes and not kind.sparse
     found = {name: np.full(dead.sizes["frame"], np.nan) for name in IDLE}
     if not dead.any():
         found |= {name: np.zeros(dead.sizes["frame"]) for name in ("dead_zero_input", "dead_no_effect")}
