@@ -87,6 +87,8 @@ def tests(clock: Clock, quick: bool, device: str) -> dict[str, Any]:
     marked = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if "mark.gpu" in path.read_text("utf-8")]
     chosen = ["tests/test_gpu.py", "-k", "test_training"] if quick else [str(path) for path in marked]
     words = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "--tb=short", *chosen]
+    if importlib.util.find_spec("xdist") is not None:
+        words += ["-n", str(min(4, os.cpu_count() or 1))]
     environment = os.environ | {"XINC_TEST_DEVICE": device}
     try:
         done = subprocess.run(

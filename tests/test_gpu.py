@@ -16,7 +16,7 @@ import torch
 import xarray as xr
 
 import xinc
-from tests.helpers import zoo
+from tests.helpers import stepwise, zoo
 from tests.helpers.ablated import NETWORKS, network
 from tests.helpers.trainings import SMALL, make, targets, training, weights
 from xinc.canvas.settings import CanvasSettings
@@ -33,9 +33,14 @@ pytestmark = [
 CLOSE: dict[str, Any] = {"rtol": 2e-3, "atol": 1e-4}
 
 
+#: Those of interventions' tests, and the rest of the families.
+ALL = sorted({*NETWORKS, "hashgrid", "wire2d", *stepwise.SMALL})
+TRAINED = sorted({*SMALL, *stepwise.SMALL})
+
+
 def moved(name: str) -> tuple[Any, Any]:
     """A network on the CPU, and its copy on the GPU."""
-    model = network(name)
+    model = network(name) if name in NETWORKS else make(name, frames=(0, 2), seed=1).eval()
     return model, copy.deepcopy(model).to(DEVICE)
 
 
@@ -52,7 +57,7 @@ def same(found: xr.Dataset | xr.DataArray, expected: xr.Dataset | xr.DataArray) 
         np.testing.assert_allclose(found[name].values / scale, one.values / scale, err_msg=str(name), **CLOSE)
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_training(name: str, precision: Any) -> None:
     """The same losses, epoch by epoch, as far as rounding lets them."""
@@ -63,7 +68,7 @@ def test_training(name: str, precision: Any) -> None:
     assert [row["loss"] for row in found.rows] == pytest.approx([row["loss"] for row in expected.rows], rel=rel)
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", TRAINED)
 def test_several_networks_at_once(name: str) -> None:
     """Streams and graphs of several networks do not get into each other's way."""
     settings = training(epochs=10, device=DEVICE)
@@ -76,25 +81,26 @@ def test_several_networks_at_once(name: str) -> None:
             torch.testing.assert_close(one.cpu(), other.cpu(), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", ALL)
 def test_maps_and_gained_maps(name: str, tmp_path: Path) -> None:
     """In memory of a network on the GPU, and of both layouts of a store that it wrote."""
     model, there = moved(name)
     gained = CanvasSettings(device=DEVICE, gain=True)
-    for layout in ("factored", "dense"):
+    layouts = ("factored",) if name in ("hashgrid", "hinerv") else ("factored", "dense")  # grids are never dense
+    for layout in layouts:
         for layer in model.layer_names():
             place = tmp_path / f"{layout}.zarr" / layer
             write_layer(copy.deepcopy(there), place, layer, None, gained.model_copy(update={"layout": layout}))
     for gain in (False, True):
         expected, found = xinc.dissect(model, gain=gain), xinc.dissect(there, gain=gain)
-        stores = [xinc.open_canvas(tmp_path / f"{layout}.zarr", gain=gain) for layout in ("factored", "dense")]
+        stores = [xinc.open_canvas(tmp_path / f"{layout}.zarr", gain=gain) for layout in layouts]
         for layer in model.layer_names():
             for canvas in (found, *stores):
                 same(canvas[layer]["contribution"], expected[layer]["contribution"])
                 same(canvas[layer]["contribution"].isel(neuron=[0]), expected[layer]["contribution"].isel(neuron=[0]))
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", ALL)
 def test_summaries(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streaming reductions of a whole layer, in the blocks of a GPU and in those of the CPU."""
     model, there = moved(name)
@@ -106,11 +112,11 @@ def test_summaries(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             expected = xinc.summarise(xinc.dissect(model)[layer], labels)
         counts = ["pixels_over_share", "neurons_over"]  # what lies at a threshold may fall on either side
         same(found.drop_vars(counts), expected.drop_vars(counts))
-        for count in counts:
+        for count in counts if found.sizes["neuron"] > 10 else ():  # windows of a few are all 1 where they close
             assert abs(found[count].astype(int) - expected[count].astype(int)).mean() < 0.1
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", ALL)
 def test_interventions(name: str) -> None:
     """Exact effects of ablation; estimates of all neurons from the same probes."""
     model, there = moved(name)
@@ -121,7 +127,8 @@ def test_interventions(name: str) -> None:
     mask = np.zeros(model.resolution, bool)
     mask[: model.resolution[0] // 2] = True
     same(*(xinc.effects(one, regions={"upper": mask}, target=goal, probes=4) for one in (there, model)))
-    same(*(xinc.explain_error(one, 2, goal[1], mask) for one in (there, model)))
+    found, expected = (xinc.explain_error(one, 2, goal[1], mask) for one in (there, model))
+    same(*(one.sortby("place") for one in (found, expected)))  # neurons that do the same may be ranked either way
 
 
 @pytest.mark.parametrize("unit", ["kernel", "weight"])
@@ -138,11 +145,11 @@ def test_pruning(name: str, unit: Any) -> None:
             torch.testing.assert_close(a.cpu(), b, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["siren", "decoder", "ConvNeXt", "residual MLP"])
+@pytest.mark.parametrize("name", sorted(zoo.CASES))
 def test_modules(name: str) -> None:
     """Through the front door, with module and inputs on the GPU."""
     case = zoo.CASES[name]
-    module, inputs = case.make().eval(), case.inputs
+    module, inputs = zoo.made(name).eval(), case.inputs
     there = torch.utils._pytree.tree_map(lambda one: one.to(DEVICE) if isinstance(one, torch.Tensor) else one, inputs)
     expected = xinc.dissect(module, inputs=inputs, resolution=case.resolution)
     found = xinc.dissect(copy.deepcopy(module).to(DEVICE), inputs=there, resolution=case.resolution)

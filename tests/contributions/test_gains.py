@@ -10,15 +10,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers import oracle
+from tests.helpers import oracle, stepwise, zoo
 from tests.helpers.networks import convolutional, convolutional_traces, linear_traces, single
 from tests.helpers.tiers import examples
+from tests.helpers.trainings import SMALL, make
 from xinc.contributions.expansion import expander
 from xinc.contributions.gains import check_probes, gains
 from xinc.contributions.kernels.convolution import Expansion
 from xinc.contributions.kernels.linear import LinearExpansion
 from xinc.contributions.maps import LayerMaps
 from xinc.errors import InputError
+from xinc.modules import front
 from xinc.trace.layers import Linear, Trace
 
 ROUNDING = 3e-6
@@ -109,6 +111,20 @@ def test_gains_do_not_depend_on_what_else_is_asked_for():
     for name, gain in together.items():
         assert torch.equal(gain, gains(trace, torch.sigmoid, [name], probes=4, seed=(7,))[name])
     assert not torch.equal(together["block1"], gains(trace, torch.sigmoid, ["block1"], probes=4, seed=(8,))["block1"])
+
+
+@pytest.mark.parametrize("name", [*sorted(SMALL | stepwise.SMALL), *sorted(zoo.CASES)])
+def test_gains_of_every_family_do_not_depend_on_what_else_is_asked_for(name):
+    """Two layers may read the same tensor, as wavelets and their windows do: the gain of its features is each one's."""
+    if name in zoo.CASES:
+        case = zoo.CASES[name]
+        model = front.network(zoo.made(name).eval(), case.inputs, case.resolution, None, None, None)
+    else:
+        model = make(name).eval()
+    trace = model.trace(model.frames[-1])
+    together = gains(trace, model.colours_of, model.layer_names(), probes=2)
+    for layer, gain in together.items():
+        torch.testing.assert_close(gains(trace, model.colours_of, [layer], probes=2)[layer], gain, rtol=1e-5, atol=1e-9)
 
 
 @given(convolutional_traces(2), st.data())

@@ -162,7 +162,9 @@ def held_bytes(expand: Expander, maps: LayerMaps, v: Array) -> int:
     """Bytes of the arrays that hold what expands maps of an input, but for the layer's weights."""
     if not in_tiles(expand):
         return sum(int(array.nbytes) for array in (v, maps.gain) if array is not None)
-    weights = [np.asarray(array) for array in maps.layer.arrays().values()]
+    # Of a layer on a GPU there are copies, which count.
+    on_cpu = (one for one in maps.layer.arrays().values() if getattr(one.device, "type", one.device) == "cpu")
+    weights = [np.asarray(array) for array in on_cpu]
     own = (array for array in vars(expand).values() if isinstance(array, np.ndarray))
     return sum(array.nbytes for array in own if not any(np.may_share_memory(array, other) for other in weights))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from xinc.errors import InputError
 from xinc.models.base import INR
+from xinc.runtime.devices import full_precision
 from xinc.trace.activations import activation
 from xinc.trace.layers import Convolution, Layer
 from xinc.trace.steps import Steps, StepsTrace, walk
@@ -82,6 +83,7 @@ class Stepwise(INR):
     def forward(self, frames: Tensor) -> Tensor:
         return self.render(self.inputs(frames))
 
+    @full_precision()
     @torch.no_grad()
     def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> StepsTrace:
         if resolution is not None and tuple(resolution) != self.resolution:

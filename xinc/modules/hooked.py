@@ -22,6 +22,7 @@ from xinc.modules.given import Given
 from xinc.modules.layouts import of_output
 from xinc.modules.program import as_evaluated
 from xinc.modules.recognition import between
+from xinc.runtime.devices import full_precision
 from xinc.trace.layers import Convolution, Layer, Linear, Trace
 from xinc.trace.windows import Kernel
 
@@ -83,6 +84,7 @@ class HookedNetwork(FromModule):
     def forward(self, frames: Tensor) -> Tensor:
         return torch.stack([self._recorded(int(frame))[0] for frame in frames])
 
+    @full_precision()
     def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
         if resolution is not None and resolution != self.resolution:
             raise InputError(f"This {self.name} was given inputs for another resolution: give others.")

@@ -94,6 +94,7 @@ class ModuleNetwork(FromModule):
             self._captured[key] = self._capture(args, kwargs)
         return self._captured[key]
 
+    @full_precision()
     def _capture(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Captured:
         program = Program(self.module, args, kwargs)
         output = self._chosen(program.results)
@@ -178,6 +179,7 @@ class ModuleNetwork(FromModule):
             images.append(captured.layout.image(results[captured.program.results.index(captured.output)]))
         return torch.stack(images)
 
+    @full_precision()
     def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> RecordedTrace:
         if resolution is not None and resolution != self.resolution:
             raise InputError(

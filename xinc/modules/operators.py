@@ -232,7 +232,9 @@ def _folded(
         image = after.image(value)
         return (F.pixel_unshuffle(image, r) if r > 1 else image)[:, 0, 0]
 
-    zero, one = (shuffled(of(before.value(torch.full((channels, 1, 1), value)))) for value in (0.0, 1.0))
+    device = values[site.weight].device
+    constants = (torch.full((channels, 1, 1), value, device=device) for value in (0.0, 1.0))
+    zero, one = (shuffled(of(before.value(constant))) for constant in constants)
     if transposed_stride(site.operator) > 1:
         zero, one = (values.repeat_interleave(site.shuffled**2) for values in (zero, one))
     return (one - zero) * site.factor, zero * site.factor

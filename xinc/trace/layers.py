@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from xinc.runtime.devices import full_precision
 from xinc.trace.convolution import Convolution
 from xinc.trace.layer import LAYER_TYPES, Array, Layer, layer_type
 from xinc.trace.linear import ComplexLinear, Linear
@@ -76,10 +77,12 @@ class BaseTrace(ABC):
         """Itself where it is a chain of layers through which changes and windows can be carried, otherwise None."""
         return None
 
+    @full_precision()
     def output(self) -> Tensor:
         """(C, H, W), the network's last response, before the output activation."""
         return self.run(lambda layer, v: layer.preactivation(v))
 
+    @full_precision()
     def inputs(self) -> dict[str, Tensor]:
         """The input tensor (C_in, h, w) of every layer, by layer name."""
         found = {}
@@ -104,6 +107,7 @@ class BaseTrace(ABC):
         found: BaseTrace = replace(changed, layers=tuple(layers))
         return found
 
+    @full_precision()
     def output_from(self, name: str, responses: Tensor) -> Tensor:
         """Outputs (n, C, H, W) with each of ``responses`` (n, C_out, h, w) as the pre-activation of a layer."""
         import torch
@@ -125,6 +129,7 @@ class BaseTrace(ABC):
 
         return torch.stack([output(z) for z in responses])
 
+    @full_precision()
     def tracked(self, points: Mapping[str, Point]) -> tuple[dict[str, Tensor], Tensor]:
         """Tensors (C, h, w) inside of some layers, by name, with gradients; and the output, a function of them all."""
         import torch
@@ -198,6 +203,7 @@ class Trace(BaseTrace):
     def with_layers(self, layers: Sequence[Layer]) -> Trace:
         return Trace(self.input.detach(), tuple(layers))
 
+    @full_precision()
     def output_from(self, name: str, responses: Tensor) -> Tensor:
         import torch
 
@@ -221,5 +227,8 @@ def in_double(values: Tensor) -> Tensor:
 
 
 def _track(values: Tensor) -> Tensor:
-    """The same, with gradients: a new leaf where nothing before it has any."""
-    return values if values.requires_grad else values.detach().requires_grad_()
+    """The same, with gradients: a new leaf where nothing before it has any, otherwise a view.
+
+    Never the tensor itself, which another layer may read as well: its gradient would be that of both ways.
+    """
+    return values.view_as(values) if values.requires_grad else values.detach().requires_grad_()

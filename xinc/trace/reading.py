@@ -81,6 +81,6 @@ class _Read(torch.autograd.Function):
 
 def _compressed(ends: Tensor, numbers: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
     """A matrix of compressed rows; its numbers take 32 bits, which products would otherwise convert each time."""
-    with warnings.catch_warnings():  # PyTorch calls them beta
-        warnings.filterwarnings("ignore", message="Sparse CSR")
+    with warnings.catch_warnings():  # PyTorch calls them beta, and tells that nobody checks them
+        warnings.filterwarnings("ignore", message="Sparse")
         return torch.sparse_csr_tensor(ends.int(), numbers.int(), values, size, check_invariants=False)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage is collected inside the block: a graph of an earlier training among it would end the recording."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Recorded:
@@ -43,7 +57,9 @@ class Recorded:
         torch.cuda.synchronize()
         self.optimiser.zero_grad(set_to_none=True)  # so that the graph has gradients of its own
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # On the stream where it is replayed: on another one, common to all networks, cuBLAS would give the products of all
+        # the same workspace, and networks trained together would write over each other's sums.
+        with _no_collection(), torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             errors = self.step(positions)
         return graph, positions, errors
 

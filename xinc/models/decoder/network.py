@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from xinc.errors import InputError
 from xinc.models.base import INR, OUTPUT_ACTIVATIONS
 from xinc.models.decoder import DecoderArchitecture
+from xinc.runtime.devices import full_precision
 from xinc.trace.activations import activation
 from xinc.trace.layers import Convolution, Trace
 
@@ -69,6 +70,7 @@ class Decoder(DecoderArchitecture, INR):
             x = activated(F.pixel_shuffle(block(x), stride))
         return self.colours_of(self.head(x))
 
+    @full_precision()
     @torch.no_grad()
     def trace(self, frame: int, resolution: tuple[int, int] | None = None) -> Trace:
         if resolution is not None and tuple(resolution) != self.resolution:

@@ -43,11 +43,11 @@ def pixel_coordinates(
     sides = {"square": (max(resolution),) * 2, "stretched": resolution, "height": (height, height)}[coordinates]
     axes = []
     for count, side in zip(resolution, sides, strict=True):
-        places = torch.arange(count, dtype=torch.float32)
+        places = torch.arange(count, dtype=torch.float32, device=device)
         unit = (places + 0.5) / side if pixels == "centres" else places / max(side - 1, 1)
         axes.append(unit * (ends[1] - ends[0]) + ends[0])
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(height * width, 2)
-    return (grid.flip(1) if order == "column_row" else grid).to(device)
+    return grid.flip(1) if order == "column_row" else grid
 
 
 class MLP(MLPArchitecture, INR):
