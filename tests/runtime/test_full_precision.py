@@ -48,6 +48,10 @@ def half(model: INR) -> np.ndarray:
     return np.arange(model.resolution[0])[:, None] < np.full(model.resolution[1], 3)
 
 
+def top(model: INR, _: Any) -> Any:
+    return xinc.top_neurons(xinc.dissect(model), box=(2, 6, 2, 6), frames=[2], by="effect", model=model, count=3)
+
+
 def stored(model: INR, folder: Any) -> None:
     for layer in model.layer_names():
         write_layer(model, folder / "canvas.zarr" / layer, layer)
@@ -61,7 +65,7 @@ USES: dict[str, Callable[[INR, Any], Any]] = {
     "ablate": lambda model, _: [xinc.ablate(model, name, [0], target=goal(model)) for name in model.layer_names()],
     "effects": lambda model, _: xinc.effects(model, probes=2, target=goal(model), regions={"upper": half(model)}),
     "explain": lambda model, _: xinc.explain_error(model, 2, goal(model)[1], half(model)),
-    "top": lambda model, _: xinc.top_neurons(xinc.dissect(model), box=(2, 6, 2, 6), frames=[2], by="effect", model=model, count=3),
+    "top": top,
     "prune": lambda model, _: xinc.prune(model, 0.3, "gauss_newton", target=goal(model), finetune_epochs=0),
 }
 

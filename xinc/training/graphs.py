@@ -57,8 +57,8 @@ class Recorded:
         torch.cuda.synchronize()
         self.optimiser.zero_grad(set_to_none=True)  # so that the graph has gradients of its own
         graph = torch.cuda.CUDAGraph()
-        # On the stream where it is replayed: on another one, common to all networks, cuBLAS would give the products of all
-        # the same workspace, and networks trained together would write over each other's sums.
+        # On the stream where it is replayed: on another one, common to all networks, cuBLAS would give the products of
+        # all the same workspace, and networks trained together would write over each other's sums.
         with _no_collection(), torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             errors = self.step(positions)
         return graph, positions, errors
