@@ -2,13 +2,14 @@
 
 `run` starts ``python -m benchmarks``; a task there does its imports and its warm-up, then what it measures inside
 `Job.measured`. Memory is the kernel's count of resident bytes, its peak reset at the start of the measured part where
-the system allows.
+the system allows. Quick runs, whose numbers mean nothing, fork instead (`tried`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import resource
 import subprocess
@@ -85,6 +86,21 @@ def run(task: str, folder: Path, environment: Mapping[str, str] | None = None, *
         raise RuntimeError(f"The measurement {task} {arguments} failed:\n{done.stderr}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def tried(task: str, folder: Path, **arguments: Any) -> dict[str, Any]:
+    """The same in a copy of a process that has imported PyTorch, three seconds sooner; its memory means nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.perform"])
+    with context.Pool(1) as pool:
+        found: dict[str, Any] = pool.apply(_perform, (task, str(folder), arguments))
+    return found
+
+
+def _perform(*words: Any) -> dict[str, Any]:
+    from benchmarks.perform import perform
+
+    return perform(*words)
 
 
 def size_of(path: Path) -> tuple[int, int]:

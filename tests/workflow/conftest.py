@@ -13,6 +13,7 @@ from tests.helpers.workflow import edits
 from tests.helpers.workflow.everything import EVERYTHING
 from tests.helpers.workflow.files import siren
 from tests.helpers.workflow.runs import Workspace, announced
+from tests.helpers.workflow.watched import watch
 
 
 def _run_once(factory: pytest.TempPathFactory, name: str, values: dict[str, Any]) -> Workspace:
@@ -20,6 +21,7 @@ def _run_once(factory: pytest.TempPathFactory, name: str, values: dict[str, Any]
 
     def make(root: Path) -> None:
         space = Workspace.create(root)
+        watch(space)
         write_clip(space.run)
         write_table(space.run)
         space.configure(values)
@@ -36,7 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="session")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A model of it with every analysis."""
+    """A model of it with every analysis, and what its jobs imported."""
     return _run_once(tmp_path_factory, "complete", EVERYTHING)
 
 

@@ -5,23 +5,22 @@ from __future__ import annotations
 import ast
 import copy
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers.small import write_clip, write_table
 from tests.helpers.tiers import exhaustive
 from tests.helpers.workflow.everything import EVERYTHING
 from tests.helpers.workflow.runs import Workspace
+from tests.helpers.workflow.watched import watched
 from xinc.experiment.config import Config
 from xinc.experiment.plan import Plan
 from xinc.experiment.provenance import _NOT_COUNTED
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow, exhaustive]
 
-#: A job of every rule but that of imported networks.
+#: A job of every rule but that of imported networks: what `complete` has made, and chosen maps.
 VALUES = EVERYTHING | {"materialise": {"nerv": {"neurons": 2}}}
 
 #: By module, the rules whose jobs import it and do not use it, so that it does not count for them.
@@ -61,39 +60,20 @@ FOR_SOME = {
 #: its neurons is dead, or a layer linear.
 FOR_SOME_NETWORKS = {"pixels_per_neuron": ("xinc.models", "xinc.interventions", "xinc.canvas.network")}
 
-#: Python imports this by itself. At the end of a job's script it writes which modules of the library it has imported.
-WATCH = """
-import atexit, json, os, sys
-
-def _write():
-    job = sys.modules["__main__"].snakemake
-    found = {"rule": job.rule, "wildcards": dict(job.wildcards.items())}
-    found["modules"] = [name for name in sys.modules if name.split(".")[0] == "xinc"]
-    with open(os.path.join(os.path.dirname(__file__), "watched", f"{os.getpid()}.json"), "w") as file:
-        json.dump(found, file)
-
-if any("/.snakemake/scripts/" in word for word in sys.orig_argv):
-    atexit.register(_write)
-"""
-
 
 def watched_jobs(space: Workspace) -> list[tuple[str, set[str], set[str]]]:
     """Of each job of a run of every rule: its name, the modules that it imported and those that count for it."""
-    (space.code / "watched").mkdir()
-    (space.code / "sitecustomize.py").write_text(WATCH, encoding="utf-8")
-    write_clip(space.run)
-    write_table(space.run)
     space.configure(VALUES)
     space.make()
-    watched = [json.loads(file.read_text()) for file in (space.code / "watched").iterdir()]
+    jobs = watched(space)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(space.run)
         plan = Plan(Config(copy.deepcopy(VALUES)), scripts=space.code / "workflow" / "scripts")
-        assert {job["rule"] for job in watched} == {made.rule for made in plan.jobs()}
-        assert len(watched) == len(list(plan.jobs()))
+        assert {job["rule"] for job in jobs} == {made.rule for made in plan.jobs()}
+        assert len(jobs) == len(list(plan.jobs()))
         return [
             (f"{job['rule']} {job['wildcards']}", set(job["modules"]), counting(plan, job["rule"], job["wildcards"]))
-            for job in watched
+            for job in jobs
         ]
 
 
@@ -117,9 +97,9 @@ def declares(module: str) -> bool:
 OF_THE_FRAME = {"xinc.experiment.failures", "xinc.experiment.paths"}
 
 
-def test_what_jobs_import_counts_and_nothing_else(tmp_path: Path) -> None:
+def test_what_jobs_import_counts_and_nothing_else(complete_workspace: Workspace) -> None:
     """Of one run, which takes minutes: what counts and is not imported would make results again for nothing."""
-    jobs = watched_jobs(Workspace.create(tmp_path))
+    jobs = watched_jobs(complete_workspace)
     missing, idle = {}, {}
     for name, imported, counts in jobs:
         unused = {module for module, rules in NOT_USED.items() if name.split(" ")[0] in rules}
