@@ -12,12 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import xinc
 from tests.helpers import stepwise, zoo
-from tests.helpers.ablated import NETWORKS, network
+from tests.helpers.ablated import network
+from tests.helpers.tiers import exhaustive
 from xinc.canvas.writer import write_layer
 from xinc.models.base import INR
-from xinc.models.storage import build
 
-VIDEOS = [name for name, (architecture, *_) in NETWORKS.items() if architecture in ("nerv", "hnerv")]
+#: A chain of layers and two that are not, of which most is for continuous integration.
+VIDEOS = ["nerv", pytest.param("enerv", marks=exhaustive), pytest.param("hnerv_boost", marks=exhaustive)]
 
 
 class Watched(TorchDispatchMode):
@@ -35,9 +36,7 @@ class Watched(TorchDispatchMode):
 
 
 def of_video(name: str) -> INR:
-    if name in VIDEOS:
-        return network(name)
-    return build(name, stepwise.SMALL[name], (16, 24), [0, 2], 3, seed=1).eval()
+    return stepwise.network(name) if name in stepwise.SMALL else network(name)
 
 
 def goal(model: INR) -> np.ndarray:
@@ -71,7 +70,7 @@ USES: dict[str, Callable[[INR, Any], Any]] = {
 
 
 @pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("name", [*VIDEOS, *sorted(stepwise.SMALL)])
+@pytest.mark.parametrize("name", VIDEOS)
 def test_of_a_network_of_videos(name: str, use: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     model = of_video(name)
