@@ -22,6 +22,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: Modules that have measurements.
+TASKS = ("tasks", "chunks", "roofline", "training_tasks")
+#: What they import when they run.
+_USED = ("xinc.canvas.dissect", "xinc.canvas.writer", "xinc.models.nerv.network", "xinc.training.loop")
+
 
 def _status(name: str) -> float:
     """A line of /proc/self/status in MB (1e6 bytes); the peak so far where there is no such file."""
@@ -89,18 +94,25 @@ def run(task: str, folder: Path, environment: Mapping[str, str] | None = None, *
 
 
 def tried(task: str, folder: Path, **arguments: Any) -> dict[str, Any]:
-    """The same in a copy of a process that has imported PyTorch, three seconds sooner; its memory means nothing."""
+    """The same in a copy of a process that has imported everything, seconds sooner; its memory means nothing."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.perform"])
-    with context.Pool(1) as pool:
-        found: dict[str, Any] = pool.apply(_perform, (task, str(folder), arguments))
+    context.set_forkserver_preload([f"benchmarks.{name}" for name in ("perform", *TASKS)] + list(_USED))
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_perform, args=(there, task, str(folder), arguments))
+    process.start()
+    there.close()
+    try:
+        found: dict[str, Any] = here.recv()
+    except EOFError:
+        raise RuntimeError(f"The measurement {task} {arguments} failed: see above.") from None
+    process.join()
     return found
 
 
-def _perform(*words: Any) -> dict[str, Any]:
+def _perform(there: Any, *words: Any) -> None:
     from benchmarks.perform import perform
 
-    return perform(*words)
+    there.send(perform(*words))
 
 
 def size_of(path: Path) -> tuple[int, int]:
