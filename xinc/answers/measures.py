@@ -157,11 +157,11 @@ def blame_of(
 
     study = Study(layers, region, network_of(layers[0], model, "blame"), "blame")
     target = study.check_target(target_of(layers[0], video, region.frames))
-    estimate = study.estimate(target, probes, seed)
-    _tell(first, layers, study.positions, -estimate["error_change"])
-    best = study.best(-estimate["error_change"], count)
+    gone = -study.estimate(target, probes, seed)["error_change"]
+    _tell(first, layers, study.positions, gone)
+    best = study.best(gone, count)
     error, inside, rest = study.errors(best, target)
-    values = np.where(best, inside, -estimate["error_change"])
+    values = np.where(best, inside, gone)
     measured = [
         Measured(layer, values[at], best[at], columns={"elsewhere": rest[at]})
         for layer, at in zip(layers, study.positions, strict=True)

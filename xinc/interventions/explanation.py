@@ -219,20 +219,20 @@ class FrameError:
         found = of_region(self._passes, mask, None, self._probes, generator, progress)
         effect = found["squared_effect"]
         residual = (self._colours - self._target) * inside
-        shares = np.empty((len(blocks), len(effect)))  # the largest there is, of many neurons
-        for at, block in enumerate(blocks):
-            shares[at] = self._passes.products(2 * residual * torch.as_tensor(block, device=inside.device))
-            progress.update()
-        alignment = np.sum(shares, axis=0)
         # Effects that are zero, or rounding of a neuron that does nothing, give no direction to compare.
-        known = effect > 1e-10 * effect.max()
-        scale = np.sqrt(np.where(known, effect, 1.0)) * 2 * max(float(residual.double().norm()), 1e-10)
-        shares /= scale
-        shares[:, ~known] = 0.0
-        cosine = shares.sum(0)
+        known = np.flatnonzero(effect > 1e-10 * effect.max())
+        shares, alignment = np.empty((len(blocks), len(known))), np.zeros(len(effect))
+        for at, block in enumerate(blocks):
+            products = self._passes.products(2 * residual * torch.as_tensor(block, device=inside.device))
+            alignment += products
+            shares[at] = products[known]
+            progress.update()
+        shares /= np.sqrt(effect[known]) * 2 * max(float(residual.double().norm()), 1e-10)
+        cosine = np.zeros(len(effect))
+        cosine[known] = shares.sum(0)
         largest = float(abs(cosine).max())
         signs = np.random.default_rng(self._seed).choice([-1.0, 1.0], (_DRAWS, len(shares)))
-        null = np.array([abs(one @ shares).max() for one in signs])
+        null = np.array([abs(one @ shares).max(initial=0.0) for one in signs])
         scores = {
             "error_change": effect - alignment,
             "error_change_error": found["squared_effect_error"],
