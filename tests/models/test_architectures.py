@@ -149,6 +149,12 @@ def test_unknown_setting_names_the_nearest(name):
         make(name, **{f"{key}x": 1})
 
 
+@pytest.mark.parametrize("name", ["siren", "gauss", "pemlp"])
+def test_coordinates_that_are_all_the_same(name):
+    with pytest.raises(InputError, match="both ends are 1, which puts all pixels at one place"):
+        build(name, {"coordinate_range": [1, 1]}, (4, 8), [0], 1)
+
+
 @pytest.mark.parametrize(
     ("resolution", "frames", "message"),
     [
@@ -159,6 +165,7 @@ def test_unknown_setting_names_the_nearest(name):
         ((4, 8), [], "needs at least one frame"),
         ((4, 8), [0, 0], r"frames \[0, 0\]; expected indices from 0 on, each once"),
         ((4, 8), [-1], r"frames \[-1\]; expected indices"),
+        ((4, 8), [0, 7], r"frame 7 of a video of \d+ frames, which are numbered from 0: give frames up to \d"),
     ],
 )
 @pytest.mark.parametrize("name", ["siren", "coinpp", "hinerv"])

@@ -175,6 +175,8 @@ def test_too_many_entries_are_refused() -> None:
     settings = HashGrid.Settings(log2_entries=24, level_scale=2)
     with pytest.raises(InputError, match="entries: at most 16,777,216 are possible; lower levels or log2_entries"):
         HashGrid.check(settings, (8, 8))
+    with pytest.raises(InputError, match="354,296 entries of 1,000 features: at most 67,108,864 numbers are possible"):
+        HashGrid.check(HashGrid.Settings(features=1000), (8, 8))
 
 
 @pytest.mark.parametrize("given", [{"levels": 2000}, {"levels": 2, "level_scale": 1e300}])

@@ -40,7 +40,8 @@ def build(
 
     Raises
     ------
-    InputError : unknown architecture, invalid settings, no frames or some twice, or a resolution they cannot produce.
+    InputError : unknown architecture, invalid settings, no frames or some twice, frames that
+        the video does not have, or a resolution they cannot produce.
     """
     cls = architectures[architecture]
     if not isinstance(settings, cls.Settings):
@@ -59,6 +60,11 @@ def build(
         raise InputError(
             f"A network of architecture '{architecture}' is to represent the frames {list(frames)}; expected indices "
             "from 0 on, each once."
+        )
+    if max(frames) >= num_frames:
+        raise InputError(
+            f"A network of architecture '{architecture}' is to represent frame {max(frames)} of a video of "
+            f"{num_frames} frames, which are numbered from 0: give frames up to {num_frames - 1}."
         )
     cls.check(settings, size)
     model: INR = cls.network()(settings, size, frames, num_frames, seed)

@@ -17,6 +17,7 @@ from xinc.trace.lookup import Axis, Level
 
 #: Of all levels together.
 _MOST_ENTRIES = 2**24
+_MOST_NUMBERS = 2**26
 #: Of a side of the finest level: numbers of vertices have 32 bits.
 _MOST_VERTICES = 2**31
 
@@ -73,6 +74,11 @@ class HashGrid(MLPArchitecture):
             raise InputError(
                 f"The tables of this hashgrid have {entries:,} entries: at most {_MOST_ENTRIES:,} are possible; lower "
                 "levels or log2_entries."
+            )
+        if entries * settings.features > _MOST_NUMBERS:
+            raise InputError(
+                f"The tables of this hashgrid have {entries:,} entries of {settings.features:,} features: at most "
+                f"{_MOST_NUMBERS:,} numbers are possible; lower features, levels or log2_entries."
             )
 
 

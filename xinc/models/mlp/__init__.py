@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from xinc.models.architecture import Architecture
 
@@ -18,7 +18,17 @@ Coordinates: TypeAlias = Annotated[
 CoordinateOrder: TypeAlias = Annotated[
     Literal["row_column", "column_row"], Field(description="What comes first; column_row is (x, y).")
 ]
-CoordinateRange: TypeAlias = Annotated[tuple[float, float], Field(description="Ends of the range of coordinates.")]
+
+
+def _two_ends(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] == ends[1]:
+        raise ValueError(f"both ends are {ends[0]:g}, which puts all pixels at one place: give two, e.g. [-1, 1]")
+    return ends
+
+
+CoordinateRange: TypeAlias = Annotated[
+    tuple[float, float], Field(description="Ends of the range of coordinates."), AfterValidator(_two_ends)
+]
 Pixels: TypeAlias = Annotated[
     Literal["corners", "centres"],
     Field(
