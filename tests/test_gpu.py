@@ -123,7 +123,10 @@ def test_interventions(name: str) -> None:
     goal = np.random.default_rng(0).random((2, *model.resolution, 3), np.float32)
     for layer in model.layer_names():
         for mode in ("zero", "mean"):
-            same(*(xinc.ablate(one, layer, mode=mode, target=goal) for one in (there, model)))
+            found, expected = (xinc.ablate(one, layer, mode=mode, target=goal) for one in (there, model))
+            if expected["effect"].max() < 1e-4:  # of colours, in single precision, that is not much more than rounding
+                found, expected = (one.drop_vars("absolute_effect") for one in (found, expected))
+            same(found, expected)
     mask = np.zeros(model.resolution, bool)
     mask[: model.resolution[0] // 2] = True
     same(*(xinc.effects(one, regions={"upper": mask}, target=goal, probes=4) for one in (there, model)))
