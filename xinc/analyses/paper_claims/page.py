@@ -240,7 +240,7 @@ def _networks(study: Study) -> Iterable[str]:
         f"“Within {within} dB” is the "
         "epoch from which the training's PSNR stays that near to its last: on the schedule of this training, whose "
         "learning rate falls until its end; [what 1000 epochs change](training.md#what-was-measured) was measured for "
-        "one network. Training times are minutes beside whatever else ran."
+        "eighteen networks. Training times are minutes beside whatever else ran."
     )
     yield table([*head, "minutes"], rows)
     left = study.networks[~study.networks["counted"]]
