@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -91,6 +92,19 @@ def test_full_precision_ends_with_its_block(monkeypatch, before):
         assert not torch.backends.cudnn.allow_tf32
         raise KeyError
     assert torch.backends.cudnn.allow_tf32 is before
+
+
+def test_full_precision_ends_with_the_last_block_of_all_threads(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    first, second = full_precision(), full_precision()
+    first.__enter__()
+    thread = threading.Thread(target=second.__enter__)
+    thread.start()
+    thread.join()
+    first.__exit__(None, None, None)
+    assert not torch.backends.cudnn.allow_tf32
+    second.__exit__(None, None, None)
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_layer_inputs_are_computed_in_full_precision(nerv, tmp_path, monkeypatch):

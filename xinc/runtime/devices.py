@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ from xinc.errors import InputError
 
 if TYPE_CHECKING:
     import torch
+
+#: How many blocks of `full_precision` there are at the moment, and what was allowed before the first.
+_inside, _allowed = 0, True
+_lock = threading.Lock()
 
 
 def has_gpu() -> bool:
@@ -85,12 +90,22 @@ def tensor_float(allowed: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
-    """Convolutions on a GPU in float32 inside the block; TF32, PyTorch's default, keeps three digits."""
+    """Convolutions on a GPU in float32 inside the block; TF32, PyTorch's default, keeps three digits.
+
+    PyTorch has one setting for all threads: it is put back when the last of them has left such a block.
+    """
+    global _inside, _allowed
     import torch
 
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    with _lock:
+        if not _inside:
+            _allowed = torch.backends.cudnn.allow_tf32
+            torch.backends.cudnn.allow_tf32 = False
+        _inside += 1
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                torch.backends.cudnn.allow_tf32 = _allowed
