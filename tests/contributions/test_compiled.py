@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -269,6 +271,20 @@ def test_activations(said):
     slope = np.abs(np.gradient(oracle.ACTIVATIONS[said](exact), exact)) if said[:5] in ("finer", "hsire") else 0
     error = np.abs(found - oracle.respond(said)(exact))
     assert (error <= 1e-6 + 3e-7 * np.abs(oracle.respond(said)(exact)) + 3e-7 * slope * np.abs(exact)).all()
+
+
+def test_an_expansion_is_gone_when_nobody_has_it():
+    """Not at the next collection of garbage: of a large network, each holds a hundred megabytes."""
+    trace = single(convolutional([2, 2], [3, 5, 3], [3, 3, 2], ["gelu", "silu"], (5, 6), 0))
+    expand = Expansion(LayerMaps.of(trace, "block1"), trace.input)
+    expand(np.arange(2), (0, 2, 0, 2))
+    gone = weakref.ref(expand)
+    gc.disable()
+    try:
+        del expand
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_threads_share_an_expansion():

@@ -37,6 +37,8 @@ _PADDING: dict[str, Any] = {
 
 #: Vectors (64 bytes each) of scratch memory that an expansion takes where it can: they stay in a core's cache.
 _SCRATCH = 2**13
+#: Windows of which an expansion keeps how it goes about them.
+_WINDOWS = 256
 
 
 @lru_cache(maxsize=64)
@@ -187,7 +189,7 @@ class Expansion:
         self._i = maps.neurons.in_channel.astype(np.int64)
         self._j = maps.neurons.out_channel.astype(np.int64)
         self._phase = maps.neurons.phase.astype(np.int64)
-        self._bands = lru_cache(maxsize=256)(self._cut)
+        self._known: dict[tuple[int, int, int, int], list[_Band]] = {}
 
     def windows(self, window: tuple[int, int, int, int]) -> np.ndarray:
         """(S + 1, 4) windows (y0, y1, x0, x1) of the source and of each step's output that ``window`` asks for."""
@@ -217,7 +219,7 @@ class Expansion:
         select = np.ascontiguousarray(select, np.int64)
         target = out if out.flags.c_contiguous else np.empty_like(out, order="C")
         plan = self._plan
-        for band in self._bands(*wanted):
+        for band in self._bands(wanted):
             expand_convolution(
                 self._v, self._kernels, self._bias, select, self._i, self._j, self._phase, self._upscale, self._gain,
                 plan.factors, plan.taps, plan.spans, plan.codes, plan.operands, plan.sizes, band.windows, ERF,
@@ -227,7 +229,16 @@ class Expansion:
             out[...] = target
         return out
 
-    def _cut(self, *window: int) -> list[_Band]:
+    def _bands(self, window: tuple[int, int, int, int]) -> list[_Band]:
+        """`_cut`, kept for some windows: not by a cache of the method, a circle that only garbage collection opens."""
+        found = self._known.get(window)
+        if found is None:
+            if len(self._known) >= _WINDOWS:
+                self._known.clear()
+            found = self._known[window] = self._cut(window)
+        return found
+
+    def _cut(self, window: tuple[int, int, int, int]) -> list[_Band]:
         """The bands of rows of a window that scratch memory of `_SCRATCH` vectors suffices for, one row at least."""
         y0, y1, x0, x1 = window
         rows = y1 - y0
