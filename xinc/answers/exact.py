@@ -133,6 +133,7 @@ class Study:
     def verdict(self, target: np.ndarray, probes: int, seed: int) -> str:
         """What `xinc.explain_error` says of the region in its only frame."""
         [part], [mask], [goal] = self._region.parts, self._region.masks(), target
+        give_freed_memory_back()
         found = explain_error(
             self._network,
             part.frame,
