@@ -1,23 +1,22 @@
-"""One measurement in the process that imports this: everything that any of them needs is imported here."""
+"""One measurement in the process that imports this."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.process import Job
+from benchmarks.process import TASKS, Job
 
 
 def perform(name: str, folder: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """What a task finds."""
-    from benchmarks import tasks
-
-    if name not in tasks.TASKS:  # these import more, and what is imported counts as memory
-        from benchmarks import chunks, roofline, training_tasks  # noqa: F401 (they register)
-
+    known = importlib.import_module(f"benchmarks.{TASKS[0]}").TASKS
+    for module in TASKS[1:] if name not in known else ():  # these import more, and what is imported counts as memory
+        importlib.import_module(f"benchmarks.{module}")
     torch.set_num_threads(2)
     job = Job(arguments, Path(folder))
-    tasks.TASKS[name](job)
+    known[name](job)
     return job.found

@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: Modules that have measurements.
+#: Modules that have measurements; the first keeps the list of all, in which the others register.
 TASKS = ("tasks", "chunks", "roofline", "training_tasks")
 #: What they import when they run.
 _USED = ("xinc.canvas.dissect", "xinc.canvas.writer", "xinc.models.nerv.network", "xinc.training.loop")

@@ -44,8 +44,13 @@ def moved(name: str) -> tuple[Any, Any]:
     return model, copy.deepcopy(model).to(DEVICE)
 
 
-def same(found: xr.Dataset | xr.DataArray, expected: xr.Dataset | xr.DataArray) -> None:
-    """To the tolerance above, of the largest value of each variable."""
+def same(
+    found: xr.Dataset | xr.DataArray, expected: xr.Dataset | xr.DataArray, least: dict[str, float] | None = None
+) -> None:
+    """To the tolerance above, of the largest value of each variable, or of ``least`` where that is more.
+
+    A sum of what colours lose has the rounding of colours, 1e-7 a pixel, however little they lose.
+    """
     if isinstance(expected, xr.DataArray):
         found, expected = found.to_dataset(name="values"), expected.to_dataset(name="values")
     assert set(found) == set(expected)
@@ -53,7 +58,7 @@ def same(found: xr.Dataset | xr.DataArray, expected: xr.Dataset | xr.DataArray) 
         if one.dtype.kind not in "fiu":
             np.testing.assert_array_equal(found[name].values, one.values, str(name))
             continue
-        scale = float(abs(one).max()) or 1.0
+        scale = max(float(abs(one).max()), (least or {}).get(str(name), 0.0)) or 1.0
         np.testing.assert_allclose(found[name].values / scale, one.values / scale, err_msg=str(name), **CLOSE)
 
 
@@ -112,7 +117,7 @@ def test_summaries(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             expected = xinc.summarise(xinc.dissect(model)[layer], labels)
         counts = ["pixels_over_share", "neurons_over"]  # what lies at a threshold may fall on either side
         same(found.drop_vars(counts), expected.drop_vars(counts))
-        for count in counts if found.sizes["neuron"] > 10 else ():  # windows of a few are all 1 where they close
+        for count in () if layer.endswith("_window") else counts:  # those of a few are all 1 where they close: ties
             assert abs(found[count].astype(int) - expected[count].astype(int)).mean() < 0.1
 
 
@@ -124,14 +129,14 @@ def test_interventions(name: str) -> None:
     for layer in model.layer_names():
         for mode in ("zero", "mean"):
             found, expected = (xinc.ablate(one, layer, mode=mode, target=goal) for one in (there, model))
-            if expected["effect"].max() < 1e-4:  # of colours, in single precision, that is not much more than rounding
-                found, expected = (one.drop_vars("absolute_effect") for one in (found, expected))
-            same(found, expected)
+            same(found, expected, {"absolute_effect": 1e-3 * np.prod(model.resolution)})
     mask = np.zeros(model.resolution, bool)
     mask[: model.resolution[0] // 2] = True
     same(*(xinc.effects(one, regions={"upper": mask}, target=goal, probes=4) for one in (there, model)))
     found, expected = (xinc.explain_error(one, 2, goal[1], mask) for one in (there, model))
-    same(*(one.sortby("place") for one in (found, expected)))  # neurons that do the same may be ranked either way
+    if name == "wire2d":  # some of its candidates gain the same, and may be ranked either way
+        found, expected = (one.sortby("place") for one in (found, expected))
+    same(found, expected)
 
 
 @pytest.mark.parametrize("unit", ["kernel", "weight"])

@@ -48,7 +48,7 @@ else:
 print(int(line.split()[1]) * 1024)
 """
 SETTINGS = {
-    "pruning": '{"criteria": ["gauss_newton"], "shares": [0.3], "draws": 1, "finetune_epochs": 1}',
+    "pruning": '{"criteria": ["map_weight", "gauss_newton"], "shares": [0.3], "draws": 1, "finetune_epochs": 1}',
     "canvas": '{"device": "cpu"}',
 }
 

@@ -40,8 +40,8 @@ def build(
 
     Raises
     ------
-    InputError : unknown architecture, invalid settings, no frames or some twice, frames that
-        the video does not have, or a resolution they cannot produce.
+    InputError : unknown architecture, invalid settings, no frames or some twice, frames that the video does not
+        have, or a resolution they cannot produce.
     """
     cls = architectures[architecture]
     if not isinstance(settings, cls.Settings):

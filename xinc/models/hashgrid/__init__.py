@@ -15,7 +15,7 @@ from xinc.models.mlp import MLPArchitecture
 from xinc.settings import StrictModel
 from xinc.trace.lookup import Axis, Level
 
-#: Of all levels together.
+#: Of all levels together, and numbers in them.
 _MOST_ENTRIES = 2**24
 _MOST_NUMBERS = 2**26
 #: Of a side of the finest level: numbers of vertices have 32 bits.
