@@ -19,6 +19,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -90,12 +91,14 @@ def tests(clock: Clock, quick: bool, device: str) -> dict[str, Any]:
     if importlib.util.find_spec("xdist") is not None:
         words += ["-n", str(min(4, os.cpu_count() or 1))]
     environment = os.environ | {"XINC_TEST_DEVICE": device}
-    try:
-        done = subprocess.run(
-            words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=max(30, min(150, clock.left))
-        )
-    except subprocess.TimeoutExpired as stopped:
-        return {"stopped": "took too long", "output": str(stopped.stdout)[-4000:]}
+    limit = max(30, min(150, clock.left))
+    # A folder of its own: beside others, pytest would end by removing those of earlier runs, which can take minutes.
+    with tempfile.TemporaryDirectory() as folder:
+        words += ["--basetemp", str(Path(folder) / "tests")]
+        try:
+            done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)
+        except subprocess.TimeoutExpired as stopped:
+            return {"stopped": f"took more than {limit:.0f} s", "output": str(stopped.stdout)[-4000:]}
     counts = {kind: int(count) for count, kind in re.findall(r"(\d+) (passed|failed|skipped|errors?)", done.stdout)}
     failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", done.stdout, flags=re.MULTILINE)
     return {"counts": counts, "failed": failed} | ({"output": done.stdout[-12000:]} if done.returncode else {})

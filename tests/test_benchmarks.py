@@ -32,7 +32,7 @@ def quick_run(name: str, folder: Path, *words: str) -> tuple[str, Any]:
     """What a benchmark with small networks prints, and the numbers that it writes."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", *words, "--output", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout, json.loads((folder / f"{name}.json").read_text("utf-8"))
 
 

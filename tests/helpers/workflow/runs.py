@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -9,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,22 @@ def copy_code(part: str, folder: Path) -> None:
     """A folder of the repository, with what Python and Numba keep of compiled code, which is not done again."""
     # What they are writing at the moment has such a suffix.
     shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("*.partial*", "*.pyc.*", "*.tmp.*"))
+
+
+#: What begins Snakemake and its jobs with packages imported.
+FORKING = Path(__file__).with_name("forking")
+
+
+@functools.cache
+def server() -> subprocess.Popen[bytes]:
+    """The server of this process, which ends with it: `forking/server.py`; the last of its words is its address."""
+    address = str(Path(tempfile.mkdtemp(prefix="xinc-tests-")) / "server")
+    words = [sys.executable, "-I", str(FORKING / "server.py"), address]
+    started = subprocess.Popen(words, stdin=subprocess.PIPE)
+    while not Path(address).exists():
+        assert started.poll() is None, words
+        time.sleep(0.05)
+    return started
 
 
 class Workspace:
@@ -56,7 +75,7 @@ class Workspace:
 
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as a user does; its output, standard error included, is in ``stdout``."""
-        process = self.start(*arguments, config=config)
+        process = self.start(*arguments, config=config, forked=self.python == sys.executable)
         try:
             output, _ = process.communicate(timeout=600)
         except BaseException:
@@ -64,12 +83,12 @@ class Workspace:
             raise
         return subprocess.CompletedProcess(process.args, process.returncode, output)
 
-    def start(self, *arguments: str, config: Path | None = None) -> subprocess.Popen[str]:
-        """Start Snakemake as `snakemake` does, without waiting for its end."""
+    def start(self, *arguments: str, config: Path | None = None, forked: bool = False) -> subprocess.Popen[str]:
+        """Start Snakemake without waiting for its end; forked, it and its jobs begin with packages imported."""
         return subprocess.Popen(
             self.words(*arguments, config=config),
             cwd=self.run,
-            env=self.environment(),
+            env=self.environment() | ({"XINC_TESTS_SERVER": str(server().args[-1])} if forked else {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -100,7 +119,7 @@ class Workspace:
         ]
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(self.code), "OMP_NUM_THREADS": "1"}
+        return os.environ | {"PYTHONPATH": os.pathsep.join([str(self.code), str(FORKING)]), "OMP_NUM_THREADS": "1"}
 
     def make(self, *arguments: str) -> str:
         """Run it for real and expect success."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.helpers.workflow.runs import Workspace
 
-#: Python imports this by itself. At the end of a job's script it writes which modules of the library it has imported.
+#: Every Python of a run imports this (`forking/sitecustomize.py`). At the end of a job's script it writes which modules
+#: of the library it has imported.
 _WATCH = """
 import atexit, json, os, sys, time
 
@@ -26,7 +27,7 @@ if any("/.snakemake/scripts/" in word for word in sys.orig_argv):
 def watch(space: Workspace) -> None:
     """Have the jobs of runs in this workspace, and in its copies, write down what they import."""
     (space.code / "watched").mkdir()
-    (space.code / "sitecustomize.py").write_text(_WATCH, encoding="utf-8")
+    (space.code / "watching.py").write_text(_WATCH, encoding="utf-8")
 
 
 def watched(space: Workspace) -> list[dict[str, Any]]:
