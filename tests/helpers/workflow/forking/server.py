@@ -34,6 +34,7 @@ def serve(address: str) -> NoReturn:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(64)
+        paths = list(sys.path)  # before Snakemake adds to them
         for name in PACKAGES:
             importlib.import_module(name)
         gc.freeze()
@@ -47,11 +48,11 @@ def serve(address: str) -> NoReturn:
             if os.fork() == 0:
                 listening.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                wait(connection)
+                wait(connection, paths)
             connection.close()
 
 
-def wait(connection: socket.socket) -> NoReturn:
+def wait(connection: socket.socket, paths: list[str]) -> NoReturn:
     """Start a command and tell how it ended; it is killed where who asked for it has gone."""
     _, files, _, _ = socket.recv_fds(connection, 5, 3)
     stream = connection.makefile("rw", encoding="utf-8")
@@ -60,7 +61,7 @@ def wait(connection: socket.socket) -> NoReturn:
     if started == 0:
         stream.close()
         connection.close()
-        os._exit(run(told, files))
+        os._exit(run(told, files, paths))
     for file in files:
         os.close(file)
     ended = os.pidfd_open(started)
@@ -74,7 +75,7 @@ def wait(connection: socket.socket) -> NoReturn:
     os._exit(0)
 
 
-def run(told: dict[str, Any], files: list[int]) -> int:
+def run(told: dict[str, Any], files: list[int], paths: list[str]) -> int:
     """Do what a new process with this command line does, in its folder, with its files and environment.
 
     Returns
@@ -93,7 +94,8 @@ def run(told: dict[str, Any], files: list[int]) -> int:
     sys.executable, sys.orig_argv = told["executable"], [told["executable"], *words]
     sys.argv = words[1:] if module else words
     first = os.getcwd() if module else str(Path(words[0]).parent)
-    sys.path[:0] = [first, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [first, *given, *(sys.path if module else paths)]
     sys.path_importer_cache.clear()
     try:
         with contextlib.suppress(ModuleNotFoundError):
