@@ -40,6 +40,8 @@ pytestmark = pytest.mark.parametrize(
 
 #: Networks of one frame at once, all others in the slow tier: two workers would compute most results twice.
 MODELS = [pytest.param(model, marks=() if model == "ffn" else pytest.mark.slow) for model in SETTINGS]
+#: Those whose figures are drawn: a video network's have more layers and frames.
+DRAWN = [pytest.param(model, marks=() if model == "ffn" else exhaustive) for model in SETTINGS]
 
 
 @pytest.fixture(autouse=True)
@@ -155,7 +157,7 @@ def figures(results: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["ffn", "nerv"])
+@pytest.mark.parametrize("model", DRAWN)
 def test_figures_are_drawn_from_the_result_alone(name: str, model: str, figures: Any) -> None:
     drawn = figures(name, model)
     assert drawn.figures
@@ -169,7 +171,7 @@ def test_figures_are_drawn_from_the_result_alone(name: str, model: str, figures:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", [one if one == "nerv" else pytest.param(one, marks=exhaustive) for one in SETTINGS])
+@pytest.mark.parametrize("model", DRAWN)
 def test_drawing_twice_gives_the_same_bytes(name: str, model: str, results: Any, figures: Any, tmp_path: Path) -> None:
     draw_figures(name, None, results(name, model), tmp_path / "again")
     for file in figures(name, model).folder.iterdir():

@@ -13,6 +13,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 import xinc
+from tests.helpers.tiers import exhaustive
 from xinc.canvas.settings import CanvasSettings
 from xinc.canvas.writer import write_layer
 from xinc.errors import InputError
@@ -61,9 +62,9 @@ PICKED = {
 }
 
 
-#: In the quick tier, all that is opened is copied whole, and one frame of what any reader opens.
+#: Unless everything is tested, all that is opened is copied whole, and one frame of what any reader opens.
 CASES = [
-    pytest.param(*case, marks=() if case[1] == "whole" or case == ("zarr, chunks", "a frame") else pytest.mark.slow)
+    pytest.param(*case, marks=() if case[1] == "whole" or case == ("zarr, chunks", "a frame") else exhaustive)
     for case in itertools.product(OPENED, PICKED)
 ]
 

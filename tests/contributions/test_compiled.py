@@ -24,7 +24,7 @@ from tests.helpers.networks import (
     linear_traces,
     single,
 )
-from tests.helpers.tiers import examples
+from tests.helpers.tiers import examples, exhaustive
 from xinc.contributions.expansion import expander
 from xinc.contributions.kernels import compiled, convolution, forms
 from xinc.contributions.kernels.convolution import Expansion
@@ -112,7 +112,9 @@ def test_maps_equal_pytorch_and_the_oracle(drawn):
 
 
 @pytest.mark.parametrize("name", SAID)
-@pytest.mark.parametrize("stride", [1, 2, *(pytest.param(s, marks=pytest.mark.slow) for s in (3, 4, 5))])
+@pytest.mark.parametrize(
+    "stride", [1, 2, pytest.param(3, marks=pytest.mark.slow), *(pytest.param(s, marks=exhaustive) for s in (4, 5))]
+)
 def test_every_activation_and_stride(name, stride):
     for kernel, later in ((1, 9), (3, 3), (9, 1)):
         trace = single(convolutional([stride, 2], [kernel, later, 5], [2, 2, 2], [name, name], (2, 3), stride))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import xinc
@@ -408,6 +408,8 @@ def test_estimates_are_there_before_exact_values(
 
 
 @settings(max_examples=20, deadline=None)
+@example(values=[1.2e-38, 0.0], steps=127)
+@example(values=[1e-45, -1e-45], steps=32767)
 @given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=20), st.sampled_from([127, 32767]))
 def test_scaled_values_are_within_half_a_step(values: list[float], steps: int) -> None:
     array = np.array(values, np.float32)

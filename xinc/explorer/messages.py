@@ -241,4 +241,4 @@ def scaled(values: np.ndarray, steps: int) -> tuple[np.ndarray, float]:
     """Whole numbers from −steps to steps, and the magnitude that ``steps`` stands for; 0 of an array of zeros."""
     top = float(np.abs(values).max(initial=0))
     kind = np.int8 if steps <= 127 else np.int16
-    return np.rint(values * (steps / top if top else 0)).astype(kind), top
+    return np.rint(values / (top or 1.0) * steps).astype(kind), top
