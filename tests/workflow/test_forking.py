@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.workflow.runs import FORKING, server
+from tests.helpers.workflow.runs import FORKING, FORKS, server
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.slow,
+    pytest.mark.skipif(not FORKS, reason="commands are forked on Linux only"),
+]
 
 TOLD = """
 import atexit, os, sys

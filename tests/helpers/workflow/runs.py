@@ -29,6 +29,8 @@ def copy_code(part: str, folder: Path) -> None:
 
 #: What begins Snakemake and its jobs with packages imported.
 FORKING = Path(__file__).with_name("forking")
+#: Elsewhere than on Linux, what PyTorch has loaded does not survive a fork, and every command starts by itself.
+FORKS = sys.platform == "linux"
 
 
 @functools.cache
@@ -75,7 +77,7 @@ class Workspace:
 
     def snakemake(self, *arguments: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as a user does; its output, standard error included, is in ``stdout``."""
-        process = self.start(*arguments, config=config, forked=self.python == sys.executable)
+        process = self.start(*arguments, config=config, forked=FORKS and self.python == sys.executable)
         try:
             output, _ = process.communicate(timeout=600)
         except BaseException:
