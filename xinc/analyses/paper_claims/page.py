@@ -239,8 +239,8 @@ def _networks(study: Study) -> Iterable[str]:
         f"paper's networks have 8.0 bits a pixel, and 33.5 dB (NeRV) and 34.3 dB (FFN), after 1000 epochs. "
         f"“Within {within} dB” is the "
         "epoch from which the training's PSNR stays that near to its last: on the schedule of this training, whose "
-        "learning rate falls until its end; [what 1000 epochs change](training.md#what-was-measured) was measured for "
-        "eighteen networks. Training times are minutes beside whatever else ran."
+        "learning rate falls until its end; [shorter trainings](training.md#what-was-measured) end lower. Training "
+        "times are minutes, whatever the device and whatever else ran on it."
     )
     yield table([*head, "minutes"], rows)
     left = study.networks[~study.networks["counted"]]
@@ -263,7 +263,11 @@ def _costs(study: Study) -> str:
     said = ", ".join(f"{kind} {value:.2g} h" for kind, value in known.items()) or "not measured"
     whole = f" together {sum(known.values()):.2g} hours." if known else ""
     sizes = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in disk.items())
-    return wrapped(f"Jobs, one after another: {said};{whole} Disk: {sizes}.".replace("measured;", "measured."))
+    return wrapped(
+        f"Jobs, one after another, without networks that were trained elsewhere: {said};{whole} Disk: {sizes}.".replace(
+            "measured;", "measured."
+        )
+    )
 
 
 def _how() -> Iterable[str]:
