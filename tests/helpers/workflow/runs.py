@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -38,10 +37,9 @@ def server() -> subprocess.Popen[bytes]:
     """The server of this process, which ends with it: `forking/server.py`; the last of its words is its address."""
     address = str(Path(tempfile.mkdtemp(prefix="xinc-tests-")) / "server")
     words = [sys.executable, "-I", str(FORKING / "server.py"), address]
-    started = subprocess.Popen(words, stdin=subprocess.PIPE)
-    while not Path(address).exists():
-        assert started.poll() is None, words
-        time.sleep(0.05)
+    started = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert started.stdout is not None
+    assert started.stdout.readline() == b"ready\n", "it ended: see what it wrote to standard error"
     return started
 
 

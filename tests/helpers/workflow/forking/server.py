@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -31,13 +30,14 @@ PACKAGES = (
 
 def serve(address: str) -> NoReturn:
     """Until standard input ends, as it does with the process that started this one."""
+    paths = list(sys.path)  # before Snakemake adds to them
+    for name in PACKAGES:
+        importlib.import_module(name)
+    gc.freeze()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(64)
-        paths = list(sys.path)  # before Snakemake adds to them
-        for name in PACKAGES:
-            importlib.import_module(name)
-        gc.freeze()
+        print("ready", flush=True)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # those that wait for a command are not waited for
         while True:
             ready, _, _ = select.select([listening, sys.stdin], [], [])
@@ -98,7 +98,7 @@ def run(told: dict[str, Any], files: list[int], paths: list[str]) -> int:
     sys.path[:] = [first, *given, *(sys.path if module else paths)]
     sys.path_importer_cache.clear()
     try:
-        with contextlib.suppress(ModuleNotFoundError):
+        if importlib.util.find_spec("watching"):
             importlib.import_module("watching")
         if module:
             runpy.run_module(module, run_name="__main__", alter_sys=True)

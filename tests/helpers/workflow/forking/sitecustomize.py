@@ -1,5 +1,6 @@
 """Every Python of a test's run imports this first, and has the server do the work of Snakemake and of jobs' scripts."""
 
+import importlib.util
 import os
 import sys
 
@@ -26,7 +27,5 @@ if "XINC_TESTS_SERVER" in os.environ and (status := _done()) is not None:
     if status < 0:
         os.kill(os.getpid(), -status)
     os._exit(status)
-try:  # noqa: SIM105  see tests/helpers/workflow/watched.py
-    import watching  # noqa: F401
-except ModuleNotFoundError:  # without contextlib, which every start of Python would pay for
-    pass
+if importlib.util.find_spec("watching"):  # see tests/helpers/workflow/watched.py
+    importlib.import_module("watching")
