@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from xinc.contributions.sources import lost_responses, source_responses
 from xinc.errors import InputError
 from xinc.trace.layers import layer_type
 from xinc.trace.lookup import Axis, Level, Lookup
+from xinc.trace.reading import Reading
 
 
 def plain(layer: Lookup, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -137,3 +139,22 @@ def test_a_temporal_grid_is_linear_interpolation(frames: int) -> None:
 def test_tables_of_another_size_are_refused() -> None:
     with pytest.raises(InputError, match=r"hold \(7,\) numbers: its levels have 8"):
         Lookup("grid", torch.zeros(7), (Level((Axis(2), Axis(2)), 2),))
+
+
+def test_who_reads_the_same_shares_it() -> None:
+    """The matrices of a level at some coordinates are there once, as long as somebody has them."""
+    level = Level((Axis(5, 4.0), Axis(3, 2.0)), 2)
+    coordinates = torch.rand((2, 12), generator=torch.Generator().manual_seed(0))
+    mine = Reading.at(level, coordinates)
+    assert Reading.at(level, coordinates.T.contiguous().T.clone()) is mine
+    other = coordinates.clone()
+    other[1, -1] = 0.5
+    for unlike in (
+        Reading.at(level, other),
+        Reading.at(Level(level.axes, 1), coordinates),
+        Reading.at(level, other.double()),
+    ):
+        assert unlike is not mine
+    gone = weakref.ref(mine)
+    del mine
+    assert gone() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 import torch
@@ -56,19 +57,16 @@ class Study:
         records = [known_record(layer, by) for layer in layers]
         self.granularity = granularity_of(records)
         self._network, self._region = network, region
-        names, _ = self._coordinates
         self.positions = [
-            np.flatnonzero(names == record.layer)[layer["neuron"].values]
-            for record, layer in zip(records, layers, strict=True)
+            self._spans[record.layer][0] + layer["neuron"].values for record, layer in zip(records, layers, strict=True)
         ]
 
     @cached_property
-    def _coordinates(self) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) layer and number in it of every neuron."""
+    def _spans(self) -> dict[str, tuple[int, int]]:
+        """Where the neurons of each layer begin and end among those of all."""
         layers = self._network.trace(self._region.frames[0]).layers
-        counts = [len(layer_neurons(layer, self.granularity)) for layer in layers]
-        names = np.repeat([layer.name for layer in layers], counts)
-        return names, np.concatenate([np.arange(count) for count in counts])
+        ends = accumulate((len(layer_neurons(layer, self.granularity)) for layer in layers), initial=0)
+        return {layer.name: span for layer, span in zip(layers, pairwise(ends), strict=True)}
 
     def check_target(self, target: np.ndarray) -> np.ndarray:
         """Frames (frame, y, x, 3) as (frame, 3, y, x); `InputError` for another shape, and colours not in [0, 1]."""
@@ -147,17 +145,18 @@ class Study:
 
     def _changes(self, neurons: np.ndarray) -> Iterator[tuple[int, int, Tensor, Window]]:
         """Position of the frame, place of the neuron, its change (3, h, w) float64, and the window where that lies."""
-        names, numbers = self._coordinates
         with Progress(len(self._region.parts) * int(neurons.sum()), "ablations") as progress:
             for at, part in enumerate(self._region.parts):
                 trace = self._network.trace(part.frame)
-                for name in dict.fromkeys(names[neurons]):
-                    places = np.flatnonzero(neurons & (names == name))
-                    one = Ablation(self._network, trace, str(name), self.granularity)
-                    for batch in one.batches(np.arange(len(places))):
-                        changes, window = one.change(numbers[places[batch]])
-                        for place, change in zip(places[batch], changes, strict=True):
-                            yield at, int(place), change.double(), window
+                for name, (start, stop) in self._spans.items():
+                    numbers = np.flatnonzero(neurons[start:stop])
+                    if not len(numbers):
+                        continue
+                    one = Ablation(self._network, trace, name, self.granularity)
+                    for batch in one.batches(np.arange(len(numbers))):
+                        changes, window = one.change(numbers[batch])
+                        for number, change in zip(numbers[batch], changes, strict=True):
+                            yield at, start + int(number), change.double(), window
                         progress.update(len(batch))
                     del one
                     give_freed_memory_back()

@@ -206,7 +206,7 @@ class Lookup(Layer):
         from xinc.trace.reading import Reading
 
         found = [
-            Reading.of(level.at(v.flatten(1)), level.entries).read(table).T
+            Reading.at(level, v.flatten(1)).read(table).T
             for level, table in zip(self.levels, self.tables(), strict=True)
         ]
         return torch.cat(found).unflatten(1, v.shape[1:])

@@ -78,7 +78,7 @@ class Network(HashGrid, MLP):
         for known, found in self._readings:
             if _same(known, coordinates):
                 return found
-        found = [Reading.of(level.at(coordinates.T.contiguous()), level.entries) for level in self.levels]
+        found = [Reading.at(level, coordinates.T) for level in self.levels]
         self._readings = [(coordinates, found), *self._readings][:_KEPT]
         return found
 
