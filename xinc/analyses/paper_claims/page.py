@@ -260,14 +260,12 @@ def _costs(study: Study) -> str:
         "results of analyses": int(result["results_bytes"]),
         "prepared videos": int(result["videos_bytes"]),
     }
-    said = ", ".join(f"{kind} {value:.2g} h" for kind, value in known.items()) or "not measured"
-    whole = f" together {sum(known.values()):.2g} hours." if known else ""
+    said = "not measured"
+    if known:
+        said = ", ".join(f"{kind} {value:.2g} h" for kind, value in known.items())
+        said += f"; together {sum(known.values()):.2g} hours"
     sizes = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in disk.items())
-    return wrapped(
-        f"Jobs, one after another, without networks that were trained elsewhere: {said};{whole} Disk: {sizes}.".replace(
-            "measured;", "measured."
-        )
-    )
+    return wrapped(f"Jobs, one after another, without networks that were trained elsewhere: {said}. Disk: {sizes}.")
 
 
 def _how() -> Iterable[str]:
