@@ -14,7 +14,6 @@ from xinc.analyses.grouping import Grouping
 from xinc.analyses.grouping.compute import frames_of
 from xinc.analyses.grouping.variances import near_equal_cells
 from xinc.analyses.making import make_analysis
-from xinc.canvas.reductions.batches import batches
 from xinc.statistics.label_shifts import Shifts
 from xinc.video.regions import RegionSettings, grid_labels, open_regions, prepare_regions
 
@@ -268,13 +267,6 @@ def test_frames_with_masks_are_preferred(subjects: Make) -> None:
     assert frames_of(subject, 2) == [1, 3]
     subject.__dict__["video"] = video.assign(annotated=("frame", [False] * 4))
     assert frames_of(subject, 2) == [0, 2]
-
-
-def test_label_maps_are_summed_together_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = {name: RNG.integers(0, 4, (1, 8, 16)) for name in GROUPINGS}
-    assert batches(labels, 10) == [GROUPINGS]
-    monkeypatch.setattr("xinc.canvas.reductions.batches._TOGETHER", 16 * 10 * 8)
-    assert batches(labels, 10) == [GROUPINGS[:2], GROUPINGS[2:]]
 
 
 def following(labels: np.ndarray, neurons: int = 12, spread: float = 1.0) -> np.ndarray:

@@ -23,7 +23,6 @@ from xinc.analyses.released.numbers import DEFINITIONS, GROUPINGS, variants_of
 from xinc.analyses.released.pairing import released_pairs
 from xinc.analyses.released.plane import MEASURES
 from xinc.analyses.subject import Subject
-from xinc.canvas.reductions.batches import batches, region_sums_in_batches
 from xinc.errors import InputError
 from xinc.models.storage import build
 from xinc.video.regions import UNLABELLED
@@ -225,27 +224,6 @@ def test_the_closed_form_is_what_a_network_with_constant_kernels_gives() -> None
         found = result["variance"].sel(regions=f"lattice_{name}", delta="signed").values
         np.testing.assert_allclose(found, expected[phases], rtol=1e-4)
         assert float(result["constant_kernel"].sel(lattice=name)) == pytest.approx(expected.mean())
-
-
-@pytest.mark.slow
-def test_results_do_not_depend_on_the_batches_of_label_maps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches differ between layers and frames, by neurons and by the number of joint regions."""
-    maps = {"a": RNG.random((2, 3, 16, 16)), "b": RNG.random((2, 9, 16, 16))}
-    subject = subject_of(maps)
-    subject.regions["rgb"][0] = 0
-    subject.regions["gabor"][1] = 0
-    analysis = make_analysis("released", OFF | {"frames": "all"})
-    expected = analysis.compute(subject)
-    orders = set()
-    for together in (3 * 20 * 8, 9 * 40 * 8, 9 * 100 * 8):
-        monkeypatch.setattr("xinc.canvas.reductions.batches._TOGETHER", together)
-        for name, data in subject.canvas.items():
-            labels = {key: subject.regions[key].values[:1] for key in ("instances", "rgb", "gabor")}
-            labels["lattice"] = lattice_labels((16, 16), (4, 8))[None]
-            orders.add(str(batches(labels, data.sizes["neuron"])))
-            assert list(region_sums_in_batches(data, labels, [0])) == list(labels), name
-        xr.testing.assert_allclose(analysis.compute(subject), expected)
-    assert len(orders) > 2
 
 
 def test_written_is_what_grouping_finds(subjects: Make) -> None:

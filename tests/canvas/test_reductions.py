@@ -37,6 +37,7 @@ from xinc.contributions.maps import LayerMaps
 from xinc.errors import InputError
 from xinc.models.storage import build
 from xinc.runtime.devices import threads
+from xinc.runtime.lanes import LANES
 
 #: Sums: float64 over runs of at most 4096 float32 terms. What compares with a share of a sum may tip by as much.
 SUMS = 2e-6
@@ -530,7 +531,7 @@ def test_memory_is_that_of_blocks(nerv, monkeypatch):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
 def test_what_goes_wrong_in_a_thread_is_raised(nerv, monkeypatch, error):
-    def broken(maps, total):
+    def broken(maps, n, total):
         raise error("broken")
 
     monkeypatch.setattr(kernels, "add_magnitudes", broken)
@@ -635,12 +636,41 @@ KERNELS = {
 
 def test_every_kernel_is_there_twice():
     compiled = {name for name, f in vars(kernels).items() if hasattr(f, "py_func") and not name.startswith("_")}
-    assert compiled == set(KERNELS)
+    assert compiled == {*KERNELS, "lay_side_by_side"}
     for name in KERNELS:
-        assert (
-            getattr(kernels_torch, name).__code__.co_varnames[:2]
-            == getattr(kernels, name).py_func.__code__.co_varnames[:2]
-        )
+        plain, of_groups = getattr(kernels_torch, name).__code__, getattr(kernels, name).py_func.__code__
+        words = list(of_groups.co_varnames[: of_groups.co_argcount])
+        words.remove("n")
+        asked = list(plain.co_varnames[: plain.co_argcount])
+        if name == "region_sums":  # `kernels.by_region`
+            asked[1:2] = ["order", "regions", "starts"]
+        assert words == asked
+
+
+def side_by_side(rows):
+    """Maps (n, P) in groups of sixteen, (groups, P, 16), zeros beside the last one."""
+    count, pixels = rows.shape
+    groups = np.full((-(-count // LANES), pixels, LANES), np.nan, np.float32)
+    kernels.lay_side_by_side(rows, groups)
+    return groups
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (16, 16), (16, 15), (35, 37), (48, 64)])
+def test_maps_are_laid_side_by_side(shape):
+    rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    groups = side_by_side(rows)
+    whole = groups.transpose(0, 2, 1).reshape(-1, shape[1])
+    np.testing.assert_array_equal(whole[: shape[0]], rows)
+    assert not whole[shape[0] :].any()
+
+
+def run_kernel(name, maps, *rest):
+    """A kernel of `kernels`, of maps (n, P), with what `kernels_torch` takes."""
+    both = [maps, rest[0]] if name == "add_fluctuation" else [maps]
+    rest = rest[len(both) - 1 :]
+    if name == "region_sums":
+        rest = (*kernels.by_region(rest[0]), *rest[1:])
+    getattr(kernels, name)(*map(side_by_side, both), len(maps), *rest)
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -656,7 +686,7 @@ def test_kernels_of_sparse_maps_agree(name):
     maps[~thin] = 0
     few = [array for dense in (maps, *others) for array in sparse(dense)]
     for _ in range(2):
-        getattr(kernels, name)(maps, *(others or constants), *one)
+        run_kernel(name, maps, *(others or constants), *one)
         getattr(kernels_sparse, name)(*few, maps.shape[1], *([] if others else constants), *other)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(b, a, rtol=SUMS, atol=1e-44)
@@ -679,7 +709,7 @@ def test_kernels_agree(name, temporary, monkeypatch):
     one = [np.zeros(shape, dtype) for shape, dtype in shapes]
     other = [torch.zeros(a.shape, dtype=torch.from_numpy(a).dtype) for a in one]
     for _ in range(2):
-        getattr(kernels, name)(maps, *constants, *one)
+        run_kernel(name, maps, *constants, *one)
         getattr(kernels_torch, name)(torch.from_numpy(maps), *map(torch.from_numpy, constants), *other)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(b.numpy(), a, rtol=SUMS, atol=1e-44)
@@ -691,7 +721,7 @@ def test_histogram_of_more_values_than_are_counted_together():
     maps = np.full((35, 2**15), 2 - 2.0**-23, np.float32)
     maps[::2] = np.random.default_rng(0).normal(size=maps[::2].shape)
     count, area = (np.zeros(2**kernels.COARSE_BITS, dtype) for dtype in (np.int64, np.float64))
-    kernels.histogram(maps, count, area)
+    run_kernel("histogram", maps, count, area)
     bins = (np.abs(maps).view(np.uint32) >> np.uint32(kernels.FINE_BITS)).ravel()
     np.testing.assert_array_equal(count, np.bincount(bins, minlength=len(count)))
     np.testing.assert_allclose(area, np.bincount(bins, np.abs(maps).ravel(), len(count)), rtol=1e-12)
@@ -757,7 +787,7 @@ class TestGPU:
         maps = blocks_of_maps()
         one = [np.zeros(shape, dtype) for shape, dtype in shapes]
         other = [torch.from_numpy(a.copy()).cuda() for a in one]
-        getattr(kernels, name)(maps, *constants, *one)
+        run_kernel(name, maps, *constants, *one)
         getattr(kernels_torch, name)(*(torch.from_numpy(a).cuda() for a in (maps, *constants)), *other)
         for a, b in zip(one, other, strict=True):
             np.testing.assert_allclose(b.cpu().numpy(), a, rtol=SUMS, atol=1e-37)

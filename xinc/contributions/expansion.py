@@ -57,6 +57,11 @@ def in_tiles(expand: Expander) -> bool:
     return getattr(expand, "in_tiles", False)
 
 
+def beside(expand: Expander) -> Any:
+    """Of compiled code that has it what puts maps side by side (`Expansion.beside`); of others None."""
+    return getattr(expand, "beside", None)
+
+
 def few_values(expand: Expander) -> Any:
     """Of an expander of sparse maps what gives their few values (`LookupExpansion.values`); of others None."""
     return getattr(expand, "values", None)

@@ -136,6 +136,51 @@ def magnitude(typing: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def exceeds(typing: Any, vector: Any, limits: Any) -> Any:
+    """A vector of 1 where a vector's number is above another's, otherwise, and where one is not a number, 0."""
+
+    def code(context: Any, builder: Any, kind: Any, arguments: Any) -> Any:
+        above = builder.fcmp_ordered(">", *arguments)
+        return builder.select(above, *(ir.Constant(_FLOATS, [number] * LANES) for number in (1.0, 0.0)))
+
+    return _LANES(_LANES, _LANES), code
+
+
+def _extreme(comparison: str) -> Any:
+    """Of two vectors of magnitudes the lower or the higher numbers, as patterns: NaN is above all others."""
+
+    def extreme(typing: Any, one: Any, other: Any) -> Any:
+        def code(context: Any, builder: Any, kind: Any, arguments: Any) -> Any:
+            patterns = [builder.bitcast(vector, _WORDS) for vector in arguments]
+            found = builder.select(builder.icmp_unsigned(comparison, *patterns), *patterns)
+            return builder.bitcast(found, _FLOATS)
+
+        return _LANES(_LANES, _LANES), code
+
+    return extreme
+
+
+lower, higher = intrinsic(_extreme("<")), intrinsic(_extreme(">"))
+
+
+@intrinsic
+def sum_each(typing: Any, source: Any) -> Any:
+    """A vector whose number i is the sum of the numbers of vector i of a contiguous array, of its first 16."""
+
+    def code(context: Any, builder: Any, kind: Any, arguments: Any) -> Any:
+        starts = [ir.Constant(ir.IntType(64), LANES * i) for i in range(LANES)]
+        places = [_place(context, builder, kind.args[0], arguments[0], at, _FLOATS) for at in starts]
+        rows = [builder.load(place, align=4) for place in places]
+        for masks in _HALVES:
+            pairs = list(zip(rows[::2], rows[1::2], strict=True))
+            halves = [[builder.shuffle_vector(*pair, mask) for mask in masks] for pair in pairs]
+            rows = [builder.fadd(*both, flags=_FAST) for both in halves]
+        return rows[0]
+
+    return _LANES(source), code
+
+
+@intrinsic
 def alike(typing: Any, patterns: Any, at: Any, bits: Any, wanted: Any) -> Any:
     """A number whose bit i tells whether element at + i of an array of uint32 is ``wanted`` in these bits; i < 16."""
 
@@ -212,5 +257,16 @@ def _exchanges() -> list[tuple[int, list[Any]]]:
 
 
 _EXCHANGES = _exchanges()
+
+
+def _halves() -> list[list[Any]]:
+    """Steps of `sum_each`: what one vector takes from two neighbours, twice, of which the sum is a step further."""
+    quarters = range(0, LANES, 4)
+    numbers = [[q + first + 2 * (i % 2) + 16 * (i // 2) for q in quarters for i in range(4)] for first in (0, 1)]
+    whole = [[4 * (first + 2 * (q % 2)) + 16 * (q // 2) + i for q in range(4) for i in range(4)] for first in (0, 1)]
+    return [[ir.Constant(_WORDS, mask) for mask in masks] for masks in (numbers, numbers, whole, whole)]
+
+
+_HALVES = _halves()
 #: Which vector is each column then.
 _ORDER = [first + i for first in range(0, LANES, 4) for i in (0, 2, 1, 3)]

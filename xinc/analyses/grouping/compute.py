@@ -12,7 +12,7 @@ from xinc.analyses.annotated import annotated_attributes, annotated_of
 from xinc.analyses.few import few_of
 from xinc.analyses.grouping.null import Null, joint_standings, sampled_maps
 from xinc.analyses.grouping.numbers import GROUPINGS, RATE
-from xinc.analyses.grouping.variances import same_count_variances, variances
+from xinc.analyses.grouping.variances import variances
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
 from xinc.statistics.label_shifts import Shifts, spacing_for
@@ -32,10 +32,10 @@ def compute(settings: Grouping.Settings, subject: Subject) -> xr.Dataset:
 
     ``variance`` is the quantity of the paper's figure 4, ``std`` its root, which claims compare.
 
-    One or a few passes over the layer's maps a frame (`xinc.canvas.reductions.region_sums`), one more where groupings
-    have other numbers of regions than the grid, and one inverse Fourier transform of the frame for each sampled neuron
-    and region: for 64 x 128 pixels and 100 regions about 12 ms a neuron. Memory: the sums, a block of maps, and the
-    sampled neurons' maps of one frame. Of a table look-up `few_of` its neurons are looked at.
+    One pass over the layer's maps a frame (`xinc.canvas.reductions.region_sums`), and one inverse Fourier transform of
+    the frame for each sampled neuron and region: for 64 x 128 pixels and 100 regions about 12 ms a neuron. Memory: the
+    sums, a block of maps, and the sampled neurons' maps of one frame. Of a table look-up `few_of` its neurons are
+    looked at.
     """
     layers = {name: few_of(data, settings.seed) for name, data in subject.canvas.items()}
     frames = frames_of(subject, settings.frames)
@@ -85,8 +85,7 @@ def _layer(
     counts: dict[str, np.ndarray],
 ) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
     """The result of one layer, without ``layer``, and its statistics (grouping, 1 + shifts), means over frames."""
-    variance, total = variances(data, labels, frames)
-    same_count = same_count_variances(data, counts, frames, labels["grid"], variance[list(labels).index("grid")])
+    variance, same_count, total = variances(data, labels, counts, frames)
     generator = np.random.default_rng([settings.seed, *name.encode()])
     constant = (total > 0) & (np.nan_to_num(variance) == 0).all(0)
     live = np.flatnonzero(((total > 0) & ~constant).any(0))

@@ -7,44 +7,35 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from xinc.canvas.reductions.batches import region_sums_in_batches
+from xinc.canvas.reductions import region_sums
 from xinc.statistics.region_deltas import areas_of, relative_deltas, variance_over_regions
 
 
-def variances(data: xr.Dataset, labels: Mapping[str, np.ndarray], frames: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Variance (grouping, frame, neuron) of the normalised deltas over regions, and total |C| (frame, neuron)."""
-    sums = region_sums_in_batches(data, labels, frames)
-    total = sums["grid"].sum("region").values
-    out = []
-    for name, stack in labels.items():
-        areas = areas_of(stack, sums[name]["region"].values)
-        deltas = relative_deltas(sums[name].values, areas, total, stack[0].size)
-        out.append(variance_over_regions(deltas))
-    return np.stack(out), total
-
-
-def same_count_variances(
-    data: xr.Dataset, counts: Mapping[str, np.ndarray], frames: list[int], labels: np.ndarray, known: np.ndarray
-) -> np.ndarray:
-    """Variance (grouping, frame, neuron) over a grid of as many cells as the grouping has regions in the frame.
+def variances(
+    data: xr.Dataset, labels: Mapping[str, np.ndarray], counts: Mapping[str, np.ndarray], frames: list[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Variances of the normalised deltas over regions, over as many rectangles, and total |C|, in one pass.
 
     Parameters
     ----------
-    counts : by grouping, (frame,) how many regions are not empty.
-    labels, known : the grid (frame, y, x) of `xinc.video.regions` and the variance (frame, neuron) over it, which is
-        taken where the grids are the same.
+    labels : by grouping, label maps (frame, y, x), the grid of `xinc.video.regions` among them.
+    counts : by grouping, (frame,) how many regions are not empty: the cells of the grids beside it.
+
+    Returns
+    -------
+    (grouping, frame, neuron) over the groupings' regions, the same over grids of as many cells, and (frame, neuron).
     """
-    shape = labels.shape[1:]
-    stacks = {name: np.stack([near_equal_cells(shape, int(n)) for n in own]) for name, own in counts.items()}
-    missing = {}
-    for stack in stacks.values():
-        if not np.array_equal(stack, labels):
-            missing[stack.tobytes()] = stack
-    found = {labels.astype(np.int32).tobytes(): known}
-    if missing:
-        named = {"grid": labels} | {f"same count {at}": stack for at, stack in enumerate(missing.values())}
-        found |= dict(zip(missing, variances(data, named, frames)[0][1:], strict=True))
-    return np.stack([found[stack.tobytes()] for stack in stacks.values()])
+    shape = labels["grid"].shape[1:]
+    grids = {f"as many as {g}": np.stack([near_equal_cells(shape, int(n)) for n in own]) for g, own in counts.items()}
+    stacks = {**labels, **grids}
+    sums = region_sums(data, stacks, frames)
+    total = sums["grid"].sum("region").values
+    found = []
+    for name, stack in stacks.items():
+        areas = areas_of(stack, sums[name]["region"].values)
+        deltas = relative_deltas(sums[name].values, areas, total, stack[0].size)
+        found.append(variance_over_regions(deltas))
+    return np.stack(found[: len(labels)]), np.stack(found[len(labels) :]), total
 
 
 def near_equal_cells(size: tuple[int, ...], count: int) -> np.ndarray:

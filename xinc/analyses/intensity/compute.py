@@ -50,13 +50,12 @@ def compute(settings: Intensity.Settings, subject: Subject) -> xr.Dataset:
         attrs={"edge_filter": settings.edges},
     )
     result["difference"] = result["heatmap"] - result["intensity"]
-    pairs = {name: result[name] for name in ("intensity", "edges", "mid_grey_distance", "structure")}
-    measures = {"pearson": lambda a: a, "spearman": _ranks}
-    for measure, transform in measures.items():
-        for prefix, image in (("", "heatmap"), ("divided_", "divided")):
+    names, others = ("heatmap", "divided"), ("intensity", "edges", "mid_grey_distance", "structure")
+    images = {name: result[name] for name in (*names, *others)}
+    for measure, of in (("pearson", images), ("spearman", {name: _ranks(image) for name, image in images.items()})):
+        for prefix, name in zip(("", "divided_"), names, strict=True):
             result[prefix + measure] = xr.concat(
-                [correlation(transform(result[image]), transform(other)) for other in pairs.values()],
-                dim=xr.Variable("with", list(pairs)),
+                [correlation(of[name], of[other]) for other in others], dim=xr.Variable("with", list(others))
             )
     bright = intensity_of(source).values
     return _describe(result.assign(_attention(heat, bright, result["edges"].values, _people(subject.video, frames))))

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xinc.analyses.released.numbers import DEFINITIONS, SIGNS
-from xinc.canvas.reductions.batches import region_sums_in_batches
+from xinc.canvas.reductions import region_sums
 from xinc.statistics.nan_reductions import nan_median
 from xinc.statistics.region_deltas import areas_of, relative_deltas, variance_over_regions
 
@@ -30,7 +30,7 @@ def deltas_and_shares(
     ``regions``, names; ``variance`` (regions, delta, frame, neuron), signed and absolute; ``dead`` (frame,); and of
     the frames with masks, NaN of others, ``other_share`` and ``objects_share`` (definition, frame), see `shares`.
     """
-    sums = region_sums_in_batches(data, labels, frames)
+    sums = region_sums(data, labels, frames)
     total = sums.pop("whole").values[..., 0]
     pixels = labels["whole"][0].size
     found = {

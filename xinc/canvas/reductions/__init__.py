@@ -158,9 +158,7 @@ def _region_sums(
     window = regions.window(at)
     if window is None:
         return {name: np.zeros((layer.sizes["neuron"], len(known))) for name, known in regions.known.items()}
-    reduction, members = regions.at(at, window)
-    ((parts,),) = reduce_frames(layer, [frame], [reduction], window, progress)
-    return regions.sums(parts, members)
+    return regions.sums(reduce_frames(layer, [frame], regions.at(at, window), window, progress))
 
 
 @of_layer

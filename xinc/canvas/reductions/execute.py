@@ -1,8 +1,9 @@
 """Passes over contribution maps on the CPU: each block is expanded, reduced and dropped while it is in cache.
 
-On the CPU a block lies in a core's cache, of large frames a tile at a time, and the neurons of a layer are shared out
-to `cpu_threads` in pieces that do not depend on their number, so that results do not either. On a GPU (`execute_gpu`)
-blocks fill it. The kernels are the same functions for both (`kernels`, `kernels_torch`).
+On the CPU a block lies in a core's cache, of large frames a tile at a time, its maps side by side as compiled code
+computes them, and the neurons of a layer are shared out to `cpu_threads` in pieces that do not depend on their number,
+so that results do not either. On a GPU (`execute_gpu`) blocks fill it. The kernels are the same functions for both
+(`kernels`, `kernels_torch`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import xarray as xr
 
 from xinc.canvas.lazy import Part, expanded_part
 from xinc.canvas.reductions import kernels, kernels_sparse
-from xinc.contributions.expansion import BLOCK_BYTES, few_values, in_tiles
+from xinc.contributions.expansion import BLOCK_BYTES, beside, few_values, in_tiles
 from xinc.runtime.devices import cpu_threads, has_gpu
 from xinc.runtime.lanes import LANES, aligned
 from xinc.runtime.progress import Progress
@@ -27,8 +28,11 @@ from xinc.trace.windows import Window
 #: Into how many pieces the neurons of a layer are shared out on the CPU; each has accumulators of its own.
 _PIECES = 8
 
-#: Size of a block of maps of a tile, in bytes: with what it is made from it stays in the core's cache.
-_TILE_BYTES = 2**20
+#: Size of a block of maps of a tile, in bytes: it stays in a cache, yet is much beside what it takes to ask for one.
+_TILE_BYTES = 2**22
+
+#: Groups of maps in a block of a tile: sums over neurons add them up before the maps of a group.
+_GROUPS = 4
 
 #: Maps in a block at most, however small they are: between two blocks work can be cancelled.
 _MOST_MAPS = 4096
@@ -36,13 +40,13 @@ _MOST_MAPS = 4096
 #: Sparse maps in a block at most: between two blocks work can be cancelled.
 _MOST_SPARSE_MAPS = 2**16
 
-#: From numbers of neurons, a window and a buffer for it (n, h, w) to their maps of one frame.
-_Maps = Callable[[np.ndarray, Window, np.ndarray], np.ndarray]
+#: From numbers of neurons and a window to their maps of one frame, put into an array (groups, P, 16) for `kernels`.
+_Maps = Callable[[np.ndarray, Window, np.ndarray], None]
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """A kernel, and what it is given besides maps: ``kernel(*maps, *constants, *images, *accumulators)``.
+    """A kernel, and what it is given besides n maps: ``kernel(*maps, n, *constants, *images, *accumulators)``.
 
     It is given the pixels of a tile at a time, and those of images and accumulators that belong to them, so that it
     must add to what accumulators hold.
@@ -123,10 +127,15 @@ def reduce_frames(
 
 def _expanded_maps(part: Part, position: int, window: Window) -> _Maps:
     expand = part.source.at(int(part.frames[position]))
+    put = beside(expand)
     y, x = part.window[0] + window[0], part.window[2] + window[2]
 
-    def of(neurons: np.ndarray, tile: Window, buffer: np.ndarray) -> np.ndarray:
-        return expand(part.neurons[neurons], (tile[0] + y, tile[1] + y, tile[2] + x, tile[3] + x), buffer)
+    def of(neurons: np.ndarray, tile: Window, buffer: np.ndarray) -> None:
+        placed = (tile[0] + y, tile[1] + y, tile[2] + x, tile[3] + x)
+        if put is None:
+            kernels.lay_side_by_side(expand(part.neurons[neurons], placed, None).reshape(len(neurons), -1), buffer)
+        else:
+            put(part.neurons[neurons], placed, buffer)
 
     return of
 
@@ -187,17 +196,18 @@ def _stored_maps(variable: xr.Variable, position: int, window: Window) -> _Maps:
     place = {"frame": position, "y": slice(*window[:2]), "x": slice(*window[2:])}
     variable = variable.isel(place).transpose("neuron", "y", "x")
 
-    def read(neurons: np.ndarray, window: Window, buffer: np.ndarray) -> np.ndarray:
+    def read(neurons: np.ndarray, window: Window, buffer: np.ndarray) -> None:
         y0, y1, x0, x1 = window
-        buffer[...] = variable.isel(neuron=slice(neurons[0], neurons[-1] + 1), y=slice(y0, y1), x=slice(x0, x1)).values
-        return buffer
+        maps = variable.isel(neuron=slice(neurons[0], neurons[-1] + 1), y=slice(y0, y1), x=slice(x0, x1)).values
+        rows = np.ascontiguousarray(maps, np.float32).reshape(len(neurons), -1)
+        kernels.lay_side_by_side(rows, buffer)
 
     return read
 
 
 def _tiles(height: int, width: int) -> Iterator[Window]:
-    """Windows that make up a frame, of which a block has at least as many maps as compiled code takes side by side."""
-    most = max(1, _TILE_BYTES // (4 * LANES))
+    """Windows that make up a frame, of which a block has at least `_GROUPS` groups of maps side by side."""
+    most = max(1, _TILE_BYTES // (4 * LANES * _GROUPS))
     widest = min(most, int((4 * most) ** 0.5))  # up to four times as wide as high
     across = -(-width // -(-width // widest))
     rows = max(1, min(height, most // across))
@@ -224,7 +234,7 @@ def _on_cpu(
     bounds = np.linspace(0, blocks, max(1, min(_PIECES, blocks)) + 1).astype(int) * min(LANES, size)
     bounds[-1] = count
     shared = [r.start() if r.per_neuron else [] for r in reductions]
-    images = [[_part(r.images, window, width) for r in reductions] for window in windows]
+    images = [[_seen(r, window, width) for r in reductions] for window in windows]
 
     def piece(ends: tuple[int, int], check: Callable[[], None]) -> list[list[list[np.ndarray]]]:
         """The accumulators of each reduction for each tile, the same ones for all where they are not of pixels."""
@@ -232,19 +242,19 @@ def _on_cpu(
         own = [[[] if r.per_neuron else r.start(pixels[0]) for r in reductions]]
         for each in pixels[1:]:
             own.append([r.start(each) if r.per_pixel else kept for r, kept in zip(reductions, own[0], strict=True)])
-        memory = aligned((len(sources), min(size, last - first) * max(pixels)))
+        groups = -(-min(size, last - first) // LANES)
+        memory = aligned((len(sources), groups * max(pixels) * LANES))
         for start in range(first, last, size):
             neurons = np.arange(start, min(start + size, last))
+            groups = -(-len(neurons) // LANES)
             for window, area, of_tile, mine in zip(windows, pixels, images, own, strict=True):
                 check()
-                block = (len(neurons), window[1] - window[0], window[3] - window[2])
-                maps = [
-                    maps_of(neurons, window, buffer[: len(neurons) * area].reshape(block)).reshape(len(neurons), area)
-                    for maps_of, buffer in zip(sources, memory, strict=True)
-                ]
+                maps = [buffer[: groups * area * LANES].reshape(groups, area, LANES) for buffer in memory]
+                for put, buffer in zip(sources, maps, strict=True):
+                    put(neurons, window, buffer)
                 for r, everyone, seen, held in zip(reductions, shared, of_tile, mine, strict=True):
                     rows = [a[start : start + len(neurons)] for a in everyone] if r.per_neuron else held
-                    getattr(kernels, r.kernel)(*maps[: r.maps], *r.constants, *seen, *rows)
+                    getattr(kernels, r.kernel)(*maps[: r.maps], len(neurons), *r.constants, *seen, *rows)
             if progress is not None:
                 progress.update(len(neurons))
         return own
@@ -269,7 +279,8 @@ def _on_cpu(
     return [shared[at] if r.per_neuron else merged(at) for at, r in enumerate(reductions)]
 
 
-def _part(images: Sequence[np.ndarray], window: Window, width: int) -> list[np.ndarray]:
-    """What images (P,) hold in a window, (p,)."""
+def _seen(reduction: Reduction, window: Window, width: int) -> Sequence[np.ndarray]:
+    """What a kernel is given of images (P,), those of a window (p,); of labels their pixels by region."""
     y0, y1, x0, x1 = window
-    return [image.reshape(-1, width)[y0:y1, x0:x1].ravel() for image in images]
+    parts = [image.reshape(-1, width)[y0:y1, x0:x1].ravel() for image in reduction.images]
+    return kernels.by_region(*parts) if reduction.kernel == "region_sums" else parts

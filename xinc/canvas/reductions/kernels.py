@@ -1,7 +1,7 @@
 """Compiled reductions of a block of maps that lies in cache; `kernels_torch` is the same for a GPU.
 
-Every function adds what a block (n, P) of float32 maps, or tiles of them, pixels flattened, contributes to the
-accumulators given.
+Every function adds what n float32 maps, or tiles of them, pixels flattened, contribute to the accumulators given. The
+maps lie side by side in groups of sixteen, (groups, P, 16), as vectors hold them; beside the last of them are zeros.
 """
 
 from __future__ import annotations
@@ -11,7 +11,21 @@ from typing import Any
 import numpy as np
 
 from xinc.runtime.compiling import njit
-from xinc.runtime.lanes import LANES, accumulate, alike, load, lowest, magnitude, transpose
+from xinc.runtime.lanes import (
+    LANES,
+    accumulate,
+    alike,
+    exceeds,
+    higher,
+    load,
+    lower,
+    lowest,
+    magnitude,
+    spread,
+    store,
+    sum_each,
+    transpose,
+)
 
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
 _MATH = {"contract", "reassoc", "nsz", "arcp"}
@@ -20,8 +34,14 @@ _TILE = 1024
 #: Bits of a magnitude's float32 pattern that select its bin in the first and in the second pass of `area_quantiles`.
 COARSE_BITS, FINE_BITS = 13, 18
 
-#: Pixels of `LANES` maps, or numbers of one, that are brought into another form at a time, in the first cache.
+#: Numbers that are brought into another form at a time, in the first cache.
 _SIDE_BY_SIDE = 256
+
+#: Pixels whose number float32 numbers hold exactly.
+_COUNTED = 2**24
+
+#: The pattern of magnitudes that is above all others.
+_HIGHEST = np.full(LANES, 0x7FFFFFFF, np.uint32).view(np.float32)
 
 #: Of the totals of `histogram`: what marks a value, the bits below its bin, and about how many values a total may have,
 #: fewer than 2^21 by far: the trailing bits of all of them stay below a mark.
@@ -37,143 +57,172 @@ _LOWER = np.where(np.arange(2**COARSE_BITS) > 0x7F800000 >> FINE_BITS, np.nan, _
 
 
 @njit(nogil=True, fastmath=_MATH)
-def add_magnitudes(maps: Any, total: Any) -> None:
+def add_magnitudes(maps: Any, n: int, total: Any) -> None:
     """total (P,) float64 += sum over the block of |C|."""
-    n, pixels = maps.shape
-    part = np.empty(_TILE, np.float32)
-    for start in range(0, pixels, _TILE):
-        size = min(_TILE, pixels - start)
-        part[:size] = 0
-        for k in range(n):
-            row = maps[k, start : start + size]
-            for p in range(size):
-                part[p] += abs(row[p])
+    groups, pixels = maps.shape[:2]
+    flat, square = maps.reshape(-1), np.zeros(LANES * LANES, np.float32)
+    for start in range(0, pixels, LANES):
+        size = min(LANES, pixels - start)
         for p in range(size):
-            total[start + p] += part[p]
+            sums = magnitude(load(flat, start + p))
+            for g in range(1, groups):
+                sums += magnitude(load(flat, g * pixels + start + p))
+            store(square, p, sums)
+        _add_sums(square, start, size, total)
 
 
 @njit(nogil=True, fastmath=_MATH)
-def statistics(maps: Any, total: Any, below: Any, high: Any) -> None:
+def _add_sums(square: Any, start: int, size: int, total: Any) -> None:
+    """total[start + p] += the sum of vector p, p < size ≤ 16; ``start`` is a multiple of 16."""
+    sums = sum_each(square)
+    if size == LANES:
+        accumulate(total, start // LANES, sums)
+    else:
+        few = np.empty(LANES, np.float32)
+        store(few, 0, sums)
+        for p in range(size):
+            total[start + p] += few[p]
+
+
+@njit(nogil=True, fastmath=_MATH)
+def statistics(maps: Any, n: int, total: Any, below: Any, high: Any) -> None:
     """Per neuron of the block: total (n,) float64, and as bit patterns (n,) int32 how far the minimum of |C| is below
     the highest pattern, and the maximum.
 
-    Patterns of magnitudes are ordered like the magnitudes, NaN above all, and comparing integers vectorises.
+    Patterns of magnitudes are ordered like the magnitudes, NaN above all.
     """
-    n, pixels = maps.shape
-    bits = maps.view(np.uint32)
-    for k in range(n):
-        sum_all = np.float64(0)
-        smallest, largest = np.uint32(0x7FFFFFFF), np.uint32(0)
-        for start in range(0, pixels, _TILE):
-            stop = min(start + _TILE, pixels)
-            row, patterns = maps[k, start:stop], bits[k, start:stop]
-            part = np.float32(0)
-            for p in range(stop - start):
-                part += abs(row[p])
-            for p in range(stop - start):
-                pattern = patterns[p] & np.uint32(0x7FFFFFFF)
-                smallest = min(smallest, pattern)
-                largest = max(largest, pattern)
-            sum_all += part
-        total[k] += sum_all
-        below[k] = max(below[k], np.int32(np.uint32(0x7FFFFFFF) - smallest))
-        high[k] = max(high[k], np.int32(largest))
+    groups, pixels = maps.shape[:2]
+    flat, ends = maps.reshape(-1), np.empty((2, LANES), np.uint32)
+    patterns = ends.reshape(-1).view(np.float32)
+    for g in range(groups):
+        sums = np.zeros(LANES, np.float64)
+        store(patterns, 0, load(_HIGHEST, 0))
+        store(patterns, 1, spread(np.float32(0)))
+        smallest, largest = load(patterns, 0), load(patterns, 1)
+        for start in range(g * pixels, (g + 1) * pixels, _TILE):
+            stop = min(start + _TILE, (g + 1) * pixels)
+            # Two sums in turn: the next addition does not wait for the last one.
+            even = odd = spread(np.float32(0))
+            for p in range(start, stop - 1, 2):
+                one, two = magnitude(load(flat, p)), magnitude(load(flat, p + 1))
+                even += one
+                odd += two
+                smallest = lower(smallest, lower(one, two))
+                largest = higher(largest, higher(one, two))
+            if (stop - start) % 2:
+                one = magnitude(load(flat, stop - 1))
+                even += one
+                smallest, largest = lower(smallest, one), higher(largest, one)
+            accumulate(sums, 0, even + odd)
+        store(patterns, 0, smallest)
+        store(patterns, 1, largest)
+        for lane in range(min(LANES, n - g * LANES)):
+            k = g * LANES + lane
+            total[k] += sums[lane]
+            below[k] = max(below[k], np.int32(np.uint32(0x7FFFFFFF) - ends[0, lane]))
+            high[k] = max(high[k], np.int32(ends[1, lane]))
+
+
+def by_region(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What `region_sums` is given of labels (P,) int32: pixels in the order of their regions, negative ones left out,
+    (p,) int32; the regions that occur, (k,) int32; and where their pixels begin and end, (k + 1,) int64.
+    """
+    order = np.argsort(labels, kind="stable")
+    ordered = labels[order]
+    inside = int(np.searchsorted(ordered, 0))
+    regions, starts = np.unique(ordered[inside:], return_index=True)
+    return order[inside:].astype(np.int32), regions, np.append(starts, len(order) - inside)
 
 
 @njit(nogil=True, fastmath=_MATH)
-def region_sums(maps: Any, labels: Any, sums: Any) -> None:
-    """sums (n, regions) float64 += sum of |C| over the pixels of each region; labels (P,) int32, negative: none.
+def region_sums(maps: Any, n: int, order: Any, regions: Any, starts: Any, sums: Any) -> None:
+    """sums (n, regions) float64 += sum of |C| over the pixels of each region; see `by_region`.
 
-    Sixteen maps side by side, so that a pixel's region is looked up once for all, and a run of pixels of one region
-    adds up in a register: no sum waits for memory.
+    The pixels of a region one after the other, sixteen maps at once: sums stay in registers, and no branch depends on
+    what the next pixel belongs to.
     """
-    n, pixels = maps.shape
-    regions = sums.shape[1]
-    flat = maps.reshape(-1)
-    tile = np.zeros((_SIDE_BY_SIDE, LANES), np.float32)
-    beside = tile.reshape(-1)
-    part, occurs = np.zeros((regions, LANES), np.float64), np.zeros(regions, np.bool_)
-    totals = part.reshape(-1)
-    for first in range(0, n, LANES):
-        together = min(LANES, n - first)
-        for start in range(0, pixels, _SIDE_BY_SIDE):
-            size = min(_SIDE_BY_SIDE, pixels - start)
-            whole = size // LANES * LANES if together == LANES else 0
-            for p in range(0, whole, LANES):
-                transpose(flat, first * pixels + start + p, pixels, beside, LANES * p, LANES)
-            for k in range(together):
-                for p in range(whole, size):
-                    tile[p, k] = maps[first + k, start + p]
-            p = 0
-            while p < size:
-                region = labels[start + p]
-                run = magnitude(load(beside, p))
+    groups, pixels = maps.shape[:2]
+    flat, few = maps.reshape(-1), np.empty(LANES, np.float32)
+    for g in range(groups):
+        first = g * pixels
+        for k in range(regions.shape[0]):
+            # Four sums in turn: an addition does not wait for the last one.
+            one = two = three = four = spread(np.float32(0))
+            p = starts[k]
+            while p + 3 < starts[k + 1]:
+                one += magnitude(load(flat, first + order[p]))
+                two += magnitude(load(flat, first + order[p + 1]))
+                three += magnitude(load(flat, first + order[p + 2]))
+                four += magnitude(load(flat, first + order[p + 3]))
+                p += 4
+            while p < starts[k + 1]:
+                one += magnitude(load(flat, first + order[p]))
                 p += 1
-                while p < size and labels[start + p] == region:
-                    run += magnitude(load(beside, p))
-                    p += 1
-                if region >= 0:
-                    accumulate(totals, region, run)
-                    occurs[region] = True
-        # Of many regions, few have pixels in a tile.
-        for region in range(regions):
-            if occurs[region]:
-                for k in range(together):
-                    sums[first + k, region] += part[region, k]
-                part[region] = 0
-                occurs[region] = False
+            store(few, 0, (one + two) + (three + four))
+            for lane in range(min(LANES, n - g * LANES)):
+                sums[g * LANES + lane, regions[k]] += few[lane]
 
 
 @njit(nogil=True)
-def count_pixels_over(maps: Any, threshold: Any, count: Any) -> None:
+def count_pixels_over(maps: Any, n: int, threshold: Any, count: Any) -> None:
     """count (n,) += pixels where |C| exceeds threshold (P,) float32."""
-    n, pixels = maps.shape
-    for k in range(n):
-        row = maps[k]
-        found = np.int32(0)
-        for p in range(pixels):
-            found += np.int32(abs(row[p]) > threshold[p])
-        count[k] += found
+    groups, pixels = maps.shape[:2]
+    flat, few = maps.reshape(-1), np.empty(LANES, np.float32)
+    for g in range(groups):
+        # As many as float32 numbers count exactly.
+        for start in range(0, pixels, _COUNTED):
+            found = spread(np.float32(0))
+            for p in range(start, min(start + _COUNTED, pixels)):
+                found += exceeds(magnitude(load(flat, g * pixels + p)), spread(threshold[p]))
+            store(few, 0, found)
+            for lane in range(min(LANES, n - g * LANES)):
+                count[g * LANES + lane] += np.int64(few[lane])
 
 
 @njit(nogil=True)
-def count_neurons_over(maps: Any, thresholds: Any, count: Any) -> None:
+def count_neurons_over(maps: Any, n: int, thresholds: Any, count: Any) -> None:
     """count (T, P) int32 += number of maps of the block whose |C| exceeds each of the thresholds (T,) float32."""
-    n, pixels = maps.shape
-    for start in range(0, pixels, _TILE):
-        stop = min(start + _TILE, pixels)
+    groups, pixels = maps.shape[:2]
+    flat, square, few = maps.reshape(-1), np.zeros(LANES * LANES, np.float32), np.empty(LANES, np.float32)
+    for start in range(0, pixels, LANES):
+        size = min(LANES, pixels - start)
         for t in range(thresholds.shape[0]):
-            limit = thresholds[t]
-            tile = count[t, start:stop]
-            for k in range(n):
-                row = maps[k, start:stop]
-                for p in range(stop - start):
-                    tile[p] += np.int32(abs(row[p]) > limit)
+            limit = spread(thresholds[t])
+            # The zeros beside the last neuron are above what is negative.
+            spare = np.int32(groups * LANES - n if thresholds[t] < 0 else 0)
+            for p in range(size):
+                found = exceeds(magnitude(load(flat, start + p)), limit)
+                for g in range(1, groups):
+                    found += exceeds(magnitude(load(flat, g * pixels + start + p)), limit)
+                store(square, p, found)
+            store(few, 0, sum_each(square))
+            for p in range(size):
+                count[t, start + p] += np.int32(few[p]) - spare
 
 
 @njit(nogil=True)
-def histogram(maps: Any, count: Any, area: Any) -> None:
+def histogram(maps: Any, n: int, count: Any, area: Any) -> None:
     """count, area (2^COARSE_BITS,): number and sum of magnitudes by the leading bits.
 
     One addition for each value, of twice its pattern plus a mark: a bin's total tells how many values there are, and
     exactly what their trailing bits add up to.
     """
-    n, pixels = maps.shape
-    bits = maps.view(np.uint32)
+    bits = maps.reshape(-1).view(np.uint32)
     packed, values = np.zeros(2**COARSE_BITS, np.uint64), np.empty(_SIDE_BY_SIDE, np.uint64)
     held = 0
-    for k in range(n):
-        for start in range(0, pixels, _SIDE_BY_SIDE):
-            row = bits[k, start : min(start + _SIDE_BY_SIDE, pixels)]
-            for p in range(row.shape[0]):
-                values[p] = np.uint64(np.uint32(row[p] << np.uint32(1))) + _MARK
-            for p in range(row.shape[0]):
-                packed[(values[p] >> _TRAILING) & np.uint64(2**COARSE_BITS - 1)] += values[p]
-            held += row.shape[0]
-            if held > _HELD:
-                _unpack(packed, count, area)
-                held = 0
+    for start in range(0, bits.size, _SIDE_BY_SIDE):
+        row = bits[start : min(start + _SIDE_BY_SIDE, bits.size)]
+        for p in range(row.shape[0]):
+            values[p] = np.uint64(np.uint32(row[p] << np.uint32(1))) + _MARK
+        for p in range(row.shape[0]):
+            packed[(values[p] >> _TRAILING) & np.uint64(2**COARSE_BITS - 1)] += values[p]
+        held += row.shape[0]
+        if held > _HELD:
+            _unpack(packed, count, area)
+            held = 0
     _unpack(packed, count, area)
+    # The zeros beside the last neuron are of no map.
+    count[0] -= bits.size - n * maps.shape[1]
 
 
 @njit(nogil=True)
@@ -199,36 +248,49 @@ def _unpack(packed: Any, count: Any, area: Any) -> None:
 
 
 @njit(nogil=True)
-def refine(maps: Any, coarse: Any, count: Any) -> None:
+def refine(maps: Any, n: int, coarse: Any, count: Any) -> None:
     """count (T, 2^FINE_BITS) += number of magnitudes in the coarse bin of each target (T,), by the trailing bits."""
     bits = maps.reshape(-1).view(np.uint32)
     leading, trailing = np.uint32(2**31 - 2**FINE_BITS), np.uint32(2**FINE_BITS - 1)
-    whole = bits.size // LANES * LANES
     for t in range(coarse.shape[0]):
         wanted = np.uint32(coarse[t] << FINE_BITS)
         row = count[t]
         # Few of sixteen values are in the bin: a look at all of them comes first.
-        for p in range(0, whole, LANES):
+        for p in range(0, bits.size, LANES):
             found = alike(bits, p, leading, wanted)
             while found:
                 row[bits[p + lowest(found)] & trailing] += 1
                 found &= found - np.uint64(1)
-        for p in range(whole, bits.size):
-            if bits[p] & leading == wanted:
-                row[bits[p] & trailing] += 1
+        if not wanted:  # the zeros beside the last neuron are of no map
+            row[0] -= bits.size - n * maps.shape[1]
 
 
 @njit(nogil=True, fastmath=_MATH)
-def add_fluctuation(maps: Any, before: Any, total: Any) -> None:
+def add_fluctuation(maps: Any, before: Any, n: int, total: Any) -> None:
     """total (P,) float64 += sum over the block of ||C| − |C before||."""
-    n, pixels = maps.shape
-    part = np.empty(_TILE, np.float32)
-    for start in range(0, pixels, _TILE):
-        size = min(_TILE, pixels - start)
-        part[:size] = 0
-        for k in range(n):
-            row, other = maps[k, start : start + size], before[k, start : start + size]
-            for p in range(size):
-                part[p] += abs(abs(row[p]) - abs(other[p]))
+    groups, pixels = maps.shape[:2]
+    flat, other, square = maps.reshape(-1), before.reshape(-1), np.zeros(LANES * LANES, np.float32)
+    for start in range(0, pixels, LANES):
+        size = min(LANES, pixels - start)
         for p in range(size):
-            total[start + p] += part[p]
+            sums = magnitude(magnitude(load(flat, start + p)) - magnitude(load(other, start + p)))
+            for g in range(1, groups):
+                at = g * pixels + start + p
+                sums += magnitude(magnitude(load(flat, at)) - magnitude(load(other, at)))
+            store(square, p, sums)
+        _add_sums(square, start, size, total)
+
+
+@njit(nogil=True)
+def lay_side_by_side(rows: Any, maps: Any) -> None:
+    """Maps (n, P) brought into the form that kernels take, (groups, P, 16); zeros beside the last one."""
+    n, pixels = rows.shape
+    source, flat = rows.reshape(-1), maps.reshape(-1)
+    for g in range(maps.shape[0]):
+        first, together = g * LANES, min(LANES, n - g * LANES)
+        whole = pixels // LANES * LANES if together == LANES else 0
+        for p in range(0, whole, LANES):
+            transpose(source, first * pixels + p, pixels, flat, (g * pixels + p) * LANES, LANES)
+        for p in range(whole, pixels):
+            for lane in range(LANES):
+                maps[g, p, lane] = rows[first + lane, p] if lane < together else np.float32(0)

@@ -83,7 +83,7 @@ def float32_below(values: Any) -> np.ndarray:
 class Regions:
     """Sums over the regions of several label maps at once.
 
-    One walk over the parts in which no label map changes serves all, since every region of each is a union of those.
+    One pass over the maps serves all. Label maps that are the same are summed over once.
 
     Parameters
     ----------
@@ -104,6 +104,10 @@ class Regions:
         self._neurons = layer.sizes["neuron"]
         self._stacks = {name: _label_stack(name, values, layer, frames) for name, values in labels.items()}
         self.known = {name: np.unique(stack[stack >= 0]) for name, stack in self._stacks.items()}
+        alike: dict[bytes, list[str]] = {}
+        for name, stack in self._stacks.items():
+            alike.setdefault(stack.tobytes(), []).append(name)
+        self._alike = list(alike.values())
 
     def window(self, frame: int) -> Window | None:
         """The smallest window (y0, y1, x0, x1) that holds every region of the frame at a position; None without any."""
@@ -111,24 +115,32 @@ class Regions:
         rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
         return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1) if len(rows) else None
 
-    def at(self, frame: int, window: Window | None = None) -> tuple[Reduction, np.ndarray]:
-        """What to ask for the frame at a position, and the labels (parts, maps) of the parts it sums over.
+    def at(self, frame: int, window: Window | None = None) -> list[Reduction]:
+        """What to ask for the frame at a position, in the order that `sums` takes the answers.
 
         With a window it is what to ask of that window.
         """
         place = ... if window is None else (slice(*window[:2]), slice(*window[2:]))
-        stacked = np.stack([stack[frame][place].ravel() for stack in self._stacks.values()], axis=1)
-        members, part = np.unique(stacked, axis=0, return_inverse=True)
-        accumulators = (((self._neurons, len(members)), np.float64),)
-        images = (part.ravel().astype(np.int32),)
-        return Reduction("region_sums", accumulators, images=images, per_neuron=True), members
+        return [
+            Reduction(
+                "region_sums",
+                (((self._neurons, len(self.known[names[0]])), np.float64),),
+                images=(_positions(self._stacks[names[0]][frame][place], self.known[names[0]]),),
+                per_neuron=True,
+            )
+            for names in self._alike
+        ]
 
-    def sums(self, parts: np.ndarray, members: np.ndarray) -> dict[str, np.ndarray]:
-        """By name, sums (N, regions) over the known regions from those (N, parts) over the parts."""
-        return {
-            name: parts @ (members[:, k, None] == known[None]).astype(np.float64)
-            for k, (name, known) in enumerate(self.known.items())
-        }
+    def sums(self, found: Sequence[Sequence[np.ndarray]]) -> dict[str, np.ndarray]:
+        """By name, in the order of the label maps, the sums (N, regions) over the known regions, of what `at` asked."""
+        of_each = {name: sums for names, (sums,) in zip(self._alike, found, strict=True) for name in names}
+        return {name: of_each[name] for name in self._stacks}
+
+
+def _positions(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Flat, the positions of labels among the known ones, int32; -1 of negative ones."""
+    at = np.searchsorted(known, labels.ravel())
+    return np.where(labels.ravel() >= 0, at, -1).astype(np.int32)
 
 
 def _label_stack(name: str, values: np.ndarray | xr.DataArray, layer: xr.Dataset, frames: int) -> np.ndarray:

@@ -109,12 +109,11 @@ def _of_frame(
         "statistics": queries.statistics(layer),
         "histogram": queries.histogram(),
     }
-    if regions.known:
-        asked["regions"], members = regions.at(at)
     if position:
         asked["change"] = queries.change(layer)
     side_by_side = [frame, known[position - 1]] if position else [frame]
-    got = dict(zip(asked, reduce_frames(layer, side_by_side, list(asked.values()), progress=progress), strict=True))
+    answers = reduce_frames(layer, side_by_side, [*asked.values(), *regions.at(at)], progress=progress)
+    got = dict(zip(asked, answers, strict=False))
     (total,), (sums, *ends), (counts, areas) = got["magnitudes"], got["statistics"], got["histogram"]
     minimum, maximum = queries.extremes(*ends)
     found = {
@@ -124,8 +123,7 @@ def _of_frame(
         "maximum": maximum,
         "fluctuation": got["change"][0].reshape(shape) if position else np.full(shape, np.nan),
     }
-    if regions.known:
-        found |= {f"{name}_sums": values for name, values in regions.sums(got["regions"][0], members).items()}
+    found |= {f"{name}_sums": values for name, values in regions.sums(answers[len(asked) :]).items()}
 
     quantiles = queries.Quantiles(counts, areas, percents)
     refinements = list(quantiles.refinements())

@@ -51,6 +51,11 @@ _FORMS: dict[str, tuple[int, Callable[..., tuple[float, ...]]]] = {
 
 #: The square root, with which gained maps end: the number of no activation.
 ROOT = 24
+
+#: GELU of responses that are known to be small takes fewer operations: up to which magnitude, and the degree of its
+#: polynomial. Numbers from `_NEAR_ZERO` on.
+_NEAR = ((0.25, 2), (1.0, 5), (2.2, 7))
+_GELU, _NEAR_ZERO = 5, 25
 #: Numbers from here on are addresses of compiled functions, see `xinc.contributions.kernels.forms`.
 _ADDRESSES = 4096
 
@@ -62,6 +67,11 @@ def own_form(name: str, values: Sequence[float]) -> tuple[int, float, float] | N
     number, operands = _FORMS[name]
     first, second = (*operands(*values), 0.0, 0.0)[:2]
     return number, float(first), float(second)
+
+
+def gelu_within(limit: float) -> int:
+    """The number of GELU for responses whose magnitudes are known not to exceed a limit."""
+    return next((_NEAR_ZERO + at for at, (reach, _) in enumerate(_NEAR) if limit <= reach), _GELU)
 
 
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
@@ -81,7 +91,22 @@ def _erf_polynomial(degree: int = 16) -> np.ndarray:
     return np.asarray(np.polynomial.chebyshev.cheb2poly(chebyshev).astype(np.float32))
 
 
-ERF = _erf_polynomial()
+def _gelu_polynomial(reach: float, degree: int) -> np.ndarray:
+    """Coefficients, ascending, of a polynomial in x² that is (Φ(x) − 1/2) / x for |x| up to ``reach``.
+
+    By interpolation in Chebyshev's points; with it, gelu(x) / x is wrong by 1.5e-7 at most, as with `_erf_polynomial`.
+    """
+    nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+    squares = (nodes + 1) * reach**2 / 2
+    values = [math.erf(x / math.sqrt(2)) / (2 * x) for x in np.sqrt(squares)]
+    interpolated = np.polynomial.Polynomial.fit(squares, values, degree, domain=(0, reach**2))
+    return np.asarray(interpolated.convert().coef.astype(np.float32))
+
+
+_POLYNOMIALS = [_erf_polynomial(), *(_gelu_polynomial(*one) for one in _NEAR)]
+ERF = np.concatenate(_POLYNOMIALS)
+_FIRST = [int(at) for at in np.cumsum([0, *(len(one) for one in _POLYNOMIALS)])]
+_AT_2, _AT_5, _AT_7 = _FIRST[1:4]
 
 
 @intrinsic
@@ -97,7 +122,19 @@ def _call(typing: Any, address: Any, row: Any, length: Any) -> Any:
     return types.void(types.intp, types.intp, types.intp), code
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
+def _gelu_near_zero(row: Any, coefficients: Any, degree: int) -> None:
+    """x · (1/2 + x · polynomial in x²) in place; calls with a constant degree have no loop over it."""
+    for i in range(row.shape[0]):
+        x = row[i]
+        square = x * x
+        total = coefficients[degree]
+        for d in range(degree - 1, -1, -1):
+            total = total * square + coefficients[d]
+        row[i] = x * (np.float32(0.5) + x * total)
+
+
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def activate(code: int, a: float, b: float, row: Any, erf: Any) -> None:
     """Apply φ(z) − φ(0) to a contiguous float32 row in place; ``a`` and ``b``, float32, are those of `own_form`."""
     n = row.shape[0]
@@ -187,6 +224,12 @@ def activate(code: int, a: float, b: float, row: Any, erf: Any) -> None:
     elif code == 23:
         for i in range(n):
             row[i] = np.float32(math.sin(math.sinh(np.float32(2) * row[i])))
+    elif code == _NEAR_ZERO:
+        _gelu_near_zero(row, erf[_AT_2:], 2)
+    elif code == _NEAR_ZERO + 1:
+        _gelu_near_zero(row, erf[_AT_5:], 5)
+    elif code == _NEAR_ZERO + 2:
+        _gelu_near_zero(row, erf[_AT_7:], 7)
     elif code == ROOT:
         for i in range(n):
             row[i] = np.sqrt(row[i])
@@ -194,7 +237,7 @@ def activate(code: int, a: float, b: float, row: Any, erf: Any) -> None:
         _call(code, row.ctypes.data, n)  # type: ignore[call-arg]  # Numba gives the first argument
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def _inputs(v: Any, channel: Any, window: Any, k: int, line: Any, out: Any) -> None:
     """Vectors of 16 channels of the zero-padded input (C, h, w), at the pixels that a window (y0, y1, x0, x1) takes."""
     y0, y1, x0, x1 = window
@@ -222,7 +265,7 @@ def _inputs(v: Any, channel: Any, window: Any, k: int, line: Any, out: Any) -> N
                 out[(y * across + x) * LANES + lane] = line[lane * across + x]
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def _source(inputs: Any, kernels: Any, bias: Any, k: int, rows: int, columns: int, out: Any) -> None:
     """Edge responses of 16 kernels (k², 16) on a window; four pixels at a time share what is loaded of the kernels."""
     across = columns + k - 1
@@ -252,7 +295,7 @@ def _source(inputs: Any, kernels: Any, bias: Any, k: int, rows: int, columns: in
             x += 1
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def _mix(
     source: Any, at: int, apart: int, taps: Any, tap: int, many: int, count: int, out: Any, to: int, every: int
 ) -> None:
@@ -275,18 +318,17 @@ def _mix(
             store(out, to + every * x, total)
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def _row(
-    z: Any, have: Any, size: Any, r: int, ty: Any, tx: Any, spans: Any, Y: int, X0: int, X1: int, line: Any,
-    out: Any, to: int,
+    z: Any, have: Any, size: Any, r: int, taps: Any, ty: int, tx: int, width: int, spans: Any, Y: int, X0: int,
+    X1: int, line: Any, out: Any, to: int,
 ) -> None:  # fmt: skip
     """Row Y of a step, columns X0 to X1, from the window ``have`` of an image ``size`` with zeros around it.
 
-    First rows are combined, then columns; each of the r sub-positions has its own taps, those that are not zero from
-    ``spans[sub, 0]`` up to and not with ``spans[sub, 1]``.
+    First rows are combined, then columns; each of the r sub-positions has ``width`` taps of its own, from number ``ty``
+    and ``tx`` on, of which those are not zero from ``spans[sub, 0]`` up to and not with ``spans[sub, 1]``.
     """
     y0, _, x0, x1 = have
-    width = ty.shape[0] // r // LANES
     reach, columns = width // 2, x1 - x0
     base, sub = Y // r, Y % r
     low, high = max(spans[sub, 0], reach - base), min(spans[sub, 1], reach + size[0] - base)
@@ -296,7 +338,7 @@ def _row(
     line[: reach * LANES] = 0
     line[(reach + columns) * LANES : (2 * reach + columns) * LANES] = 0
     above = (base - reach + low - y0) * columns
-    _mix(z, above, columns, ty, sub * width + low, high - low, columns, line, reach, 1)
+    _mix(z, above, columns, taps, ty + sub * width + low, high - low, columns, line, reach, 1)
     for b in range(r):
         first = (X0 - b + r - 1) // r
         count = (X1 - 1 - b) // r + 1 - first
@@ -306,10 +348,11 @@ def _row(
                 for x in range(count):
                     store(out, to + r * (first + x) + b - X0, spread(np.float32(0)))
             else:
-                _mix(line, first - x0 + low, 1, tx, b * width + low, high - low, count, out, to + r * first + b - X0, r)
+                at, tap = first - x0 + low, tx + b * width + low
+                _mix(line, at, 1, taps, tap, high - low, count, out, to + r * first + b - X0, r)
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def _rows_of_maps(row: Any, count: int, lanes: int, flat: Any, to: int, apart: int, square: Any) -> None:
     """The numbers of the first lanes of vectors, as rows of so many maps that lie ``apart``, from element ``to`` on."""
     x = 0
@@ -330,26 +373,27 @@ def _rows_of_maps(row: Any, count: int, lanes: int, flat: Any, to: int, apart: i
         x += LANES
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def expand_convolution(
     v: Any, kernels: Any, bias: Any, select: Any, sources: Any, fed: Any, phases: Any, upscale: int,
     gain: Any, factors: Any, taps: Any, spans: Any, codes: Any, operands: Any, sizes: Any, windows: Any, erf: Any,
-    scratch: Any, parts: Any, out: Any, top: int,
+    scratch: Any, parts: Any, channels: Any, out: Any, height: int, width: int, top: int, beside: bool,
 ) -> None:  # fmt: skip
     """Maps of some neurons on a window; see `Expansion` for the arguments. Gains of no channel: the paper's maps.
 
     ``codes`` and ``operands`` are of the layer's own activation, then of each step's. ``scratch`` is memory for
-    vectors, whose parts end before the vectors ``parts``; ``top`` is the row of ``out`` with which the window begins.
-    Sixteen maps are computed side by side.
+    vectors, whose parts end before the vectors ``parts``, ``channels`` for 16 numbers. ``out`` is flat, for maps
+    ``height`` by ``width``, of which the window begins with row ``top``. Sixteen maps are computed side by side, and
+    stay so (``beside``) or become rows.
     """
     steps, k, grouped = factors.shape[0], kernels.shape[2], kernels.shape[1]
     inputs, first = scratch[: LANES * parts[0]], scratch[LANES * parts[0] : LANES * parts[1]]
     second, line = scratch[LANES * parts[1] : LANES * parts[2]], scratch[LANES * parts[2] : LANES * parts[3]]
-    row = scratch[LANES * parts[3] : LANES * parts[4]]
-    flat, apart, wide = out.reshape(-1), out.shape[1] * out.shape[2], out.shape[2]
-    weights, shares = np.empty((k * k, LANES), np.float32), np.empty(LANES, np.float32)
-    own = np.empty((2, steps, taps.shape[2] * taps.shape[3], LANES), np.float32)
-    channels, square = np.empty(LANES, np.int64), np.empty(LANES * LANES, np.float32)
+    row, weights = scratch[LANES * parts[3] : LANES * parts[4]], scratch[LANES * parts[4] : LANES * parts[5]]
+    shares, square = scratch[LANES * parts[5] : LANES * parts[6]], scratch[LANES * parts[6] : LANES * parts[7]]
+    own = scratch[LANES * parts[7] : LANES * parts[8]]
+    apart, width_of_taps = height * width, taps.shape[3]
+    of_step = taps.shape[2] * width_of_taps
     for start in range(0, select.shape[0], LANES):
         lanes = min(LANES, select.shape[0] - start)
         for lane in range(LANES):
@@ -358,17 +402,18 @@ def expand_convolution(
             channels[lane], shares[lane] = sources[n], bias[j]
             for a in range(k):
                 for b in range(k):
-                    weights[a * k + b, lane] = kernels[j, sources[n] % grouped, a, b]
+                    weights[(a * k + b) * LANES + lane] = kernels[j, sources[n] % grouped, a, b]
             for s in range(steps):
                 py, px = (phase // upscale, phase % upscale) if s == 0 else (0, 0)
                 for b in range(factors[s]):
-                    for t in range(taps.shape[3]):
-                        own[0, s, b * taps.shape[3] + t, lane] = taps[s, py, b, t]
-                        own[1, s, b * taps.shape[3] + t, lane] = taps[s, px, b, t]
+                    for t in range(width_of_taps):
+                        at = s * of_step + b * width_of_taps + t
+                        own[at * LANES + lane] = taps[s, py, b, t]
+                        own[(steps * of_step + at) * LANES + lane] = taps[s, px, b, t]
         window = windows[0]
         rows, columns = window[1] - window[0], window[3] - window[2]
         _inputs(v, channels, window, k, line, inputs)
-        _source(inputs, weights.reshape(-1), shares, k, rows, columns, first)
+        _source(inputs, weights, shares, k, rows, columns, first)
         if gain.shape[0]:
             for lane in range(lanes):
                 for y in range(rows):
@@ -378,22 +423,34 @@ def expand_convolution(
         activate(codes[0], operands[0, 0], operands[0, 1], first[: rows * columns * LANES], erf)
         if steps == 0:
             for y in range(rows):
-                part = first[y * columns * LANES : (y + 1) * columns * LANES]
-                _rows_of_maps(part, columns, lanes, flat, start * apart + (top + y) * wide, apart, square)
+                if beside:
+                    for x in range(columns):
+                        store(out, start // LANES * apart + (top + y) * width + x, load(first, y * columns + x))
+                else:
+                    part = first[y * columns * LANES : (y + 1) * columns * LANES]
+                    _rows_of_maps(part, columns, lanes, out, start * apart + (top + y) * width, apart, square)
         here, there = first, second
         for s in range(steps):
             Y0, Y1, X0, X1 = windows[s + 1]
             across, last = X1 - X0, s == steps - 1
-            r = factors[s]
-            ty, tx = own[0, s, : r * taps.shape[3]].reshape(-1), own[1, s, : r * taps.shape[3]].reshape(-1)
+            r, ty, tx = factors[s], s * of_step, (steps + s) * of_step
             for Y in range(Y0, Y1):
-                target, to = (row, 0) if last else (there, (Y - Y0) * across)
-                _row(here, windows[s], sizes[s], r, ty, tx, spans[s], Y, X0, X1, line, target, to)
+                if last and beside:
+                    target, to = out, start // LANES * apart + (top + Y - Y0) * width
+                else:
+                    target, to = (row, 0) if last else (there, (Y - Y0) * across)
+                _row(here, windows[s], sizes[s], r, own, ty, tx, width_of_taps, spans[s], Y, X0, X1, line, target, to)
                 part = target[to * LANES : (to + across) * LANES]
                 activate(codes[s + 1], operands[s + 1, 0], operands[s + 1, 1], part, erf)
-                if last:
-                    _rows_of_maps(part, across, lanes, flat, start * apart + (top + Y - Y0) * wide, apart, square)
+                if last and not beside:
+                    _rows_of_maps(part, across, lanes, out, start * apart + (top + Y - Y0) * width, apart, square)
             here, there = there, here
+        if beside and lanes < LANES:
+            last_window = windows[steps]
+            for y in range(last_window[1] - last_window[0]):
+                for x in range(last_window[3] - last_window[2]):
+                    at = (start // LANES * apart + (top + y) * width + x) * LANES
+                    out[at + lanes : at + LANES] = 0
 
 
 @njit(nogil=True, fastmath=FAST_MATH)

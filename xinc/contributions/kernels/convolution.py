@@ -14,14 +14,16 @@ makes one pixel of a map as cheap as the handful of source responses behind it.
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from xinc.contributions.kernels.compiled import ERF, ROOT, expand_convolution
+from xinc.contributions.kernels.compiled import ERF, ROOT, expand_convolution, gelu_within
 from xinc.contributions.kernels.forms import packed
 from xinc.contributions.maps import LayerMaps
 from xinc.runtime.lanes import LANES, aligned
@@ -63,13 +65,14 @@ class _Plan:
     """The steps of a layer's expansion, as arrays for the compiled code.
 
     ``factors`` (S,), ``taps`` (S, phases, r, 2·reach + 1), ``spans`` (S, r, 2) from which tap on and up to which they
-    are not zero, in any phase; ``sizes`` (S, 2) image before each step; ``codes`` (S + 1,) and ``operands`` (S + 1, 2)
-    of the layer's own activation, then of each step's.
+    are not zero, in any phase; ``sizes`` (S, 2) image before each step; ``names``, ``codes`` (S + 1,) and ``operands``
+    (S + 1, 2) of the layer's own activation, then of each step's.
     """
 
     factors: np.ndarray
     taps: np.ndarray
     spans: np.ndarray
+    names: tuple[str, ...]
     codes: np.ndarray
     operands: np.ndarray
     sizes: np.ndarray
@@ -91,7 +94,9 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
     if maps.gain is None and maps.head_activation != "identity":
         steps.append((1, 1, False, maps.head_activation))
     names = [layer.activation, *(name for _, _, _, name in steps)]
-    codes, operands = packed(names if maps.gain is None else ["identity"] * len(names))
+    if maps.gain is not None:
+        names = ["identity"] * len(names)
+    codes, operands = packed(names)
     if maps.gain is not None:
         codes[-1] = ROOT
     phases = [[_taps(f, k, p) for p in range(f)] if zeros else [_taps(f, k, None)] for f, k, zeros, _ in steps]
@@ -115,11 +120,35 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
         np.array([f for f, _, _, _ in steps], np.int64),
         table,
         spans,
+        tuple(names),
         codes,
         operands,
         np.array(sizes, np.int64).reshape(-1, 2),
         tuple(reaches),
     )
+
+
+#: Of activations that are not far from zero there: the largest magnitude of φ(z) − φ(0) up to one of z.
+_MOST: dict[str, Callable[[float], float]] = {
+    "identity": lambda limit: limit,
+    "relu": lambda limit: limit,
+    "gelu": lambda limit: limit * (1 + math.erf(limit / math.sqrt(2))) / 2,
+}
+
+
+def _codes(plan: _Plan, limit: float) -> np.ndarray:
+    """The numbers of the plan's activations where no source response of the layer exceeds a magnitude.
+
+    Taps are shares: what a step makes is no larger than what it is made of.
+    """
+    codes = plan.codes.copy()
+    for at, name in enumerate(plan.names):
+        if name == "gelu":
+            codes[at] = gelu_within(limit)
+        limit = _MOST.get(name, lambda _: math.inf)(limit)
+        if at < len(plan.taps):
+            limit *= float(plan.taps[at].sum(-1).max()) ** 2
+    return codes
 
 
 @dataclass(frozen=True)
@@ -189,7 +218,14 @@ class Expansion:
         self._i = maps.neurons.in_channel.astype(np.int64)
         self._j = maps.neurons.out_channel.astype(np.int64)
         self._phase = maps.neurons.phase.astype(np.int64)
+        self._codes = _codes(self._plan, self._limit() if maps.gain is None else math.inf)
         self._known: dict[tuple[int, int, int, int], list[_Band]] = {}
+
+    def _limit(self) -> float:
+        """A magnitude that no source response of the layer exceeds, whatever rounding makes of it."""
+        kernels, inputs = np.abs(self._kernels).sum((2, 3)), np.abs(self._v).max((1, 2))
+        most = kernels[self._j, self._i % kernels.shape[1]] * inputs[self._i] + np.abs(self._bias)[self._j]
+        return 1.0001 * float(most.max(initial=0))
 
     def windows(self, window: tuple[int, int, int, int]) -> np.ndarray:
         """(S + 1, 4) windows (y0, y1, x0, x1) of the source and of each step's output that ``window`` asks for."""
@@ -216,18 +252,31 @@ class Expansion:
         wanted = (0, self.shape[0], 0, self.shape[1]) if window is None else window
         if out is None:
             out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
-        select = np.ascontiguousarray(select, np.int64)
         target = out if out.flags.c_contiguous else np.empty_like(out, order="C")
-        plan = self._plan
-        for band in self._bands(wanted):
-            expand_convolution(
-                self._v, self._kernels, self._bias, select, self._i, self._j, self._phase, self._upscale, self._gain,
-                plan.factors, plan.taps, plan.spans, plan.codes, plan.operands, plan.sizes, band.windows, ERF,
-                _scratch(band.parts[-1]), band.parts, target, band.row,
-            )  # fmt: skip
+        self._expand(select, wanted, target.reshape(-1), False)
         if target is not out:
             out[...] = target
         return out
+
+    def beside(self, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray) -> None:
+        """The same maps as they are computed: groups of sixteen, a pixel's numbers beside each other.
+
+        Parameters
+        ----------
+        out : (⌈n / 16⌉, pixels of the window, 16) contiguous float32, where to write; zeros beside the last map.
+        """
+        self._expand(select, window, out.reshape(-1), True)
+
+    def _expand(self, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray, beside: bool) -> None:
+        select = np.ascontiguousarray(select, np.int64)
+        height, width = window[1] - window[0], window[3] - window[2]
+        plan = self._plan
+        for band in self._bands(window):
+            expand_convolution(
+                self._v, self._kernels, self._bias, select, self._i, self._j, self._phase, self._upscale, self._gain,
+                plan.factors, plan.taps, plan.spans, self._codes, plan.operands, plan.sizes, band.windows, ERF,
+                _scratch(band.parts[-1]), band.parts, np.empty(LANES, np.int64), out, height, width, band.row, beside,
+            )  # fmt: skip
 
     def _bands(self, window: tuple[int, int, int, int]) -> list[_Band]:
         """`_cut`, kept for some windows: not by a cache of the method, a circle that only garbage collection opens."""
@@ -258,5 +307,9 @@ class Expansion:
             inner[1::2].max(initial=0),
             max(around[1], spans[:, 1].max() + self._plan.taps.shape[-1]),
             spans[-1, 1],
+            self._kernels.shape[2] ** 2,
+            1,
+            LANES,
+            2 * len(self._plan.factors) * self._plan.taps.shape[2] * self._plan.taps.shape[3],
         ]
         return _Band(row, windows, np.cumsum(parts))
