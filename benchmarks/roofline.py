@@ -7,7 +7,6 @@ the peak is that of fused multiply-adds in registers, on every core that is used
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -145,9 +144,9 @@ def roofline(job: Job) -> None:
             height, width = expansion.shape
             tiles = list(execute._tiles(height, width))
             area = max((y1 - y0) * (x1 - x0) for y0, y1, x0, x1 in tiles)
-            memory = aligned((LANES * area,))
-            blocks = [np.arange(n, n + LANES) for n in range(0, len(maps.neurons) - LANES + 1, LANES)][:32]
-            blocks = blocks or [np.arange(len(maps.neurons))]
+            size = min(len(maps.neurons), LANES * execute._GROUPS)
+            memory = aligned((-(-size // LANES) * LANES * area,))
+            blocks = [np.arange(n, n + size) for n in range(0, len(maps.neurons) - size + 1, size)][:32]
             times = [_expanding(expansion, block, tiles, memory) for _ in range(repeats + 1) for block in blocks]
             flop, moved = layer_operations(trace, one.name), inputs[one.name].numel() * 4 + one.weight.numel() * 4
             seconds, best = float(np.median(times)), min(times)
@@ -167,7 +166,7 @@ def roofline(job: Job) -> None:
                     "best": best,
                     "share_of_peak": limit / seconds,
                     "best_share": limit / best,
-                    "kernels": _reducing(memory[: len(blocks[0]) * area].reshape(-1, area), height * width, repeats),
+                    "kernels": _reducing(memory.reshape(-1, area, LANES), size, height * width, repeats),
                 }
             )
         job.found["rows"] = rows
@@ -177,28 +176,28 @@ def _expanding(expansion: Expansion, block: np.ndarray, tiles: Sequence[Window],
     """Seconds a map."""
     start = time.perf_counter()
     for window in tiles:
-        shape = len(block), window[1] - window[0], window[3] - window[2]
-        expansion(block, window, memory[: math.prod(shape)].reshape(shape))
+        groups, area = -(-len(block) // LANES), (window[1] - window[0]) * (window[3] - window[2])
+        expansion.beside(block, window, memory[: groups * area * LANES].reshape(groups, area, LANES))
     return (time.perf_counter() - start) / len(block)
 
 
-def _reducing(block: np.ndarray, whole: int, repeats: int) -> dict[str, float]:
-    """Seconds a map of ``whole`` pixels that each reduction adds, measured on a block of tiles in cache."""
-    count, pixels = block.shape
+def _reducing(block: np.ndarray, count: int, whole: int, repeats: int) -> dict[str, float]:
+    """Seconds a map of ``whole`` pixels that each reduction adds, measured on so many maps of a tile in cache."""
+    pixels = block.shape[1]
     labels = (np.arange(pixels) * 32 // pixels).astype(np.int32)
     limit, rows = np.full(pixels, 1e-6, np.float32), (count,)
     coarse = (2**kernels.COARSE_BITS,)
     found = {
         "sum over neurons": Reduction("add_magnitudes", (((pixels,), np.float64),)),
         "statistics": Reduction("statistics", ((rows, np.float64), (rows, np.int32), (rows, np.int32)), (), True),
-        "32 regions": Reduction("region_sums", (((count, 32), np.float64),), (labels,), True),
+        "32 regions": Reduction("region_sums", (((count, 32), np.float64),), kernels.by_region(labels), True),
         "pixels over": Reduction("count_pixels_over", ((rows, np.int64),), (limit,), True),
         "neurons over 2": Reduction("count_neurons_over", (((2, pixels), np.int32),), (limit[:2],)),
         "histogram": Reduction("histogram", ((coarse, np.int64), (coarse, np.float64))),
     }
     result = {}
     for text, reduction in found.items():
-        arguments = (block, *reduction.constants, *reduction.start())
+        arguments = (block, count, *reduction.constants, *reduction.start())
         times = []
         for _ in range(2 * repeats + 1):
             start = time.perf_counter()

@@ -154,7 +154,7 @@ def test_layers_without_a_record_and_gained_maps_are_left_out() -> None:
 def test_inputs_are_activations_whole(said: str, expected: Any) -> None:
     """What enters a layer is φ(z), not what a neuron contributes, φ(z) − φ(0)."""
     z = np.random.default_rng(0).standard_normal((3, 4, 5), np.float32)
-    np.testing.assert_allclose(_activated(said, z), expected(z), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(_activated(said, z.copy()), expected(z), rtol=0, atol=1e-6)
 
 
 def test_finer_has_the_frequency_of_the_layer_before() -> None:

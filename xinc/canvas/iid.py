@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -17,7 +18,7 @@ from xinc.canvas.layer import check_activations, recorded_neurons, restore_maps
 from xinc.canvas.lazy import expanded_maps, lazy_dataset
 from xinc.canvas.reductions import sum_abs
 from xinc.canvas.schema import LayerRecord, StageRecord, record_of
-from xinc.contributions.expansion import expander
+from xinc.contributions.expansion import expand_into, expander
 from xinc.contributions.maps import LayerMaps
 from xinc.contributions.neurons import layer_neurons
 from xinc.errors import InputError
@@ -86,7 +87,9 @@ def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
     """
     drawn = expanded_maps(layer["contribution"].variable)
     assert drawn is not None
-    maps, v = drawn.layer_at(0)
+    draws = drawn.layer_at
+    assert isinstance(draws, _Draws)
+    maps = draws.maps
     values = sum_abs(layer).mean("frame").values
     if not maps.layer.local or not is_plain(maps.later):
         return np.asarray(values)
@@ -97,7 +100,8 @@ def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
         edge += max(stage.kernel.reach) / scale
         scale *= pair(stage.upscale)[0]
     border = int(np.ceil(edge))
-    values = values.reshape(v.shape[-2], scale, v.shape[-1], scale)
+    _, rows, columns = draws.shape
+    values = values.reshape(rows, scale, columns, scale)
     for axis in (0, 2):
         values = (values + np.flip(values, (axis, axis + 1))) / 2
         inner = np.arange(values.shape[axis])[border : values.shape[axis] - border]
@@ -107,7 +111,7 @@ def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
     return np.asarray(values.reshape(layer.sizes["y"], layer.sizes["x"]))
 
 
-def _iid_layer(record: LayerRecord, layer: xr.Dataset, before: str, maps: int, seed: int) -> xr.Dataset | None:
+def _iid_layer(record: LayerRecord, layer: xr.Dataset, before: str, wanted: int, seed: int) -> xr.Dataset | None:
     kind = layer_type(record.layer_type)
     if not kind.mixes and not record.later:
         height, width = record.resolution
@@ -118,18 +122,43 @@ def _iid_layer(record: LayerRecord, layer: xr.Dataset, before: str, maps: int, s
         return None
     neurons = recorded_neurons(record, {"weight": weights, "bias": (c_out,)})
     arrays = {"weight": np.broadcast_to(np.float32(0), weights), "bias": np.zeros(c_out, np.float32)}
-    size = _input_size(restore_maps(record, arrays), record.resolution)
+    maps = restore_maps(record, arrays)
+    size = _input_size(maps, record.resolution)
     if size is None:
         return None
-    deviation = 1 / (record.frequency * np.sqrt(np.prod(weights[1:])))
+    drawn = range(min(-(-wanted // len(neurons)), _DRAWS))
+    # No draw is asked for again when the next one is: one is kept, as the next is made.
+    kept = kept_mb(max(1.0, 1.5 * c_in * size[0] * size[1] * 4e-6))
+    return lazy_dataset(record, drawn, neurons, _Draws(record, maps, (c_in, *size), before, seed), kept)
 
-    def draw(number: int) -> tuple[LayerMaps, Array]:
-        generator = np.random.default_rng([seed, zlib.crc32(record.layer.encode()), number])
-        weight = generator.standard_normal(weights, np.float32) * np.float32(deviation)
-        inputs = _activated(before, generator.standard_normal((c_in, *size), np.float32))
-        return restore_maps(record, arrays | {"weight": weight}), inputs
 
-    return lazy_dataset(record, range(min(-(-maps // len(neurons)), _DRAWS)), neurons, draw, kept_mb(DEFAULT_MB))
+@dataclass(frozen=True)
+class _Draws:
+    """What a dataset of `iid_layers` has in the place of frames: a layer and its input by the number of a draw.
+
+    Attributes
+    ----------
+    record : of the layer.
+    maps : of a layer of its structure.
+    shape : (C_in, h, w) of its input.
+    before : the activation that its input has gone through.
+    seed : of what is drawn.
+    """
+
+    record: LayerRecord
+    maps: LayerMaps
+    shape: tuple[int, int, int]
+    before: str
+    seed: int
+
+    def __call__(self, number: int) -> tuple[LayerMaps, Array]:
+        generator = np.random.default_rng([self.seed, zlib.crc32(self.record.layer.encode()), number])
+        empty = self.maps.layer.arrays()
+        shape = np.shape(empty["weight"])
+        deviation = 1 / (self.record.frequency * np.sqrt(np.prod(shape[1:])))
+        weight = generator.standard_normal(shape, np.float32) * np.float32(deviation)
+        inputs = _activated(self.before, generator.standard_normal(self.shape, np.float32))
+        return restore_maps(self.record, {"weight": weight, "bias": np.asarray(empty["bias"])}), inputs
 
 
 def _complex_layer(chain: Chain, maps: int, seed: int) -> xr.Dataset:
@@ -204,5 +233,7 @@ def _activated(said: str, values: np.ndarray) -> np.ndarray:
     """φ of responses (C, h, w) float32: φ(0), and what each contributes as a neuron of a layer that changes nothing."""
     one = Linear("", np.eye(len(values), dtype=np.float32), np.zeros(len(values), np.float32), said)
     expand = expander(LayerMaps(one, layer_neurons(one), ()), values)
-    found = expand(np.arange(len(values)), (0, values.shape[1], 0, values.shape[2]), None)
-    return found + np.float32(activation(said).zero)
+    # Where they were: every number is read before it is written, and they may take a hundred megabytes.
+    found = expand_into(expand, np.arange(len(values)), values)
+    found += np.float32(activation(said).zero)
+    return found
