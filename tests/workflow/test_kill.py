@@ -158,7 +158,9 @@ def struck(space: Workspace, wanted: list[str], writing: bool, delay: float) -> 
         running.wait(delay)
     except subprocess.TimeoutExpired:
         kill(running)
-        shutil.rmtree(space.run / ".snakemake" / "locks")  # what snakemake --unlock does
+        locks = space.run / ".snakemake" / "locks"
+        if locks.exists():  # not where the run was about to end
+            shutil.rmtree(locks)  # what snakemake --unlock does
         return Blow(at_work(space, wanted), bool(unfinished(space, wanted) - before))
     assert running.returncode == 0, (space.run / "started.log").read_text()[-3000:]
     return None

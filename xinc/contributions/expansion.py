@@ -57,9 +57,14 @@ def in_tiles(expand: Expander) -> bool:
     return getattr(expand, "in_tiles", False)
 
 
-def beside(expand: Expander) -> Any:
-    """Of compiled code that has it what puts maps side by side (`Expansion.beside`); of others None."""
-    return getattr(expand, "beside", None)
+def beside(expand: Expander) -> Callable[[np.ndarray, Window, np.ndarray], None]:
+    """What puts maps on a window side by side into an array, see `Expansion.beside`: compiled code, or from rows."""
+    from xinc.contributions.kernels.compiled import lay_side_by_side
+
+    def from_rows(select: np.ndarray, window: Window, out: np.ndarray) -> None:
+        lay_side_by_side(np.ascontiguousarray(expand(select, window, None)).reshape(len(select), -1), out)
+
+    return getattr(expand, "beside", from_rows)
 
 
 def few_values(expand: Expander) -> Any:

@@ -207,9 +207,8 @@ def summed(layer: xr.Dataset, frame: int, grid: tuple[int, int]) -> tuple[np.nda
     height, width = layer.sizes["y"], layer.sizes["x"]
     rows, columns = min(grid[0], height), min(grid[1], width)
     cell = (np.arange(height) * rows // height)[:, None] * columns + np.arange(width) * columns // width
-    # Every cell has pixels, and there is one label map, so that its parts are the cells in order.
-    regions, _ = queries.Regions(layer, {"cell": cell}, 1).at(0)
-    (heat,), (sums,) = reduce_frames(layer, [frame], [queries.magnitudes(layer), regions])
+    asked = queries.Regions(layer, {"cell": cell}, 1).at(0)  # every cell has pixels: its sums are those of all cells
+    (heat,), (sums,) = reduce_frames(layer, [frame], [queries.magnitudes(layer), *asked])
     source, fed = layer["in_channel"].values, layer["out_channel"].values
     source = np.where((source >= 0) & (fed >= 0), source, np.arange(len(source)))
     neurons = Neurons(sums / np.bincount(cell.ravel()), source, _phase(layer), sums.sum(1))

@@ -19,6 +19,7 @@ import xarray as xr
 from xinc.canvas.lazy import Part, expanded_part
 from xinc.canvas.reductions import kernels, kernels_sparse
 from xinc.contributions.expansion import BLOCK_BYTES, beside, few_values, in_tiles
+from xinc.contributions.kernels.compiled import lay_side_by_side
 from xinc.runtime.devices import cpu_threads, has_gpu
 from xinc.runtime.lanes import LANES, aligned
 from xinc.runtime.progress import Progress
@@ -131,11 +132,7 @@ def _expanded_maps(part: Part, position: int, window: Window) -> _Maps:
     y, x = part.window[0] + window[0], part.window[2] + window[2]
 
     def of(neurons: np.ndarray, tile: Window, buffer: np.ndarray) -> None:
-        placed = (tile[0] + y, tile[1] + y, tile[2] + x, tile[3] + x)
-        if put is None:
-            kernels.lay_side_by_side(expand(part.neurons[neurons], placed, None).reshape(len(neurons), -1), buffer)
-        else:
-            put(part.neurons[neurons], placed, buffer)
+        put(part.neurons[neurons], (tile[0] + y, tile[1] + y, tile[2] + x, tile[3] + x), buffer)
 
     return of
 
@@ -199,8 +196,7 @@ def _stored_maps(variable: xr.Variable, position: int, window: Window) -> _Maps:
     def read(neurons: np.ndarray, window: Window, buffer: np.ndarray) -> None:
         y0, y1, x0, x1 = window
         maps = variable.isel(neuron=slice(neurons[0], neurons[-1] + 1), y=slice(y0, y1), x=slice(x0, x1)).values
-        rows = np.ascontiguousarray(maps, np.float32).reshape(len(neurons), -1)
-        kernels.lay_side_by_side(rows, buffer)
+        lay_side_by_side(np.ascontiguousarray(maps, np.float32).reshape(len(neurons), -1), buffer)
 
     return read
 

@@ -24,7 +24,6 @@ from xinc.runtime.lanes import (
     spread,
     store,
     sum_each,
-    transpose,
 )
 
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
@@ -279,18 +278,3 @@ def add_fluctuation(maps: Any, before: Any, n: int, total: Any) -> None:
                 sums += magnitude(magnitude(load(flat, at)) - magnitude(load(other, at)))
             store(square, p, sums)
         _add_sums(square, start, size, total)
-
-
-@njit(nogil=True)
-def lay_side_by_side(rows: Any, maps: Any) -> None:
-    """Maps (n, P) brought into the form that kernels take, (groups, P, 16); zeros beside the last one."""
-    n, pixels = rows.shape
-    source, flat = rows.reshape(-1), maps.reshape(-1)
-    for g in range(maps.shape[0]):
-        first, together = g * LANES, min(LANES, n - g * LANES)
-        whole = pixels // LANES * LANES if together == LANES else 0
-        for p in range(0, whole, LANES):
-            transpose(source, first * pixels + p, pixels, flat, (g * pixels + p) * LANES, LANES)
-        for p in range(whole, pixels):
-            for lane in range(LANES):
-                maps[g, p, lane] = rows[first + lane, p] if lane < together else np.float32(0)

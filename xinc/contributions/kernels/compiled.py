@@ -453,27 +453,56 @@ def expand_convolution(
                     out[at + lanes : at + LANES] = 0
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, _nrt=False)
+def _side_by_side(rows: Any, at: int, apart: int, count: int, lanes: int, out: Any, to: int) -> None:
+    """``count`` numbers of each of so many rows, ``apart`` from element ``at`` on, as vectors; beside them zeros."""
+    whole = count // LANES * LANES if lanes == LANES else 0
+    for x in range(0, whole, LANES):
+        transpose(rows, at + x, apart, out, (to + x) * LANES, LANES)
+    for x in range(whole, count):
+        for lane in range(LANES):
+            out[(to + x) * LANES + lane] = rows[at + lane * apart + x] if lane < lanes else np.float32(0)
+
+
+@njit(nogil=True, _nrt=False)
+def lay_side_by_side(rows: Any, maps: Any) -> None:
+    """Maps (n, P) in groups of sixteen, (groups, P, 16), a pixel's numbers beside each other; zeros beside the last."""
+    n, pixels = rows.shape
+    for g in range(maps.shape[0]):
+        lanes = min(LANES, n - g * LANES)
+        _side_by_side(rows.reshape(-1), g * LANES * pixels, pixels, pixels, lanes, maps.reshape(-1), g * pixels)
+
+
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def expand_linear(
     v: Any, channel: Any, scale: Any, share: Any, frequency: float, window: Any, codes: Any, operands: Any, erf: Any,
-    out: Any,
+    line: Any, out: Any, beside: bool,
 ) -> None:  # fmt: skip
     """Maps φ_head(φ_own(frequency · (scale · v_i + share))) of some neurons, on a window of their feature i.
 
-    ``codes`` and ``operands`` are of these two activations.
+    ``codes`` and ``operands`` are of these two activations. ``out`` is flat, and maps are rows in it, or ``beside``
+    each other as `expand_convolution` has it; then ``line`` has room for a row of sixteen maps.
     """
     y0, y1, x0, x1 = window
-    for n in range(out.shape[0]):
-        a, b, f = scale[n], share[n], np.float32(frequency)
+    width, f = x1 - x0, np.float32(frequency)
+    apart = (y1 - y0) * width
+    for start in range(0, channel.shape[0], LANES):
+        lanes = min(LANES, channel.shape[0] - start)
         for y in range(y0, y1):
-            row, line = out[n, y - y0], v[channel[n], y, x0:x1]
-            for x in range(x1 - x0):
-                row[x] = f * (a * line[x] + b)
-            activate(codes[0], operands[0, 0], operands[0, 1], row, erf)
-            activate(codes[1], operands[1, 0], operands[1, 1], row, erf)
+            for lane in range(lanes):
+                n = start + lane
+                a, b, source = scale[n], share[n], v[channel[n], y, x0:x1]
+                at = n * apart + (y - y0) * width
+                row = line[lane * width : (lane + 1) * width] if beside else out[at : at + width]
+                for x in range(width):
+                    row[x] = f * (a * source[x] + b)
+                activate(codes[0], operands[0, 0], operands[0, 1], row, erf)
+                activate(codes[1], operands[1, 0], operands[1, 1], row, erf)
+            if beside:
+                _side_by_side(line, 0, width, width, lanes, out, start // LANES * apart + (y - y0) * width)
 
 
-@njit(nogil=True, fastmath=FAST_MATH)
+@njit(nogil=True, fastmath=FAST_MATH, _nrt=False)
 def expand_gained_linear(v: Any, channel: Any, scale: Any, fed: Any, gain: Any, window: Any, out: Any) -> None:
     """Gained maps sqrt((scale · v_i)² · G_j) of some neurons, on a window of their feature i and of gains (C, h, w)."""
     y0, y1, x0, x1 = window

@@ -270,12 +270,12 @@ class Expansion:
     def _expand(self, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray, beside: bool) -> None:
         select = np.ascontiguousarray(select, np.int64)
         height, width = window[1] - window[0], window[3] - window[2]
-        plan = self._plan
+        plan, channels = self._plan, np.zeros(LANES, np.int64)
         for band in self._bands(window):
             expand_convolution(
                 self._v, self._kernels, self._bias, select, self._i, self._j, self._phase, self._upscale, self._gain,
                 plan.factors, plan.taps, plan.spans, self._codes, plan.operands, plan.sizes, band.windows, ERF,
-                _scratch(band.parts[-1]), band.parts, np.empty(LANES, np.int64), out, height, width, band.row, beside,
+                _scratch(band.parts[-1]), band.parts, channels, out, height, width, band.row, beside,
             )  # fmt: skip
 
     def _bands(self, window: tuple[int, int, int, int]) -> list[_Band]:

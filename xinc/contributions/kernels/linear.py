@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from xinc.contributions.kernels.compiled import ERF, expand_gained_linear, expand_linear
+from xinc.contributions.kernels.compiled import ERF, expand_gained_linear, expand_linear, lay_side_by_side
 from xinc.contributions.kernels.forms import packed
 from xinc.contributions.maps import LayerMaps
+from xinc.runtime.lanes import LANES
 from xinc.trace.layers import Array, Linear
 
 
@@ -55,19 +56,35 @@ class LinearExpansion:
         wanted = (0, self._v.shape[1], 0, self._v.shape[2]) if window is None else window
         if out is None:
             out = np.empty((len(select), wanted[1] - wanted[0], wanted[3] - wanted[2]), np.float32)
+        target = out if out.flags.c_contiguous else np.empty_like(out, order="C")
         if self._gain is not None:
-            self._expand_gained(self._gain, select, wanted, out)
-            return out
+            self._expand_gained(self._gain, select, wanted, target)
+        else:
+            self._expand(select, wanted, target.reshape(-1), False)
+        if target is not out:
+            out[...] = target
+        return out
+
+    def beside(self, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray) -> None:
+        """The same maps side by side, as `Expansion.beside` puts them."""
+        if self._gain is not None:
+            lay_side_by_side(self(select, window).reshape(len(select), -1), out)
+        else:
+            self._expand(select, window, out.reshape(-1), True)
+
+    def _expand(self, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray, beside: bool) -> None:
         if self._sums:  # without bias and activation: each is a map of its own, times the frequency
-            part = self._v[:, wanted[0] : wanted[1], wanted[2] : wanted[3]]
+            part = self._v[:, window[0] : window[1], window[2] : window[3]]
             v = np.tensordot(self._weight[self._j[select]], part, 1)
             channel, scale = np.arange(len(select)), np.ones(len(select), np.float32)
             share, inner = np.zeros_like(scale), (0, part.shape[1], 0, part.shape[2])
         else:
-            v, channel, inner = self._v, self._i[select], wanted
+            v, channel, inner = self._v, self._i[select], window
             scale, share = self._scale[select], self._share[select]
-        expand_linear(v, channel, scale, share, self._frequency, inner, self._codes, self._operands, ERF, out)
-        return out
+        line = np.empty(LANES * (window[3] - window[2]) if beside else 0, np.float32)
+        expand_linear(
+            v, channel, scale, share, self._frequency, inner, self._codes, self._operands, ERF, line, out, beside
+        )
 
     def _expand_gained(
         self, gain: np.ndarray, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray
