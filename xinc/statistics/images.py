@@ -33,7 +33,16 @@ def edges_of(frames: xr.DataArray, edge_filter: EdgeFilter = "sobel") -> xr.Data
 
 
 def correlation(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
-    """Pearson correlation over pixels (y, x); NaN where either is constant."""
-    other = b.broadcast_like(a)
-    varies = [values.max(("y", "x")) > values.min(("y", "x")) for values in (a, other)]
-    return xr.corr(a, other, dim=("y", "x")).where(varies[0] & varies[1])
+    """Pearson correlation over pixels (y, x); NaN where either is constant, or somewhere not a number."""
+    x, y = _deviations(a), _deviations(b)
+    return _product(x, y) / np.sqrt(_product(x, x) * _product(y, y))
+
+
+def _deviations(image: xr.DataArray) -> xr.DataArray:
+    """From the mean over pixels, which is less than a rounding of it off where all are the same: NaN there."""
+    low, high, mean = (getattr(image, name)(("y", "x"), skipna=False) for name in ("min", "max", "mean"))
+    return image - mean.where(high > low)
+
+
+def _product(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
+    return xr.dot(a, b, dim=("y", "x"))
