@@ -7,7 +7,8 @@ learned.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import xarray as xr
 
 from xinc.canvas.iid_complex import Chain, complex_chains, initial
 from xinc.canvas.layer import check_activations, recorded_neurons, restore_maps
-from xinc.canvas.lazy import expanded_maps, lazy_dataset
+from xinc.canvas.lazy import ExpandedMaps, expanded_maps, lazy_dataset
 from xinc.canvas.reductions import sum_abs
 from xinc.canvas.schema import LayerRecord, StageRecord, record_of
 from xinc.contributions.expansion import expand_into, expander
@@ -90,7 +91,7 @@ def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
     draws = drawn.layer_at
     assert isinstance(draws, _Draws)
     maps = draws.maps
-    values = sum_abs(layer).mean("frame").values
+    values = np.mean(list(_sums(layer, drawn)), axis=0)
     if not maps.layer.local or not is_plain(maps.later):
         return np.asarray(values)
     scale = maps.layer.upscale
@@ -109,6 +110,16 @@ def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
             index = (slice(None),) * axis + (inner,)
             values[index] = values[index].mean(axis, keepdims=True)
     return np.asarray(values.reshape(layer.sizes["y"], layer.sizes["x"]))
+
+
+def _sums(layer: xr.Dataset, drawn: ExpandedMaps) -> Iterator[np.ndarray]:
+    """Σ_n |C_n| (y, x) of each draw; another thread makes the next one meanwhile."""
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(drawn.at, 0)
+        for number in layer["frame"].values.tolist():
+            coming.result()
+            coming = ahead.submit(drawn.at, min(number + 1, layer.sizes["frame"] - 1))
+            yield sum_abs(layer, [number]).values[0]
 
 
 def _iid_layer(record: LayerRecord, layer: xr.Dataset, before: str, wanted: int, seed: int) -> xr.Dataset | None:
