@@ -15,6 +15,7 @@ from xinc.analyses.grouping.numbers import GROUPINGS, RATE
 from xinc.analyses.grouping.variances import variances
 from xinc.analyses.subject import Subject
 from xinc.frames import FrameChoice, select_frames
+from xinc.runtime.freed import give_freed_memory_back
 from xinc.statistics.label_shifts import Shifts, spacing_for
 from xinc.statistics.nan_reductions import mean_over_frames, nan_median
 from xinc.statistics.shifts import drawn_shifts
@@ -90,6 +91,7 @@ def _layer(
     constant = (total > 0) & (np.nan_to_num(variance) == 0).all(0)
     live = np.flatnonzero(((total > 0) & ~constant).any(0))
     drawn = np.sort(generator.choice(live, min(settings.neurons, len(live)), replace=False))
+    give_freed_memory_back()  # the sums of all neurons over regions
     standings = [null.standings(at, sampled_maps(data, frame, drawn)) for at, frame in enumerate(frames)]
     found, statistics = zip(*standings, strict=True)
     size = settings.neurons - len(drawn)

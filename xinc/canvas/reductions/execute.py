@@ -206,9 +206,7 @@ def _tiles(height: int, width: int) -> Iterator[Window]:
     most = max(1, _TILE_BYTES // (4 * LANES * _GROUPS))
     widest = min(most, int((4 * most) ** 0.5))  # up to four times as wide as high
     across = -(-width // -(-width // widest))
-    rows = max(1, min(height, most // across))
-    # Rows of an even number of lines of the cache: maps of an odd number of rows do not contend for the same ones.
-    rows -= rows > 1 and rows < height and rows % 2 == 0
+    rows = -(-height // -(-height // max(1, min(height, most // across))))
     for y in range(0, height, rows):
         for x in range(0, width, across):
             yield y, min(y + rows, height), x, min(x + across, width)
