@@ -14,6 +14,7 @@ from xinc.analyses.grouping import Grouping
 from xinc.analyses.grouping.compute import frames_of
 from xinc.analyses.grouping.variances import near_equal_cells
 from xinc.analyses.making import make_analysis
+from xinc.canvas.reductions import execute
 from xinc.statistics.label_shifts import Shifts
 from xinc.video.regions import RegionSettings, grid_labels, open_regions, prepare_regions
 
@@ -56,6 +57,20 @@ def test_against_plain_numpy(subjects: Make, tmp_path: Path, model: str, layout:
                 found = one["same_count_variance"].sel(frame=frame, grouping=grouping).values
                 np.testing.assert_allclose(found[: len(maps)], expected, rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(result["std"] ** 2, result["variance"])
+
+
+def test_one_pass_a_layer_and_frame(subjects: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all label maps, and grids of as many cells as they have regions; a grid that is one of them is none more."""
+    subject = subjects("nerv")
+    prepare_regions(subject.video_path, tmp_path / "regions.zarr", RegionSettings(rgb=5, gabor=4, grid=(2, 4)))
+    subject.__dict__["regions"] = open_regions(tmp_path / "regions.zarr")
+    asked = []
+    plain = execute._on_cpu
+    monkeypatch.setattr(execute, "_on_cpu", lambda *given: asked.append(given[2]) or plain(*given))
+    result = make_analysis("grouping", {"neurons": 3}).compute(subject)
+    assert len(asked) == len(subject.canvas) * result.sizes["frame"]
+    assert all({one.kernel for one in reductions} == {"region_sums"} for reductions in asked)
+    assert {len(reductions) for reductions in asked} <= set(range(len(GROUPINGS), 2 * len(GROUPINGS)))
 
 
 @pytest.mark.parametrize("size", [(16, 32), (64, 128), (63, 100)])

@@ -665,6 +665,12 @@ def test_maps_are_laid_side_by_side(shape):
     assert not whole[shape[0] :].any()
 
 
+def test_pixels_in_the_order_of_their_regions():
+    order, regions, starts = kernels.by_region(np.array([3, -1, 0, 3, 7, 0, -5], np.int32))
+    assert (order.tolist(), regions.tolist(), starts.tolist()) == ([2, 5, 0, 3, 4], [0, 3, 7], [0, 2, 4, 5])
+    assert [one.tolist() for one in kernels.by_region(np.full(4, -1, np.int32))] == [[], [], [0]]
+
+
 def run_kernel(name, maps, *rest):
     """A kernel of `kernels`, of maps (n, P), with what `kernels_torch` takes."""
     both = [maps, rest[0]] if name == "add_fluctuation" else [maps]

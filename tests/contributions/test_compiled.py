@@ -25,7 +25,7 @@ from tests.helpers.networks import (
     single,
 )
 from tests.helpers.tiers import examples, exhaustive
-from xinc.contributions.expansion import expander
+from xinc.contributions.expansion import beside, expander
 from xinc.contributions.kernels import compiled, convolution, forms
 from xinc.contributions.kernels.convolution import Expansion
 from xinc.contributions.kernels.linear import LinearExpansion
@@ -83,6 +83,14 @@ def layers(draw):
     return trace, name, LayerMaps.of(trace, name), trace.inputs()[name]
 
 
+@st.composite
+def linear_layers(draw):
+    """A linear layer of a float32 network and its input."""
+    trace = single(draw(linear_traces()))
+    name = draw(st.sampled_from([layer.name for layer in trace.layers]))
+    return trace, name, LayerMaps.of(trace, name), trace.inputs()[name]
+
+
 def windows(shape):
     """Any (y0, y1, x0, x1), single pixels, rows and columns included."""
 
@@ -99,6 +107,61 @@ def test_every_activation_is_compiled():
     assert {forms.own_form(name, (1.0, 2.0)[: len(registered[name].parameters)])[0] for name in real} == {
         *range(compiled.ROOT)
     }
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.1, 0.25, 0.9, 1.0, 2.2, 2.3, 30.0])
+def test_gelu_of_responses_known_to_be_small(limit):
+    """As exact as of any, relative to the response, whichever polynomial it is."""
+    code = compiled.gelu_within(limit)
+    z = np.linspace(-limit, limit, 9001).astype(np.float32)
+    row = z.copy()
+    compiled.activate(code, np.float32(0), np.float32(0), row, compiled.ERF)
+    expected = z.astype(np.float64) * scipy.special.ndtr(z.astype(np.float64))
+    assert (np.abs(row - expected) <= 2e-7 * np.abs(z)).all()
+    assert (code == compiled.gelu_within(np.nan)) is (limit > 2.2), "of what is not known, GELU of any number"
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.05, 0.3, 1.0, 4.0, 100.0])
+def test_gelu_of_any_range(scale):
+    """Each step's own; a response is never larger than the limit that the code was chosen for."""
+    trace = single(convolutional([2, 3], [3, 5, 3], [3, 2, 2], ["gelu", "gelu"], (3, 4), 1))
+    maps, v = LayerMaps.of(trace, "block1"), scale * trace.inputs()["block1"]
+    expansion = Expansion(maps, v)
+    expect(expansion(numbers(maps)), maps.expand(v).numpy())
+    source = source_responses(maps.layer, v, maps.neurons, torch.arange(len(maps.neurons)))
+    assert float(source.abs().max()) <= expansion._limit()
+    kinds = [compiled.gelu_within(limit) for limit in (0.1, 0.5, 2.0, 9.0)]
+    first, second, last = expansion._codes
+    assert first == compiled.gelu_within(expansion._limit())
+    assert kinds.index(second) <= kinds.index(first), "a step makes nothing larger"
+    assert last == 0
+
+
+def test_gelu_of_what_is_not_finite():
+    trace = single(convolutional([2, 1], [3, 3, 3], [2, 2, 2], ["gelu", "gelu"], (3, 4), 0))
+    maps, v = LayerMaps.of(trace, "block1"), trace.inputs()["block1"].clone()
+    v[0, 1, 1] = torch.nan
+    expansion = Expansion(maps, v)
+    found, expected = expansion(numbers(maps)), maps.expand(v).numpy()
+    assert np.isnan(expected).any()
+    assert np.isnan(found[np.isnan(expected)]).all()
+    np.testing.assert_array_equal(expansion._codes, expansion._plan.codes)
+
+
+@given(st.one_of(layers(), linear_layers()), st.data())
+@examples(40)
+def test_maps_side_by_side(drawn, data):
+    """The very numbers of rows, in groups of sixteen; zeros beside the last map, whatever was there."""
+    _, _, maps, v = drawn
+    expand = expander(maps, v)
+    window = data.draw(windows(maps.resolution((v.shape[-2], v.shape[-1]))))
+    select = np.array(data.draw(st.lists(st.integers(0, len(maps.neurons) - 1), min_size=1, max_size=40)))
+    rows = expand(select, window, None).reshape(len(select), -1)
+    groups = np.full((-(-len(select) // 16), rows.shape[1], 16), np.nan, np.float32)
+    beside(expand)(select, window, groups)
+    found = groups.transpose(0, 2, 1).reshape(-1, rows.shape[1])
+    np.testing.assert_array_equal(found[: len(rows)], rows)
+    assert not found[len(rows) :].any()
 
 
 @given(layers())

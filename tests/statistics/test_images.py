@@ -27,6 +27,18 @@ def test_images() -> None:
     np.testing.assert_allclose(correlation(edges_of(frames), -edges_of(frames)), -1)
 
 
+def test_correlations_are_those_of_xarray() -> None:
+    """Of images with more axes than the others have, which stay; NaN where one is constant or not a number."""
+    rng = np.random.default_rng(0)
+    a = xr.DataArray(rng.random((3, 2, 5, 6)), {"layer": list("abc")}, ("layer", "frame", "y", "x"))
+    b = xr.DataArray(rng.random((2, 5, 6)), dims=("frame", "y", "x"))
+    found = correlation(a, b)
+    assert found.dims == ("layer", "frame")
+    xr.testing.assert_allclose(found, xr.corr(a, b.broadcast_like(a), dim=("y", "x")), rtol=1e-12)
+    a[0, 1], a[2, 0, 3, 3] = 1 / 3, np.nan
+    assert np.isnan(correlation(a, b)).values.tolist() == [[False, True], [False, False], [True, False]]
+
+
 def test_luma_is_that_of_scikit_image() -> None:
     colours = np.random.default_rng(0).random((5, 6, 3))
     np.testing.assert_allclose(luma(colours), color.rgb2gray(colours), rtol=1e-12)
