@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
+from xinc.canvas import iid
 from xinc.canvas.dissect import dissect
 from xinc.canvas.iid import _activated, expected_sum_abs, iid_layers
 from xinc.canvas.reductions import pixels_over_share, sum_abs
@@ -167,3 +168,18 @@ def test_finer_has_the_frequency_of_the_layer_before() -> None:
         maps = maps.array
     _, inputs = maps.layer_at(0)
     assert float(np.var(inputs)) == pytest.approx((1 - np.exp(-2)) / 2, rel=0.05)
+
+
+def test_every_draw_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the expectation of the heatmap, ahead of time, whatever the size of the input beside its padding."""
+    made: list[int] = []
+    plain = iid._Draws.__call__
+
+    def counted(self: Any, number: int) -> Any:
+        made.append(number)
+        return plain(self, number)
+
+    monkeypatch.setattr(iid._Draws, "__call__", counted)
+    drawn = iid_layers(layers_of(), maps=1000)["block1"]
+    expected_sum_abs(drawn)
+    assert sorted(made) == drawn["frame"].values.tolist()

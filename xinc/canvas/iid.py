@@ -138,8 +138,8 @@ def _iid_layer(record: LayerRecord, layer: xr.Dataset, before: str, wanted: int,
     if size is None:
         return None
     drawn = range(min(-(-wanted // len(neurons)), _DRAWS))
-    # No draw is asked for again when the next one is: one is kept, as the next is made.
-    kept = kept_mb(max(1.0, 1.5 * c_in * size[0] * size[1] * 4e-6))
+    # Nobody asks for a draw again after the next one: of large ones, one is kept.
+    kept = kept_mb(16 + 1.5 * c_in * size[0] * size[1] * 4e-6)
     return lazy_dataset(record, drawn, neurons, _Draws(record, maps, (c_in, *size), before, seed), kept)
 
 

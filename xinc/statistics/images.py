@@ -39,7 +39,7 @@ def correlation(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
 
 
 def _deviations(image: xr.DataArray) -> xr.DataArray:
-    """From the mean over pixels, which is less than a rounding of it off where all are the same: NaN there."""
+    """Deviations from the mean over pixels; NaN where all pixels are the same, of which rounding would leave some."""
     low, high, mean = (getattr(image, name)(("y", "x"), skipna=False) for name in ("min", "max", "mean"))
     return image - mean.where(high > low)
 

@@ -128,7 +128,7 @@ def _plan(maps: LayerMaps, shape: tuple[int, int]) -> _Plan:
     )
 
 
-#: Of activations that are not far from zero there: the largest magnitude of φ(z) − φ(0) up to one of z.
+#: Of some activations, the largest magnitude of φ(z) − φ(0) where that of z is within a limit.
 _MOST: dict[str, Callable[[float], float]] = {
     "identity": lambda limit: limit,
     "relu": lambda limit: limit,
@@ -139,7 +139,7 @@ _MOST: dict[str, Callable[[float], float]] = {
 def _codes(plan: _Plan, limit: float) -> np.ndarray:
     """The numbers of the plan's activations where no source response of the layer exceeds a magnitude.
 
-    Taps are shares: what a step makes is no larger than what it is made of.
+    A step makes weighted sums, at most as many times larger as its taps add up to.
     """
     codes = plan.codes.copy()
     for at, name in enumerate(plan.names):
@@ -218,12 +218,13 @@ class Expansion:
         self._i = maps.neurons.in_channel.astype(np.int64)
         self._j = maps.neurons.out_channel.astype(np.int64)
         self._phase = maps.neurons.phase.astype(np.int64)
-        self._codes = _codes(self._plan, self._limit() if maps.gain is None else math.inf)
+        self._codes = _codes(self._plan, self._limit()) if "gelu" in self._plan.names else self._plan.codes
         self._known: dict[tuple[int, int, int, int], list[_Band]] = {}
 
     def _limit(self) -> float:
         """A magnitude that no source response of the layer exceeds, whatever rounding makes of it."""
-        kernels, inputs = np.abs(self._kernels).sum((2, 3)), np.abs(self._v).max((1, 2))
+        flat = self._v.reshape(len(self._v), -1)
+        kernels, inputs = np.abs(self._kernels).sum((2, 3)), np.maximum(flat.max(1), -flat.min(1))
         most = kernels[self._j, self._i % kernels.shape[1]] * inputs[self._i] + np.abs(self._bias)[self._j]
         return 1.0001 * float(most.max(initial=0))
 
