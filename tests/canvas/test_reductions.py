@@ -723,6 +723,20 @@ def test_kernels_agree(name, temporary, monkeypatch):
         assert a.any()
 
 
+def test_sums_of_constant_maps():
+    """Of which every addition rounds in the same direction: as far as runs are short, this stays small."""
+    maps = np.repeat(np.random.default_rng(0).random((37, 1), np.float32), 30000, axis=1)
+    labels = (np.arange(maps.shape[1]) * 7 // maps.shape[1]).astype(np.int32)
+    sums, total, over_neurons = np.zeros((37, 7)), np.zeros(37), np.zeros(maps.shape[1])
+    run_kernel("region_sums", maps, labels, sums)
+    run_kernel("statistics", maps, total, *np.zeros((2, 37), np.int32))
+    run_kernel("add_magnitudes", maps, over_neurons)
+    exact = maps.astype(np.float64)
+    np.testing.assert_allclose(sums, [[row[labels == k].sum() for k in range(7)] for row in exact], rtol=4e-7)
+    np.testing.assert_allclose(total, exact.sum(1), rtol=4e-7)
+    np.testing.assert_allclose(over_neurons, exact.sum(0), rtol=4e-7)
+
+
 def test_histogram_of_more_values_than_are_counted_together():
     """Equal ones among them, whose bin is the fullest that there can be."""
     maps = np.full((35, 2**15), 2 - 2.0**-23, np.float32)

@@ -28,7 +28,10 @@ from xinc.runtime.lanes import (
 
 # Contraction and reassociation let loops vectorise; infinities and NaN keep their meaning.
 _MATH = {"contract", "reassoc", "nsz", "arcp"}
-_TILE = 1024
+
+#: Numbers of a map that add up in float32 before they are added to a sum in float64: of a constant map every addition
+#: rounds in the same direction.
+_RUN = 64
 
 #: Bits of a magnitude's float32 pattern that select its bin in the first and in the second pass of `area_quantiles`.
 COARSE_BITS, FINE_BITS = 13, 18
@@ -98,8 +101,8 @@ def statistics(maps: Any, n: int, total: Any, below: Any, high: Any) -> None:
         store(patterns, 0, load(_HIGHEST, 0))
         store(patterns, 1, spread(np.float32(0)))
         smallest, largest = load(patterns, 0), load(patterns, 1)
-        for start in range(g * pixels, (g + 1) * pixels, _TILE):
-            stop = min(start + _TILE, (g + 1) * pixels)
+        for start in range(g * pixels, (g + 1) * pixels, _RUN):
+            stop = min(start + _RUN, (g + 1) * pixels)
             # Two sums in turn: the next addition does not wait for the last one.
             even = odd = spread(np.float32(0))
             for p in range(start, stop - 1, 2):
@@ -141,25 +144,28 @@ def region_sums(maps: Any, n: int, order: Any, regions: Any, starts: Any, sums: 
     what the next pixel belongs to.
     """
     groups, pixels = maps.shape[:2]
-    flat, few = maps.reshape(-1), np.empty(LANES, np.float32)
+    flat, part = maps.reshape(-1), np.zeros(LANES, np.float64)
     for g in range(groups):
         first = g * pixels
         for k in range(regions.shape[0]):
-            # Four sums in turn: an addition does not wait for the last one.
-            one = two = three = four = spread(np.float32(0))
-            p = starts[k]
-            while p + 3 < starts[k + 1]:
-                one += magnitude(load(flat, first + order[p]))
-                two += magnitude(load(flat, first + order[p + 1]))
-                three += magnitude(load(flat, first + order[p + 2]))
-                four += magnitude(load(flat, first + order[p + 3]))
-                p += 4
-            while p < starts[k + 1]:
-                one += magnitude(load(flat, first + order[p]))
-                p += 1
-            store(few, 0, (one + two) + (three + four))
+            for start in range(starts[k], starts[k + 1], _RUN):
+                stop = min(start + _RUN, starts[k + 1])
+                # Four sums in turn: an addition does not wait for the last one.
+                one = two = three = four = spread(np.float32(0))
+                p = start
+                while p + 3 < stop:
+                    one += magnitude(load(flat, first + order[p]))
+                    two += magnitude(load(flat, first + order[p + 1]))
+                    three += magnitude(load(flat, first + order[p + 2]))
+                    four += magnitude(load(flat, first + order[p + 3]))
+                    p += 4
+                while p < stop:
+                    one += magnitude(load(flat, first + order[p]))
+                    p += 1
+                accumulate(part, 0, (one + two) + (three + four))
             for lane in range(min(LANES, n - g * LANES)):
-                sums[g * LANES + lane, regions[k]] += few[lane]
+                sums[g * LANES + lane, regions[k]] += part[lane]
+            part[:] = 0
 
 
 @njit(nogil=True)
