@@ -43,6 +43,7 @@ def compute(settings: Grouping.Settings, subject: Subject) -> xr.Dataset:
     regions = subject.regions.sel(frame=frames)
     labels = {g: regions[g].transpose("frame", "y", "x").values for g in GROUPINGS if g in regions}
     pixels = labels["grid"][0].size
+    give_freed_memory_back()  # what was there before: the spectra of all regions come now
     spacing = _spacing(settings, labels["grid"][0].shape)
     shifts = {g: [Shifts(label, spacing) for label in stack] for g, stack in labels.items()}
     null = Null(shifts, drawn_shifts(pixels // spacing**2, _shifts(settings, pixels), settings.seed))
