@@ -40,7 +40,7 @@ from xinc.models.storage import build
 from xinc.runtime.devices import threads
 from xinc.runtime.lanes import LANES
 
-#: Sums: float64 over runs of at most 4096 float32 terms. What compares with a share of a sum may tip by as much.
+#: Sums: float64 over runs of a few hundred float32 terms at most. What compares with a share of one may tip by as much.
 SUMS = 2e-6
 
 PERCENTS = (0, 1, 10, 50, 90, 100)
@@ -652,7 +652,7 @@ def side_by_side(rows):
     """Maps (n, P) in groups of sixteen, (groups, P, 16), zeros beside the last one."""
     count, pixels = rows.shape
     groups = np.full((-(-count // LANES), pixels, LANES), np.nan, np.float32)
-    lay_side_by_side(rows, groups)
+    lay_side_by_side(rows, groups, 0)
     return groups
 
 
@@ -663,6 +663,15 @@ def test_maps_are_laid_side_by_side(shape):
     whole = groups.transpose(0, 2, 1).reshape(-1, shape[1])
     np.testing.assert_array_equal(whole[: shape[0]], rows)
     assert not whole[shape[0] :].any()
+
+
+@pytest.mark.parametrize("maps", [1, 5, 16])
+def test_large_maps_that_come_as_a_whole(maps, monkeypatch):
+    """A few at a time, in bands of rows."""
+    monkeypatch.setattr(streaming, "_WHOLE_BYTES", maps * 4 * 33 * 70)
+    monkeypatch.setattr(streaming, "_TILE_BYTES", 4 * 16 * 70 * 10)
+    monkeypatch.setattr(streaming, "BLOCK_BYTES", 3 * 4 * 33 * 70)
+    check_everything(held(np.random.default_rng(1).normal(size=(2, 37, 33, 70))))
 
 
 def test_pixels_in_the_order_of_their_regions():

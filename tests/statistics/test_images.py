@@ -35,6 +35,11 @@ def test_correlations_are_those_of_xarray() -> None:
     found = correlation(a, b)
     assert found.dims == ("layer", "frame")
     xr.testing.assert_allclose(found, xr.corr(a, b.broadcast_like(a), dim=("y", "x")), rtol=1e-12)
+    xr.testing.assert_allclose(correlation(a.astype("f4"), b), found, rtol=1e-6)
+    far = (100 + a).astype("f2")  # of which products are beyond float16
+    np.testing.assert_allclose(correlation(far, far), 1)
+    named = [one.assign_coords(frame=frames) for one, frames in ((a, [0, 1]), (b, [1, 2]))]
+    assert np.isnan(correlation(*named)).values.tolist() == 3 * [[True, False]], "frame 0 has no other"
     a[0, 1], a[2, 0, 3, 3] = 1 / 3, np.nan
     assert np.isnan(correlation(a, b)).values.tolist() == [[False, True], [False, False], [True, False]]
 

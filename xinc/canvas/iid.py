@@ -89,11 +89,10 @@ def expected_sum_abs(layer: xr.Dataset) -> np.ndarray:
     drawn = expanded_maps(layer["contribution"].variable)
     assert drawn is not None
     draws = drawn.layer_at
-    assert isinstance(draws, _Draws)
-    maps = draws.maps
     values = np.mean(list(_sums(layer, drawn)), axis=0)
-    if not maps.layer.local or not is_plain(maps.later):
+    if not isinstance(draws, _Draws) or not draws.maps.layer.local or not is_plain(draws.maps.later):
         return np.asarray(values)
+    maps = draws.maps
     scale = maps.layer.upscale
     edge = float(max(maps.layer.reach))
     for stage in maps.later:

@@ -58,13 +58,9 @@ def in_tiles(expand: Expander) -> bool:
 
 
 def beside(expand: Expander) -> Callable[[np.ndarray, Window, np.ndarray], None]:
-    """What puts maps on a window side by side into an array, see `Expansion.beside`: compiled code, or from rows."""
-    from xinc.contributions.kernels.compiled import lay_side_by_side
-
-    def from_rows(select: np.ndarray, window: Window, out: np.ndarray) -> None:
-        lay_side_by_side(np.ascontiguousarray(expand(select, window, None)).reshape(len(select), -1), out)
-
-    return getattr(expand, "beside", from_rows)
+    """Of an expander `in_tiles` what puts maps on a window side by side into an array, see `Expansion.beside`."""
+    found: Callable[[np.ndarray, Window, np.ndarray], None] = expand.beside  # type: ignore[attr-defined]
+    return found
 
 
 def few_values(expand: Expander) -> Any:

@@ -34,7 +34,8 @@ def edges_of(frames: xr.DataArray, edge_filter: EdgeFilter = "sobel") -> xr.Data
 
 def correlation(a: xr.DataArray, b: xr.DataArray) -> xr.DataArray:
     """Pearson correlation over pixels (y, x); NaN where either is constant, or somewhere not a number."""
-    x, y = _deviations(a), _deviations(b)
+    a, b = xr.align(a, b, join="left", copy=False)
+    x, y = (_deviations(one.astype(np.float64)) for one in (a, b))
     return _product(x, y) / np.sqrt(_product(x, x) * _product(y, y))
 
 

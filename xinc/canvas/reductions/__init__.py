@@ -4,8 +4,9 @@ Each function equals the one-line xarray expression in its docstring, whatever t
 ``layer["contribution"].sel(frame=frames)``. Maps are expanded a block at a time, reduced and forgotten, on a GPU where
 there is one and maps have to be expanded, otherwise by compiled code on several CPU threads, with results that do not
 depend on their number (`xinc.canvas.reductions.execute`). Sums are accumulated in float64, over runs of at most 64
-terms in float32; what compares with a threshold compares exactly, except that the total behind a share is such a sum.
-All of them heed the `xinc.Task` around them: they tell it how far they are, and can be stopped.
+pixels, or a few hundred neurons, in float32; what compares with a threshold compares exactly, except that the total
+behind a share is such a sum. All of them heed the `xinc.Task` around them: they tell it how far they are, and can be
+stopped.
 """
 
 from __future__ import annotations

@@ -32,6 +32,10 @@ _PIECES = 8
 #: Size of a block of maps of a tile, in bytes: it stays in a cache, yet is much beside what it takes to ask for one.
 _TILE_BYTES = 2**22
 
+#: Size of the maps that are held where they come as a whole, in bytes, but one map at least: sixteen of half a million
+#: pixels fill the vectors of compiled code.
+_WHOLE_BYTES = 2**25
+
 #: Groups of maps in a block of a tile: sums over neurons add them up before the maps of a group.
 _GROUPS = 4
 
@@ -41,8 +45,10 @@ _MOST_MAPS = 4096
 #: Sparse maps in a block at most: between two blocks work can be cancelled.
 _MOST_SPARSE_MAPS = 2**16
 
-#: From numbers of neurons and a window to their maps of one frame, put into an array (groups, P, 16) for `kernels`.
-_Maps = Callable[[np.ndarray, Window, np.ndarray], None]
+#: Puts maps of one frame on a window into an array (groups, P, 16), for `kernels`.
+_Put = Callable[[Window, np.ndarray], None]
+#: From numbers of neurons, and what to call now and then, to what puts their maps.
+_Maps = Callable[[np.ndarray, Callable[[], None]], _Put]
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,32 @@ def reduce_frames(
 
 def _expanded_maps(part: Part, position: int, window: Window) -> _Maps:
     expand = part.source.at(int(part.frames[position]))
-    put = beside(expand)
     y, x = part.window[0] + window[0], part.window[2] + window[2]
+    if not in_tiles(expand):
+        whole = (y, window[1] + part.window[0], x, window[3] + part.window[2])
+        return _read_whole(lambda neurons: expand(part.neurons[neurons], whole, None))
+    put = beside(expand)
 
-    def of(neurons: np.ndarray, tile: Window, buffer: np.ndarray) -> None:
-        put(part.neurons[neurons], (tile[0] + y, tile[1] + y, tile[2] + x, tile[3] + x), buffer)
+    def of(neurons: np.ndarray, _: Callable[[], None]) -> _Put:
+        select = part.neurons[neurons]
+        return lambda tile, out: put(select, (tile[0] + y, tile[1] + y, tile[2] + x, tile[3] + x), out)
+
+    return of
+
+
+def _read_whole(read: Callable[[np.ndarray], np.ndarray]) -> _Maps:
+    """Of what gives maps (n, h, w) as a whole: it is asked for a few at a time, then bands of their rows are put."""
+
+    def of(neurons: np.ndarray, check: Callable[[], None]) -> _Put:
+        first = read(neurons[:1])
+        rows = np.empty((len(neurons), first[0].size), np.float32)
+        rows[0] = first.ravel()
+        step = max(1, BLOCK_BYTES // (4 * rows.shape[1]))
+        for start in range(1, len(neurons), step):
+            check()
+            some = neurons[start : start + step]
+            rows[start : start + step] = read(some).reshape(len(some), -1)
+        return lambda band, out: lay_side_by_side(rows, out, band[0] * first.shape[2])
 
     return of
 
@@ -193,12 +220,7 @@ def _stored_maps(variable: xr.Variable, position: int, window: Window) -> _Maps:
     place = {"frame": position, "y": slice(*window[:2]), "x": slice(*window[2:])}
     variable = variable.isel(place).transpose("neuron", "y", "x")
 
-    def read(neurons: np.ndarray, window: Window, buffer: np.ndarray) -> None:
-        y0, y1, x0, x1 = window
-        maps = variable.isel(neuron=slice(neurons[0], neurons[-1] + 1), y=slice(y0, y1), x=slice(x0, x1)).values
-        lay_side_by_side(np.ascontiguousarray(maps, np.float32).reshape(len(neurons), -1), buffer)
-
-    return read
+    return _read_whole(lambda neurons: variable.isel(neuron=slice(neurons[0], neurons[-1] + 1)).values)
 
 
 def _tiles(height: int, width: int) -> Iterator[Window]:
@@ -212,6 +234,13 @@ def _tiles(height: int, width: int) -> Iterator[Window]:
             yield y, min(y + rows, height), x, min(x + across, width)
 
 
+def _bands(height: int, width: int) -> Iterator[Window]:
+    """Rows of a frame, of which a block has a group of maps side by side."""
+    rows = max(1, _TILE_BYTES // (4 * LANES * width))
+    for y in range(0, height, rows):
+        yield y, min(y + rows, height), 0, width
+
+
 def _on_cpu(
     sources: Sequence[_Maps],
     shape: tuple[int, int, int],
@@ -220,9 +249,11 @@ def _on_cpu(
     progress: Progress | None,
 ) -> list[list[np.ndarray]]:
     count, height, width = shape
-    windows = [(0, height, 0, width)] if whole else list(_tiles(height, width))
+    windows = list(_bands(height, width) if whole else _tiles(height, width))
     pixels = [(y1 - y0) * (x1 - x0) for y0, y1, x0, x1 in windows]
-    size = min(max(1, (BLOCK_BYTES if whole else _TILE_BYTES) // (4 * max(pixels))), _MOST_MAPS)
+    size = min(max(1, _TILE_BYTES // (4 * max(pixels))), _MOST_MAPS)
+    if whole:
+        size = min(size, max(LANES, BLOCK_BYTES // (4 * height * width)), max(1, _WHOLE_BYTES // (4 * height * width)))
     size -= size % LANES if size > LANES else 0
     blocks = -(-count // min(LANES, size))
     bounds = np.linspace(0, blocks, max(1, min(_PIECES, blocks)) + 1).astype(int) * min(LANES, size)
@@ -241,11 +272,13 @@ def _on_cpu(
         for start in range(first, last, size):
             neurons = np.arange(start, min(start + size, last))
             groups = -(-len(neurons) // LANES)
+            check()
+            puts = [maps_of(neurons, check) for maps_of in sources]
             for window, area, of_tile, mine in zip(windows, pixels, images, own, strict=True):
                 check()
                 maps = [buffer[: groups * area * LANES].reshape(groups, area, LANES) for buffer in memory]
-                for put, buffer in zip(sources, maps, strict=True):
-                    put(neurons, window, buffer)
+                for put, buffer in zip(puts, maps, strict=True):
+                    put(window, buffer)
                 for r, everyone, seen, held in zip(reductions, shared, of_tile, mine, strict=True):
                     rows = [a[start : start + len(neurons)] for a in everyone] if r.per_neuron else held
                     getattr(kernels, r.kernel)(*maps[: r.maps], len(neurons), *r.constants, *seen, *rows)

@@ -465,12 +465,13 @@ def _side_by_side(rows: Any, at: int, apart: int, count: int, lanes: int, out: A
 
 
 @njit(nogil=True, _nrt=False)
-def lay_side_by_side(rows: Any, maps: Any) -> None:
-    """Maps (n, P) in groups of sixteen, (groups, P, 16), a pixel's numbers beside each other; zeros beside the last."""
-    n, pixels = rows.shape
+def lay_side_by_side(rows: Any, maps: Any, first: int) -> None:
+    """Of maps (n, P) the p pixels from ``first`` on, in groups of sixteen, (groups, p, 16); zeros beside the last."""
+    n, apart = rows.shape
+    pixels = maps.shape[1]
     for g in range(maps.shape[0]):
         lanes = min(LANES, n - g * LANES)
-        _side_by_side(rows.reshape(-1), g * LANES * pixels, pixels, pixels, lanes, maps.reshape(-1), g * pixels)
+        _side_by_side(rows.reshape(-1), g * LANES * apart + first, apart, pixels, lanes, maps.reshape(-1), g * pixels)
 
 
 @njit(nogil=True, fastmath=FAST_MATH, _nrt=False)

@@ -68,7 +68,7 @@ class LinearExpansion:
     def beside(self, select: np.ndarray, window: tuple[int, int, int, int], out: np.ndarray) -> None:
         """The same maps side by side, as `Expansion.beside` puts them."""
         if self._gain is not None:
-            lay_side_by_side(self(select, window).reshape(len(select), -1), out)
+            lay_side_by_side(self(select, window).reshape(len(select), -1), out, 0)
         else:
             self._expand(select, window, out.reshape(-1), True)
 
