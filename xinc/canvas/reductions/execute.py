@@ -137,7 +137,8 @@ def _expanded_maps(part: Part, position: int, window: Window) -> _Maps:
     y, x = part.window[0] + window[0], part.window[2] + window[2]
     if not in_tiles(expand):
         whole = (y, window[1] + part.window[0], x, window[3] + part.window[2])
-        return _read_whole(lambda neurons: expand(part.neurons[neurons], whole, None))
+        step = max(1, BLOCK_BYTES // (4 * (window[1] - window[0]) * (window[3] - window[2])))
+        return _read_whole(lambda neurons: expand(part.neurons[neurons], whole, None), step)
     put = beside(expand)
 
     def of(neurons: np.ndarray, _: Callable[[], None]) -> _Put:
@@ -147,19 +148,17 @@ def _expanded_maps(part: Part, position: int, window: Window) -> _Maps:
     return of
 
 
-def _read_whole(read: Callable[[np.ndarray], np.ndarray]) -> _Maps:
-    """Of what gives maps (n, h, w) as a whole: it is asked for a few at a time, then bands of their rows are put."""
+def _read_whole(read: Callable[[np.ndarray], np.ndarray], step: int) -> _Maps:
+    """Of what gives maps (n, h, w) as a whole: it is asked for ``step`` at a time, then bands of their rows are put."""
 
     def of(neurons: np.ndarray, check: Callable[[], None]) -> _Put:
-        first = read(neurons[:1])
-        rows = np.empty((len(neurons), first[0].size), np.float32)
-        rows[0] = first.ravel()
-        step = max(1, BLOCK_BYTES // (4 * rows.shape[1]))
-        for start in range(1, len(neurons), step):
+        parts = []
+        for start in range(0, len(neurons), step):
             check()
-            some = neurons[start : start + step]
-            rows[start : start + step] = read(some).reshape(len(some), -1)
-        return lambda band, out: lay_side_by_side(rows, out, band[0] * first.shape[2])
+            parts.append(np.asarray(read(neurons[start : start + step]), np.float32))
+        maps = np.concatenate(parts) if len(parts) > 1 else np.ascontiguousarray(parts[0])
+        rows, width = maps.reshape(len(neurons), -1), maps.shape[2]
+        return lambda band, out: lay_side_by_side(rows, out, band[0] * width)
 
     return of
 
@@ -220,7 +219,8 @@ def _stored_maps(variable: xr.Variable, position: int, window: Window) -> _Maps:
     place = {"frame": position, "y": slice(*window[:2]), "x": slice(*window[2:])}
     variable = variable.isel(place).transpose("neuron", "y", "x")
 
-    return _read_whole(lambda neurons: variable.isel(neuron=slice(neurons[0], neurons[-1] + 1)).values)
+    # A block at once: a chunk on disk has several neurons, all of which are decompressed for one.
+    return _read_whole(lambda neurons: variable.isel(neuron=slice(neurons[0], neurons[-1] + 1)).values, _MOST_MAPS)
 
 
 def _tiles(height: int, width: int) -> Iterator[Window]:
@@ -241,6 +241,11 @@ def _bands(height: int, width: int) -> Iterator[Window]:
         yield y, min(y + rows, height), 0, width
 
 
+def _whole_maps(pixels: int) -> int:
+    """How many maps that come as a whole are held: as many as fill the vectors of compiled code, if memory allows."""
+    return min(max(LANES, BLOCK_BYTES // (4 * pixels)), _WHOLE_BYTES // (4 * pixels))
+
+
 def _on_cpu(
     sources: Sequence[_Maps],
     shape: tuple[int, int, int],
@@ -251,9 +256,8 @@ def _on_cpu(
     count, height, width = shape
     windows = list(_bands(height, width) if whole else _tiles(height, width))
     pixels = [(y1 - y0) * (x1 - x0) for y0, y1, x0, x1 in windows]
-    size = min(max(1, _TILE_BYTES // (4 * max(pixels))), _MOST_MAPS)
-    if whole:
-        size = min(size, max(LANES, BLOCK_BYTES // (4 * height * width)), max(1, _WHOLE_BYTES // (4 * height * width)))
+    size = _whole_maps(height * width) if whole else _TILE_BYTES // (4 * max(pixels))
+    size = min(max(1, size), _MOST_MAPS)
     size -= size % LANES if size > LANES else 0
     blocks = -(-count // min(LANES, size))
     bounds = np.linspace(0, blocks, max(1, min(_PIECES, blocks)) + 1).astype(int) * min(LANES, size)

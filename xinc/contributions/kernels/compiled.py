@@ -105,8 +105,9 @@ def _gelu_polynomial(reach: float, degree: int) -> np.ndarray:
 
 _POLYNOMIALS = [_erf_polynomial(), *(_gelu_polynomial(*one) for one in _NEAR)]
 ERF = np.concatenate(_POLYNOMIALS)
-_FIRST = [int(at) for at in np.cumsum([0, *(len(one) for one in _POLYNOMIALS)])]
-_AT_2, _AT_5, _AT_7 = _FIRST[1:4]
+# Where the coefficients of GELU near zero begin in it: numbers, which compiled code takes for constants.
+_AT_0, _AT_1, _AT_2 = (int(at) for at in np.cumsum([len(one) for one in _POLYNOMIALS])[:-1])
+_DEGREE_0, _DEGREE_1, _DEGREE_2 = (degree for _, degree in _NEAR)
 
 
 @intrinsic
@@ -225,11 +226,11 @@ def activate(code: int, a: float, b: float, row: Any, erf: Any) -> None:
         for i in range(n):
             row[i] = np.float32(math.sin(math.sinh(np.float32(2) * row[i])))
     elif code == _NEAR_ZERO:
-        _gelu_near_zero(row, erf[_AT_2:], 2)
+        _gelu_near_zero(row, erf[_AT_0:], _DEGREE_0)
     elif code == _NEAR_ZERO + 1:
-        _gelu_near_zero(row, erf[_AT_5:], 5)
+        _gelu_near_zero(row, erf[_AT_1:], _DEGREE_1)
     elif code == _NEAR_ZERO + 2:
-        _gelu_near_zero(row, erf[_AT_7:], 7)
+        _gelu_near_zero(row, erf[_AT_2:], _DEGREE_2)
     elif code == ROOT:
         for i in range(n):
             row[i] = np.sqrt(row[i])
